@@ -1,0 +1,96 @@
+//! What the command lines of the examples share.
+
+#![allow(dead_code, reason = "each example uses its own part")]
+
+use std::path::PathBuf;
+
+use actor_critic::burn::tensor::Device;
+use actor_critic::prelude::*;
+use actor_critic::train::{Progress, plot::LearningCurve};
+use clap::{Args, ValueEnum};
+
+/// Mean return of the best possible policy over Pendulum's start states, by dynamic programming.
+const PENDULUM_OPTIMUM: f64 = -137.5;
+
+/// A backend that this build contains.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DeviceName {
+    #[cfg(feature = "flex")]
+    Flex,
+    #[cfg(feature = "ndarray")]
+    Ndarray,
+    #[cfg(feature = "wgpu")]
+    Wgpu,
+    #[cfg(feature = "cuda")]
+    Cuda,
+    #[cfg(feature = "rocm")]
+    Rocm,
+}
+
+impl DeviceName {
+    pub fn device(self) -> Device {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Device::flex(),
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated)]
+            Self::Ndarray => Device::ndarray(),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Device::wgpu(Default::default()),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::cuda(0),
+            #[cfg(feature = "rocm")]
+            Self::Rocm => Device::rocm(0),
+        }
+    }
+}
+
+/// The flags of an example that trains one agent.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Root of every random number of the run
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Episodes to train for [default: as many as the example says at its top]
+    #[arg(long)]
+    pub episodes: Option<usize>,
+    #[command(flatten)]
+    pub device: DeviceArg,
+    /// Folder for the results
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DeviceArg {
+    /// Backend to compute on: those that were compiled in
+    #[arg(long = "device", value_enum, default_value_t = DeviceName::value_variants()[0])]
+    name: DeviceName,
+}
+
+impl DeviceArg {
+    pub fn device(&self) -> Device {
+        self.name.device()
+    }
+}
+
+impl RunArgs {
+    /// Returns the path of a result file, without its extension.
+    pub fn result(&self, name: &str) -> PathBuf {
+        self.out.join(format!("{name}_seed{}", self.seed))
+    }
+}
+
+/// Trains to the end under the lab's console line, a CSV history, a learning curve and a progress bar.
+pub fn train<E: Environment, A: Agent>(
+    trainer: &mut Trainer<E, A>,
+    args: &RunArgs,
+    name: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let result = args.result(name);
+    let mut history = CsvHistory::create(result.with_extension("csv"))?;
+    let mut curve = LearningCurve::new(&result, name.replace('_', " ")).with_optimum("optimum", PENDULUM_OPTIMUM);
+    let mut progress = Progress::around(Console::every(5));
+    trainer.run(&mut [&mut progress, &mut history, &mut curve])?;
+    Ok(())
+}

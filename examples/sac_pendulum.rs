@@ -1,0 +1,71 @@
+//! Soft actor-critic learns to swing up a pendulum, with the settings of the lab.
+//!
+//! `cargo run --release --example sac_pendulum -- --seed 0`
+//! prints the lab's table and `regret R`; writes the history as CSV and the learning curve as SVG and PNG.
+//! About three minutes on one core.
+
+mod cli;
+
+use actor_critic::env::pendulum::GRID_OPTIMUM;
+use actor_critic::nn::{GaussianActorConfig, Initialization, QNetworkConfig};
+use actor_critic::prelude::*;
+use clap::Parser;
+
+// The lab's numbers, in the lab's order.
+const HIDDEN_DIMS: [usize; 2] = [256, 256];
+const REPLAY_CAPACITY: usize = 50_000;
+const BATCH_SIZE: usize = 128;
+const DISCOUNT: f64 = 0.99;
+const TAU: f64 = 0.005;
+const LEARNING_RATE: f64 = 1e-3;
+const TEMPERATURE: f64 = 0.1;
+const EPISODES: usize = 200;
+const TARGET_UPDATE_INTERVAL: usize = 1;
+const WARMUP_STEPS: usize = 1_000;
+/// The lab learns once the buffer holds more than one batch.
+const LEARNING_STARTS: usize = BATCH_SIZE + 1;
+
+#[derive(Parser)]
+#[command(about = "Soft actor-critic on Pendulum-v1, with the lab's settings")]
+struct Cli {
+    #[command(flatten)]
+    run: cli::RunArgs,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Cli::parse().run;
+    let (seed, device) = (Seed(args.seed), args.device.device());
+
+    let env = Pendulum::v1();
+    let spaces = Spaces::of(&env)?;
+
+    let actor = GaussianActorConfig::new()
+        .with_hidden_dims(HIDDEN_DIMS.into())
+        .with_initialization(Initialization::Xavier)
+        .init(&spaces, &mut seed.stream(Stream::ActorWeights), &device)?;
+    let critic = QNetworkConfig::new().with_hidden_dims(HIDDEN_DIMS.into()).with_initialization(Initialization::Xavier);
+    let mut weights = seed.stream(Stream::CriticWeights);
+    let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
+
+    let config = SacConfig::new()
+        .with_discount(DISCOUNT)
+        .with_tau(TAU)
+        .with_actor_learning_rate(LEARNING_RATE)
+        .with_critic_learning_rate(LEARNING_RATE)
+        .with_temperature(TemperatureConfig::Fixed(TEMPERATURE))
+        .with_target_update_interval(TARGET_UPDATE_INTERVAL);
+    println!("{config}");
+    let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
+
+    let schedule = TrainerConfig::new(args.episodes.unwrap_or(EPISODES))
+        .with_batch_size(BATCH_SIZE)
+        .with_replay_capacity(REPLAY_CAPACITY)
+        .with_warmup_steps(WARMUP_STEPS)
+        .with_learning_starts(LEARNING_STARTS);
+    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
+    cli::train(&mut trainer, &args, "sac_pendulum")?;
+
+    let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
+    println!("regret {regret:.2}");
+    Ok(())
+}

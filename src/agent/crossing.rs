@@ -1,0 +1,116 @@
+//! The crossing between host and device: every number that an agent takes in or gives out passes here, checked.
+
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::AgentError;
+use crate::config::ConfigError;
+use crate::env::Spaces;
+use crate::nn::{Actor, Critic, StochasticActor};
+use crate::noise::ActionNoise;
+use crate::replay::Batch;
+use crate::space::first_non_finite;
+use crate::upload::upload;
+
+/// Rows of the batch that a network is tried with before training. Not 1, so that a lost batch axis shows.
+const TRIAL_ROWS: usize = 2;
+
+#[derive(Debug)]
+pub(crate) struct Crossing {
+    pub(crate) spaces: Spaces,
+    pub(crate) device: Device,
+}
+
+impl Crossing {
+    pub(crate) fn new(spaces: &Spaces, device: &Device) -> Self {
+        Self { spaces: spaces.clone(), device: device.clone().without_autodiff() }
+    }
+
+    /// Uploads one observation as `[1, O]`.
+    pub(crate) fn observation(&self, observation: &[f32]) -> Result<Tensor<2>, AgentError> {
+        self.spaces.check_observation(observation)?;
+        Ok(upload(observation.to_vec(), [1, observation.len()], &self.device))
+    }
+
+    /// Reads one action, `[1, A]`, adds `noise` in half-ranges, and clips it to the bounds.
+    pub(crate) fn action(&self, action: Tensor<2>, noise: Option<Vec<f32>>) -> Result<Vec<f32>, AgentError> {
+        let mut action: Vec<f32> = action.try_into_vec_as()?;
+        let space = self.spaces.action();
+        if let Some(noise) = noise {
+            let (expected, found) = (space.dim(), noise.len());
+            if expected != found {
+                return Err(AgentError::NoiseLength { expected, found });
+            }
+            for ((a, noise), half_range) in action.iter_mut().zip(noise).zip(space.half_range()) {
+                *a += noise * half_range;
+            }
+        }
+        // After the noise, which may be a user's own.
+        if let Some((axis, value)) = first_non_finite(&action) {
+            return Err(AgentError::NonFiniteAction { axis, value });
+        }
+        Ok(space.clip(&action))
+    }
+
+    /// Draws standard normal noise for `n` actions, `[n, A]`.
+    pub(crate) fn normal(&self, n: usize, rng: &mut impl Rng) -> Tensor<2> {
+        let axes = self.spaces.action().dim();
+        let noise = StandardNormal.sample_iter(rng).take(n * axes).collect();
+        upload(noise, [n, axes], &self.device)
+    }
+
+    pub(crate) fn check_batch(&self, batch: &Batch) -> Result<(), AgentError> {
+        let n = batch.len();
+        let (observation, action) = (self.spaces.observation().dim(), self.spaces.action().dim());
+        let fields = [
+            ("observations", &batch.observations, observation),
+            ("actions", &batch.actions, action),
+            ("rewards", &batch.rewards, 1),
+            ("next observations", &batch.next_observations, observation),
+            ("terminated", &batch.terminated, 1),
+        ];
+        for (field, tensor, columns) in fields {
+            let (expected, found) = ([n, columns], tensor.dims());
+            if expected != found {
+                return Err(AgentError::BatchShape { field, expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_actor(&self, actor: &impl Actor) -> Result<(), ConfigError> {
+        self.check_output("actor", self.spaces.action().dim(), &actor.act(self.trial(self.spaces.observation().dim())))
+    }
+
+    /// Tries a sample, and returns whether the policy has a density.
+    pub(crate) fn check_stochastic_actor(&self, actor: &impl StochasticActor) -> Result<bool, ConfigError> {
+        self.check_actor(actor)?;
+        let axes = self.spaces.action().dim();
+        let sample = actor.sample(self.trial(self.spaces.observation().dim()), self.trial(axes));
+        self.check_output("sample of the actor", axes, &sample.actions)?;
+        if let Some(log_probs) = &sample.log_probs {
+            self.check_output("log-probability of the actor", 1, log_probs)?;
+        }
+        Ok(sample.log_probs.is_some())
+    }
+
+    pub(crate) fn check_critic(&self, critic: &impl Critic) -> Result<(), ConfigError> {
+        let observations = self.trial(self.spaces.observation().dim());
+        self.check_output("critic", 1, &critic.q_value(observations, self.trial(self.spaces.action().dim())))
+    }
+
+    pub(crate) fn check_noise(&self, noise: &dyn ActionNoise) -> Result<(), ConfigError> {
+        let (expected, found) = (self.spaces.action().dim(), noise.dim());
+        if expected == found { Ok(()) } else { Err(ConfigError::NoiseDim { expected, found }) }
+    }
+
+    fn trial(&self, columns: usize) -> Tensor<2> {
+        Tensor::zeros([TRIAL_ROWS, columns], &self.device)
+    }
+
+    fn check_output(&self, network: &'static str, columns: usize, output: &Tensor<2>) -> Result<(), ConfigError> {
+        let (expected, found) = ([TRIAL_ROWS, columns], output.dims());
+        if expected == found { Ok(()) } else { Err(ConfigError::OutputShape { network, expected, found }) }
+    }
+}

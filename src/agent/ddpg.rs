@@ -1,0 +1,254 @@
+//! Deep deterministic policy gradient.
+
+use burn::config::Config;
+use burn::tensor::{Device, Tensor};
+use rand::rngs::ChaCha8Rng;
+
+use super::crossing::Crossing;
+use super::learner::{Learner, StepRule};
+use super::{ActionMode, Agent, AgentError, Metrics};
+use crate::config::{ConfigError, in_unit_interval, positive};
+use crate::env::Spaces;
+use crate::nn::{Actor, Critic, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
+use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
+use crate::objective::{deterministic_actor_loss, td_loss, td_target};
+use crate::replay::Batch;
+use crate::rng::{Seed, Stream};
+use crate::target::Target;
+
+/// Settings of [`Ddpg`]. See the table in [`crate::agent`] for sources and the lab's values.
+#[derive(Config, Debug, PartialEq)]
+pub struct DdpgConfig {
+    /// Weight of the future γ, in `[0, 1]`.
+    #[config(default = 0.99)]
+    pub discount: f64,
+    /// Share τ of the source that is copied into each target per update, in `[0, 1]`.
+    #[config(default = 0.005)]
+    pub tau: f64,
+    /// Adam's step for the actor, `(0, ∞)`.
+    #[config(default = 1e-3)]
+    pub actor_learning_rate: f64,
+    /// Adam's step for the critic, `(0, ∞)`.
+    #[config(default = 1e-3)]
+    pub critic_learning_rate: f64,
+    /// Noise on the actions taken in the environment.
+    #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
+    pub noise: NoiseConfig,
+    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    #[config(default = 1e-8)]
+    pub adam_epsilon: f64,
+    /// Largest norm of the gradient of a whole network, `(0, ∞)`. Off by default.
+    pub max_gradient_norm: Option<f64>,
+}
+
+impl DdpgConfig {
+    /// Checks every range. Called by every constructor that takes this config.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_unit_interval("discount", self.discount)?;
+        in_unit_interval("tau", self.tau)?;
+        positive("actor_learning_rate", self.actor_learning_rate)?;
+        positive("critic_learning_rate", self.critic_learning_rate)?;
+        positive("adam_epsilon", self.adam_epsilon)?;
+        self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))?;
+        self.noise.init(1).map(drop)
+    }
+
+    /// Creates an agent with the default networks: two hidden layers of 256 each.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate).
+    pub fn init(
+        &self,
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Ddpg<DeterministicActor, QNetwork>, ConfigError> {
+        let actor = DeterministicActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
+        let critic = QNetworkConfig::new().init(spaces, &mut seed.stream(Stream::CriticWeights), device)?;
+        Ddpg::new(actor, critic, spaces, self, device, seed)
+    }
+}
+
+/// What one [`Ddpg`] update reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DdpgMetrics {
+    /// Mean of `(Q(o, a) − y)²` before the step.
+    pub critic_loss: f64,
+    /// Mean of `−Q(o, μ(o))` before the step of the actor, after that of the critic.
+    pub actor_loss: f64,
+}
+
+impl Metrics for DdpgMetrics {
+    const NAMES: &'static [&'static str] = &["critic_loss", "actor_loss"];
+
+    fn values(&self) -> Vec<f64> {
+        vec![self.critic_loss, self.actor_loss]
+    }
+}
+
+/// Deep deterministic policy gradient[^1], with any actor and critic.
+///
+/// [`docs/algorithms/ddpg.md`](crate::_docs::ddpg) lists every detail and where it differs from the paper.
+///
+/// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971.
+pub struct Ddpg<A, C> {
+    actor: Learner<A>,
+    critic: Learner<C>,
+    target_actor: Target<A>,
+    target_critic: Target<C>,
+    noise: Box<dyn ActionNoise>,
+    noise_rng: ChaCha8Rng,
+    crossing: Crossing,
+    config: DdpgConfig,
+}
+
+impl<A: std::fmt::Debug, C: std::fmt::Debug> std::fmt::Debug for Ddpg<A, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ddpg").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl<A: Actor, C: Critic> Ddpg<A, C> {
+    /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
+    ///
+    /// # Errors
+    ///
+    /// - as [`DdpgConfig::validate`]
+    /// - [`ConfigError::OutputShape`] if a network answers a batch with the wrong shape
+    ///
+    /// # Panics
+    ///
+    /// Panics if a network refuses a batch of the right shape.
+    pub fn new(
+        actor: A,
+        critic: C,
+        spaces: &Spaces,
+        config: &DdpgConfig,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let crossing = Crossing::new(spaces, device);
+        let (actor, critic) = (actor.valid().fork(&crossing.device), critic.valid().fork(&crossing.device));
+        crossing.check_actor(&actor)?;
+        crossing.check_critic(&critic)?;
+        let rule = StepRule { adam_epsilon: config.adam_epsilon, max_gradient_norm: config.max_gradient_norm };
+        Ok(Self {
+            target_actor: Target::new(&actor),
+            target_critic: Target::new(&critic),
+            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
+            critic: Learner::new(critic, "critic loss", config.critic_learning_rate, rule),
+            noise: config.noise.init(spaces.action().dim())?,
+            noise_rng: seed.stream(Stream::Exploration),
+            crossing,
+            config: config.clone(),
+        })
+    }
+
+    /// Replaces the noise of the configuration by a process of your own.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoiseDim`] if it does not have one axis per action axis.
+    pub fn with_noise(mut self, noise: Box<dyn ActionNoise>) -> Result<Self, ConfigError> {
+        self.crossing.check_noise(noise.as_ref())?;
+        self.noise = noise;
+        Ok(self)
+    }
+
+    /// Computes `y = r + γ (1 − d) Q′(o′, μ′(o′))`, without a tape.
+    ///
+    /// # Shapes
+    ///
+    /// - returns `[n, 1]`
+    pub fn targets(&self, batch: &Batch) -> Tensor<2> {
+        let next_observations = batch.next_observations.clone();
+        let next_actions = self.target_actor.module().act(next_observations.clone());
+        let next_values = self.target_critic.module().q_value(next_observations, next_actions);
+        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+    }
+
+    /// Computes the critic's loss, on the tape of the critic's parameters.
+    ///
+    /// # Shapes
+    ///
+    /// - `targets`: `[n, 1]`; returns `[1]`
+    pub fn critic_loss(&self, batch: &Batch, targets: Tensor<2>) -> Tensor<1> {
+        td_loss(self.critic.tracked().q_value(batch.observations.clone(), batch.actions.clone()), targets)
+    }
+
+    /// Computes the actor's loss, on the tape of the actor's parameters; the critic's are constants here.
+    ///
+    /// # Shapes
+    ///
+    /// - returns `[1]`
+    pub fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
+        let actions = self.actor.tracked().act(batch.observations.clone());
+        deterministic_actor_loss(self.critic.plain().q_value(batch.observations.clone(), actions))
+    }
+
+    /// Returns the actor, its parameters on the tape.
+    pub fn actor(&self) -> &A {
+        self.actor.tracked()
+    }
+
+    /// Returns the critic, its parameters on the tape.
+    pub fn critic(&self) -> &C {
+        self.critic.tracked()
+    }
+
+    /// Returns the target of the actor, μ′, without autodiff.
+    pub fn target_actor(&self) -> &A {
+        self.target_actor.module()
+    }
+
+    /// Returns the target of the critic, Q′, without autodiff.
+    pub fn target_critic(&self) -> &C {
+        self.target_critic.module()
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &DdpgConfig {
+        &self.config
+    }
+}
+
+impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
+    type Metrics = DdpgMetrics;
+
+    fn spaces(&self) -> &Spaces {
+        &self.crossing.spaces
+    }
+
+    fn device(&self) -> &Device {
+        &self.crossing.device
+    }
+
+    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
+        let action = self.actor.plain().act(self.crossing.observation(observation)?);
+        let noise = (mode == ActionMode::Explore).then(|| self.noise.sample(&mut self.noise_rng));
+        self.crossing.action(action, noise)
+    }
+
+    fn update(&mut self, batch: &Batch) -> Result<DdpgMetrics, AgentError> {
+        self.crossing.check_batch(batch)?;
+
+        let targets = self.targets(batch);
+        let critic_loss = self.critic.minimize(self.critic_loss(batch, targets))?;
+
+        let actor_loss = self.actor.minimize(self.actor_loss(batch))?;
+
+        self.target_critic.follow(self.critic.plain(), self.config.tau)?;
+        self.target_actor.follow(self.actor.plain(), self.config.tau)?;
+        Ok(DdpgMetrics { critic_loss, actor_loss })
+    }
+
+    fn end_episode(&mut self) {
+        self.noise.end_episode();
+    }
+}

@@ -1,0 +1,99 @@
+//! The one place where gradients meet parameters.
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::Tensor;
+
+use super::AgentError;
+use super::gradient_norm::clip_gradient_norm;
+
+/// A network being trained, with Adam[^1] and its learning rate.
+///
+/// [^1]: D. Kingma, J. Ba (2014). *Adam: A Method for Stochastic Optimization*. arXiv:1412.6980.
+pub(crate) struct Learner<M> {
+    networks: Option<Networks<M>>,
+    optimizer: ModuleOptimizer,
+    learning_rate: f64,
+    max_gradient_norm: Option<f64>,
+    loss_name: &'static str,
+}
+
+/// The same weights twice: on the tape, and off it for everything that needs no gradient of theirs.
+struct Networks<M> {
+    tracked: M,
+    plain: M,
+}
+
+/// What the learners of an agent have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct StepRule {
+    pub(crate) adam_epsilon: f64,
+    pub(crate) max_gradient_norm: Option<f64>,
+}
+
+impl<M> std::fmt::Debug for Learner<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Learner").field("learning_rate", &self.learning_rate).finish_non_exhaustive()
+    }
+}
+
+impl<M: Module> Learner<M> {
+    pub(crate) fn new(module: M, loss_name: &'static str, learning_rate: f64, rule: StepRule) -> Self {
+        Self {
+            networks: Some(Networks::of(module.train())),
+            optimizer: AdamConfig::new().with_epsilon(rule.adam_epsilon as f32).init(),
+            learning_rate,
+            max_gradient_norm: rule.max_gradient_norm,
+            loss_name,
+        }
+    }
+
+    /// Returns the network whose parameters are leaves of the tape.
+    pub(crate) fn tracked(&self) -> &M {
+        &self.networks().tracked
+    }
+
+    /// Returns the network off the tape: to act, to form targets, and to pass gradients through to its inputs only.
+    pub(crate) fn plain(&self) -> &M {
+        &self.networks().plain
+    }
+
+    /// Steps down `loss`, moving this network only, and returns its value.
+    ///
+    /// The value is read before the step, so a loss that is not finite changes nothing.
+    pub(crate) fn minimize(&mut self, loss: Tensor<1>) -> Result<f64, AgentError> {
+        let value = f64::from(loss.clone().inner().try_into_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(AgentError::Diverged { quantity: self.loss_name, value });
+        }
+        let mut gradients = GradientsParams::from_grads(loss.backward(), self.tracked());
+        if let Some(max_norm) = self.max_gradient_norm {
+            gradients = clip_gradient_norm(gradients, self.tracked(), max_norm)?;
+        }
+        // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
+        let Networks { tracked, plain } = self.networks.take().expect("the networks are only away during a step");
+        drop(plain);
+        self.networks = Some(Networks::of(self.optimizer.step(self.learning_rate, tracked, gradients)));
+        Ok(value)
+    }
+
+    /// Steps down several losses at once and returns their mean.
+    ///
+    /// The losses of an ensemble share no parameter, so one backward pass through the sum gives each its own gradient.
+    pub(crate) fn minimize_all(&mut self, losses: Vec<Tensor<1>>) -> Result<f64, AgentError> {
+        let count = losses.len() as f64;
+        let sum = losses.into_iter().reduce(|sum, loss| sum + loss).expect("an ensemble has at least one critic");
+        Ok(self.minimize(sum)? / count)
+    }
+
+    fn networks(&self) -> &Networks<M> {
+        self.networks.as_ref().expect("the networks are only away during a step")
+    }
+}
+
+impl<M: Module> Networks<M> {
+    fn of(tracked: M) -> Self {
+        let plain = tracked.valid();
+        Self { tracked, plain }
+    }
+}

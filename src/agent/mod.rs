@@ -1,0 +1,140 @@
+//! Agents: networks, their optimizers, and the update that makes them better.
+//!
+//! | Setting | [`DdpgConfig`] | lab | [`SacConfig`] | lab | [`Td3Config`] |
+//! |---|---|---|---|---|---|
+//! | `discount` γ | 0.99 | 0.99 | 0.99 | 0.99 | 0.99 |
+//! | `tau` τ | 0.005 | 0.005 | 0.005 | 0.005 | 0.005 |
+//! | `actor_learning_rate` | 1e-3 | 1e-3 | 3e-4 | 1e-3 | 1e-3 |
+//! | `critic_learning_rate` | 1e-3 | 2e-3 | 3e-4 | 1e-3 | 1e-3 |
+//! | noise (half-ranges) | Gaussian 0.1 | Ornstein-Uhlenbeck 0.1 | its own | its own | Gaussian 0.1 |
+//! | temperature α | | | learned from 1 | fixed 0.1 | |
+//! | Adam's ε | 1e-8 | 1e-8 | 1e-8 | 1e-8 | 1e-8 |
+//!
+//! The lab's values are spelled out in the examples. The defaults are those of Stable-Baselines3, but for the noise of DDPG
+//! and TD3, which is off there.
+
+use burn::tensor::{Device, TensorReadError};
+
+use crate::env::{EnvironmentError, Spaces};
+use crate::replay::Batch;
+use crate::target::TargetError;
+
+mod crossing;
+mod ddpg;
+mod gradient_norm;
+mod learner;
+mod sac;
+mod td3;
+mod temperature;
+
+pub use ddpg::{Ddpg, DdpgConfig, DdpgMetrics};
+pub use sac::{Sac, SacConfig, SacMetrics};
+pub use td3::{Td3, Td3Config, Td3Metrics};
+pub use temperature::{LearnedTemperatureConfig, TemperatureConfig};
+
+/// Why an agent could not act or learn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgentError {
+    /// An observation of the wrong length, or not finite.
+    #[error(transparent)]
+    Observation(#[from] EnvironmentError),
+    /// A batch whose tensors do not fit together or do not fit the agent.
+    #[error("{field} of the batch must have shape {expected:?}, got {found:?}")]
+    BatchShape {
+        /// Which tensor.
+        field: &'static str,
+        /// `[n, columns]` that is needed.
+        expected: [usize; 2],
+        /// `[n, columns]` that came.
+        found: [usize; 2],
+    },
+    /// A noise process gave another number of values than it has axes.
+    #[error("noise must have {expected} values, one per axis of the action space, got {found}")]
+    NoiseLength {
+        /// Axes of the action space.
+        expected: usize,
+        /// Values that came.
+        found: usize,
+    },
+    /// The actor answered a finite observation with NaN or infinity, or the noise on it was such.
+    #[error("action must be finite, got {value} on axis {axis}: the actor has diverged, or its noise is not finite")]
+    NonFiniteAction {
+        /// Axis of the first such component.
+        axis: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// A loss is no longer a number; the step it would have led to was not taken.
+    #[error("{quantity} must be finite, got {value}: training has diverged")]
+    Diverged {
+        /// Which loss.
+        quantity: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A target network that does not belong to its source.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A tensor could not be read back from the device.
+    #[error("a tensor could not be read from the device")]
+    Read(#[from] TensorReadError),
+}
+
+/// What an action is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionMode {
+    /// To learn from: with the agent's exploration noise.
+    Explore,
+    /// To be judged by: the policy's best, which takes no random number and changes no state of the agent.
+    Greedy,
+}
+
+/// Something that acts, and learns from batches.
+///
+/// An agent owns its networks, optimizers and exploration. Environment, replay and schedule belong to the
+/// [`Trainer`](crate::train::Trainer) or to a loop of your own.
+///
+/// # Contract
+///
+/// - Actions lie inside [`Spaces::action`].
+/// - A call that returns an error because of its argument leaves the agent as it was.
+pub trait Agent {
+    /// What an update reports.
+    type Metrics: Metrics;
+
+    /// Returns the spaces the agent was built for.
+    fn spaces(&self) -> &Spaces;
+
+    /// Returns the device that batches belong on.
+    fn device(&self) -> &Device;
+
+    /// Returns the action for one observation, in environment units.
+    ///
+    /// # Errors
+    ///
+    /// - [`AgentError::Observation`] if the observation has the wrong length or is not finite
+    /// - [`AgentError::NonFiniteAction`] if the policy has diverged
+    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError>;
+
+    /// Takes one gradient step on each network.
+    ///
+    /// # Errors
+    ///
+    /// - [`AgentError::BatchShape`] if the batch does not fit, before anything is changed
+    /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
+    ///   it belongs to has not
+    fn update(&mut self, batch: &Batch) -> Result<Self::Metrics, AgentError>;
+
+    /// Called at the end of every episode. Does nothing unless the agent's noise begins anew.
+    fn end_episode(&mut self) {}
+}
+
+/// The numbers that an update reports, for observers that do not know the algorithm.
+pub trait Metrics {
+    /// Names, in the order of [`values`](Self::values).
+    const NAMES: &'static [&'static str];
+
+    /// Returns one value per name.
+    fn values(&self) -> Vec<f64>;
+}

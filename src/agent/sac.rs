@@ -1,0 +1,308 @@
+//! Soft actor-critic.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rand::rngs::ChaCha8Rng;
+
+use super::crossing::Crossing;
+use super::learner::{Learner, StepRule};
+use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
+use super::{ActionMode, Agent, AgentError, Metrics};
+use crate::config::{ConfigError, at_least, in_unit_interval, positive};
+use crate::env::Spaces;
+use crate::nn::{
+    ActionSample, Critic, Ensemble, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig, StochasticActor,
+};
+use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value, td_loss, td_target};
+use crate::replay::Batch;
+use crate::rng::{Seed, Stream};
+use crate::target::Target;
+
+/// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
+#[derive(Config, Debug, PartialEq)]
+pub struct SacConfig {
+    /// Weight of the future γ, in `[0, 1]`.
+    #[config(default = 0.99)]
+    pub discount: f64,
+    /// Share τ of the source that is copied into the target per update, in `[0, 1]`.
+    #[config(default = 0.005)]
+    pub tau: f64,
+    /// Adam's step for the actor, `(0, ∞)`.
+    #[config(default = 3e-4)]
+    pub actor_learning_rate: f64,
+    /// Adam's step for the critics, `(0, ∞)`.
+    #[config(default = 3e-4)]
+    pub critic_learning_rate: f64,
+    /// The weight of the entropy, fixed or learned.
+    #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
+    pub temperature: TemperatureConfig,
+    /// Updates between two steps of the target, at least 1.
+    #[config(default = 1)]
+    pub target_update_interval: usize,
+    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    #[config(default = 1e-8)]
+    pub adam_epsilon: f64,
+    /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
+    pub max_gradient_norm: Option<f64>,
+}
+
+impl SacConfig {
+    /// Checks every range. Called by every constructor that takes this config.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_unit_interval("discount", self.discount)?;
+        in_unit_interval("tau", self.tau)?;
+        positive("actor_learning_rate", self.actor_learning_rate)?;
+        positive("critic_learning_rate", self.critic_learning_rate)?;
+        self.temperature.validate()?;
+        at_least("target_update_interval", 1, self.target_update_interval)?;
+        positive("adam_epsilon", self.adam_epsilon)?;
+        self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
+    }
+
+    /// Creates an agent with the default networks: two hidden layers of 256 each.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate).
+    pub fn init(
+        &self,
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Sac<GaussianActor, QNetwork>, ConfigError> {
+        let actor = GaussianActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
+        let mut rng = seed.stream(Stream::CriticWeights);
+        let critics = Ensemble::twin(|| QNetworkConfig::new().init(spaces, &mut rng, device))?;
+        Sac::new(actor, critics, spaces, self, device, seed)
+    }
+}
+
+/// What one [`Sac`] update reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SacMetrics {
+    /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step.
+    pub critic_loss: f64,
+    /// Mean of `α log π(a∣o) − min Q(o, a)` before the step of the actor, after that of the critics.
+    pub actor_loss: f64,
+    /// Mean of `−log π(a∣o)`, in nats, for the actions in environment units; 0 for a policy without a density.
+    pub entropy: f64,
+    /// The temperature α after the update.
+    pub temperature: f64,
+    /// Mean of `−log α (log π(a∣o) + H̄)` before the step of the temperature; 0 if it is fixed.
+    pub temperature_loss: f64,
+}
+
+impl Metrics for SacMetrics {
+    const NAMES: &'static [&'static str] = &["critic_loss", "actor_loss", "entropy", "temperature", "temperature_loss"];
+
+    fn values(&self) -> Vec<f64> {
+        vec![self.critic_loss, self.actor_loss, self.entropy, self.temperature, self.temperature_loss]
+    }
+}
+
+/// Soft actor-critic[^1], with any stochastic actor and any critics.
+///
+/// [`docs/algorithms/sac.md`](crate::_docs::sac) lists every detail and where it differs from the papers.
+///
+/// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905.
+#[derive(Debug)]
+pub struct Sac<A, C: Critic> {
+    actor: Learner<A>,
+    critics: Learner<Ensemble<C>>,
+    target_critics: Target<Ensemble<C>>,
+    temperature: Temperature,
+    exploration_rng: ChaCha8Rng,
+    update_rng: ChaCha8Rng,
+    updates: usize,
+    crossing: Crossing,
+    config: SacConfig,
+}
+
+impl<A: StochasticActor, C: Critic> Sac<A, C> {
+    /// Creates an agent from networks, which are moved to `device`; the target begins as a copy of the critics.
+    ///
+    /// # Errors
+    ///
+    /// - as [`SacConfig::validate`]
+    /// - [`ConfigError::OutputShape`] if a network answers a batch with the wrong shape
+    /// - [`ConfigError::TemperatureWithoutDensity`] if the temperature is to be learned from a policy without a density
+    ///
+    /// # Panics
+    ///
+    /// Panics if a network refuses a batch of the right shape.
+    pub fn new(
+        actor: A,
+        critics: Ensemble<C>,
+        spaces: &Spaces,
+        config: &SacConfig,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        at_least("number of critics", 1, critics.critics.len())?;
+        let crossing = Crossing::new(spaces, device);
+        let (actor, critics) = (actor.valid().fork(&crossing.device), critics.valid().fork(&crossing.device));
+        let has_density = crossing.check_stochastic_actor(&actor)?;
+        critics.critics.iter().try_for_each(|critic| crossing.check_critic(critic))?;
+        if !has_density && matches!(config.temperature, TemperatureConfig::Learned(_)) {
+            return Err(ConfigError::TemperatureWithoutDensity);
+        }
+        let rule = StepRule { adam_epsilon: config.adam_epsilon, max_gradient_norm: config.max_gradient_norm };
+        Ok(Self {
+            target_critics: Target::new(&critics),
+            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
+            critics: Learner::new(critics, "critic loss", config.critic_learning_rate, rule),
+            temperature: Temperature::new(&config.temperature, spaces.action().dim(), rule, &crossing.device),
+            exploration_rng: seed.stream(Stream::Exploration),
+            update_rng: seed.stream(Stream::Update),
+            updates: 0,
+            crossing,
+            config: config.clone(),
+        })
+    }
+
+    /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`, without a tape.
+    ///
+    /// # Shapes
+    ///
+    /// - `next_noise`: `[n, A]`, draws from 𝒩(0, 1) that make a′; returns `[n, 1]`
+    pub fn targets(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
+        let next_observations = batch.next_observations.clone();
+        let ActionSample { actions, log_probs } = self.actor.plain().sample(next_observations.clone(), next_noise);
+        let next_values = self.target_critics.module().q_value(next_observations, actions);
+        let next_values = match log_probs {
+            Some(log_probs) => soft_value(next_values, log_probs, self.temperature()),
+            None => next_values,
+        };
+        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+    }
+
+    /// Computes the loss of each critic, on the tape of its parameters.
+    ///
+    /// # Shapes
+    ///
+    /// - `targets`: `[n, 1]`; returns one `[1]` a critic
+    pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
+        let values = self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone());
+        values.into_iter().map(|values| td_loss(values, targets.clone())).collect()
+    }
+
+    /// Computes the actor's loss, on the tape of the actor's parameters, and the sample it was made of.
+    ///
+    /// The critics' parameters are constants here, and their smallest value counts.
+    ///
+    /// # Shapes
+    ///
+    /// - `noise`: `[n, A]`, draws from 𝒩(0, 1) that make a; returns `[1]`
+    pub fn actor_loss(&self, batch: &Batch, noise: Tensor<2>) -> (Tensor<1>, ActionSample) {
+        let sample = self.actor.tracked().sample(batch.observations.clone(), noise);
+        let values = self.critics.plain().q_value(batch.observations.clone(), sample.actions.clone());
+        let loss = match sample.log_probs.clone() {
+            Some(log_probs) => soft_actor_loss(values, log_probs, self.temperature()),
+            None => deterministic_actor_loss(values),
+        };
+        (loss, sample)
+    }
+
+    /// Takes one gradient step on each network with noise that is given, for tests against another implementation.
+    ///
+    /// [`Agent::update`] draws the noise itself, first `next_noise`, then `noise`.
+    ///
+    /// # Shapes
+    ///
+    /// - `next_noise`, `noise`: `[n, A]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Agent::update`].
+    pub fn update_with_noise(
+        &mut self,
+        batch: &Batch,
+        next_noise: Tensor<2>,
+        noise: Tensor<2>,
+    ) -> Result<SacMetrics, AgentError> {
+        self.crossing.check_batch(batch)?;
+
+        let targets = self.targets(batch, next_noise);
+        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
+
+        let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
+        let actor_loss = self.actor.minimize(loss)?;
+
+        let (mut entropy, mut temperature_loss) = (0.0, 0.0);
+        if let Some(log_probs) = log_probs.map(Tensor::inner) {
+            entropy = -f64::from(log_probs.clone().mean().try_into_scalar::<f32>()?);
+            temperature_loss = self.temperature.update(log_probs)?.unwrap_or(0.0);
+        }
+
+        self.updates += 1;
+        if self.updates.is_multiple_of(self.config.target_update_interval) {
+            self.target_critics.follow(self.critics.plain(), self.config.tau)?;
+        }
+        Ok(SacMetrics { critic_loss, actor_loss, entropy, temperature: self.temperature(), temperature_loss })
+    }
+
+    /// Returns the temperature α.
+    #[doc(alias = "alpha")]
+    pub fn temperature(&self) -> f64 {
+        self.temperature.value()
+    }
+
+    /// Returns the actor, its parameters on the tape.
+    pub fn actor(&self) -> &A {
+        self.actor.tracked()
+    }
+
+    /// Returns the critics, their parameters on the tape.
+    pub fn critics(&self) -> &Ensemble<C> {
+        self.critics.tracked()
+    }
+
+    /// Returns the target of the critics, Q′, without autodiff.
+    pub fn target_critics(&self) -> &Ensemble<C> {
+        self.target_critics.module()
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &SacConfig {
+        &self.config
+    }
+}
+
+impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
+    type Metrics = SacMetrics;
+
+    fn spaces(&self) -> &Spaces {
+        &self.crossing.spaces
+    }
+
+    fn device(&self) -> &Device {
+        &self.crossing.device
+    }
+
+    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
+        let observation = self.crossing.observation(observation)?;
+        let actor = self.actor.plain();
+        let action = match mode {
+            ActionMode::Explore => {
+                let noise = self.crossing.normal(1, &mut self.exploration_rng);
+                actor.sample(observation, noise).actions
+            }
+            ActionMode::Greedy => actor.act(observation),
+        };
+        self.crossing.action(action, None)
+    }
+
+    fn update(&mut self, batch: &Batch) -> Result<SacMetrics, AgentError> {
+        // Checked before the draw, so that a batch that is refused takes no random number.
+        self.crossing.check_batch(batch)?;
+        let next_noise = self.crossing.normal(batch.len(), &mut self.update_rng);
+        let noise = self.crossing.normal(batch.len(), &mut self.update_rng);
+        self.update_with_noise(batch, next_noise, noise)
+    }
+}

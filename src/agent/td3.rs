@@ -1,0 +1,302 @@
+//! Twin delayed deep deterministic policy gradient.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rand::rngs::ChaCha8Rng;
+
+use super::crossing::Crossing;
+use super::learner::{Learner, StepRule};
+use super::{ActionMode, Agent, AgentError, Metrics};
+use crate::config::{ConfigError, at_least, in_unit_interval, non_negative, positive};
+use crate::env::Spaces;
+use crate::nn::{
+    ActionBounds, Actor, Critic, DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig,
+};
+use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
+use crate::objective::{deterministic_actor_loss, td_loss, td_target};
+use crate::replay::Batch;
+use crate::rng::{Seed, Stream};
+use crate::target::Target;
+
+/// Settings of [`Td3`]; the defaults are the paper's.
+#[derive(Config, Debug, PartialEq)]
+pub struct Td3Config {
+    /// Weight of the future γ, in `[0, 1]`.
+    #[config(default = 0.99)]
+    pub discount: f64,
+    /// Share τ of the source that is copied into each target at a time, in `[0, 1]`.
+    #[config(default = 0.005)]
+    pub tau: f64,
+    /// Adam's step for the actor, `(0, ∞)`.
+    #[config(default = 1e-3)]
+    pub actor_learning_rate: f64,
+    /// Adam's step for the critics, `(0, ∞)`.
+    #[config(default = 1e-3)]
+    pub critic_learning_rate: f64,
+    /// Noise on the actions taken in the environment.
+    #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
+    pub noise: NoiseConfig,
+    /// Standard deviation of the noise on target actions, in units of the half-range, `[0, ∞)`.
+    #[config(default = 0.2)]
+    pub smoothing_std: f64,
+    /// Largest noise on target actions, in the same units, `[0, ∞)`.
+    #[config(default = 0.5)]
+    pub smoothing_clip: f64,
+    /// Updates of the critics for one of the actor and the targets, at least 1.
+    #[config(default = 2)]
+    pub policy_delay: usize,
+    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    #[config(default = 1e-8)]
+    pub adam_epsilon: f64,
+    /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
+    pub max_gradient_norm: Option<f64>,
+}
+
+impl Td3Config {
+    /// Checks every range. Called by every constructor that takes this config.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_unit_interval("discount", self.discount)?;
+        in_unit_interval("tau", self.tau)?;
+        positive("actor_learning_rate", self.actor_learning_rate)?;
+        positive("critic_learning_rate", self.critic_learning_rate)?;
+        non_negative("smoothing_std", self.smoothing_std)?;
+        non_negative("smoothing_clip", self.smoothing_clip)?;
+        at_least("policy_delay", 1, self.policy_delay)?;
+        positive("adam_epsilon", self.adam_epsilon)?;
+        self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))?;
+        self.noise.init(1).map(drop)
+    }
+
+    /// Creates an agent with the default networks: two hidden layers of 256 each.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate).
+    pub fn init(
+        &self,
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Td3<DeterministicActor, QNetwork>, ConfigError> {
+        let actor = DeterministicActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
+        let mut rng = seed.stream(Stream::CriticWeights);
+        let critics = Ensemble::twin(|| QNetworkConfig::new().init(spaces, &mut rng, device))?;
+        Td3::new(actor, critics, spaces, self, device, seed)
+    }
+}
+
+/// What one [`Td3`] update reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Td3Metrics {
+    /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step.
+    pub critic_loss: f64,
+    /// Mean of `−Q₁(o, μ(o))` before the last step of the actor; 0 before the first.
+    pub actor_loss: f64,
+}
+
+impl Metrics for Td3Metrics {
+    const NAMES: &'static [&'static str] = &["critic_loss", "actor_loss"];
+
+    fn values(&self) -> Vec<f64> {
+        vec![self.critic_loss, self.actor_loss]
+    }
+}
+
+/// Twin delayed deep deterministic policy gradient[^1], with any actor and any critics.
+///
+/// [`docs/algorithms/td3.md`](crate::_docs::td3) lists every detail and where it differs from the paper.
+///
+/// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
+pub struct Td3<A, C: Critic> {
+    actor: Learner<A>,
+    critics: Learner<Ensemble<C>>,
+    target_actor: Target<A>,
+    target_critics: Target<Ensemble<C>>,
+    bounds: ActionBounds,
+    noise: Box<dyn ActionNoise>,
+    noise_rng: ChaCha8Rng,
+    update_rng: ChaCha8Rng,
+    updates: usize,
+    actor_loss: f64,
+    crossing: Crossing,
+    config: Td3Config,
+}
+
+impl<A: std::fmt::Debug, C: Critic> std::fmt::Debug for Td3<A, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Td3").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl<A: Actor, C: Critic> Td3<A, C> {
+    /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
+    ///
+    /// # Errors
+    ///
+    /// - as [`Td3Config::validate`]
+    /// - [`ConfigError::OutputShape`] if a network answers a batch with the wrong shape
+    ///
+    /// # Panics
+    ///
+    /// Panics if a network refuses a batch of the right shape.
+    pub fn new(
+        actor: A,
+        critics: Ensemble<C>,
+        spaces: &Spaces,
+        config: &Td3Config,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        at_least("number of critics", 1, critics.critics.len())?;
+        let crossing = Crossing::new(spaces, device);
+        let (actor, critics) = (actor.valid().fork(&crossing.device), critics.valid().fork(&crossing.device));
+        crossing.check_actor(&actor)?;
+        critics.critics.iter().try_for_each(|critic| crossing.check_critic(critic))?;
+        let rule = StepRule { adam_epsilon: config.adam_epsilon, max_gradient_norm: config.max_gradient_norm };
+        Ok(Self {
+            target_actor: Target::new(&actor),
+            target_critics: Target::new(&critics),
+            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
+            critics: Learner::new(critics, "critic loss", config.critic_learning_rate, rule),
+            bounds: ActionBounds::new(spaces.action(), &crossing.device)?,
+            noise: config.noise.init(spaces.action().dim())?,
+            noise_rng: seed.stream(Stream::Exploration),
+            update_rng: seed.stream(Stream::Update),
+            updates: 0,
+            actor_loss: 0.0,
+            crossing,
+            config: config.clone(),
+        })
+    }
+
+    /// Replaces the noise of the configuration by a process of your own.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoiseDim`] if it does not have one axis per action axis.
+    pub fn with_noise(mut self, noise: Box<dyn ActionNoise>) -> Result<Self, ConfigError> {
+        self.crossing.check_noise(noise.as_ref())?;
+        self.noise = noise;
+        Ok(self)
+    }
+
+    /// Computes `y = r + γ (1 − d) min Q′(o′, a′)` with the smoothed target action a′, without a tape.
+    ///
+    /// # Shapes
+    ///
+    /// - `next_noise`: `[n, A]`, draws from 𝒩(0, 1) that smooth a′; returns `[n, 1]`
+    pub fn targets(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
+        let next_observations = batch.next_observations.clone();
+        let next_actions = self.target_actor.module().act(next_observations.clone());
+        let (std, clip) = (self.config.smoothing_std, self.config.smoothing_clip);
+        let next_actions = self.bounds.perturb(next_actions, next_noise, std, clip);
+        let next_values = self.target_critics.module().q_value(next_observations, next_actions);
+        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+    }
+
+    /// Computes the loss of each critic, on the tape of its parameters.
+    ///
+    /// # Shapes
+    ///
+    /// - `targets`: `[n, 1]`; returns one `[1]` a critic
+    pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
+        let values = self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone());
+        values.into_iter().map(|values| td_loss(values, targets.clone())).collect()
+    }
+
+    /// Computes the actor's loss on the first critic, on the tape of the actor's parameters.
+    ///
+    /// # Shapes
+    ///
+    /// - returns `[1]`
+    pub fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
+        let actions = self.actor.tracked().act(batch.observations.clone());
+        let critic = &self.critics.plain().critics[0];
+        deterministic_actor_loss(critic.q_value(batch.observations.clone(), actions))
+    }
+
+    /// Takes an update with noise that is given, for tests against another implementation.
+    ///
+    /// # Shapes
+    ///
+    /// - `next_noise`: `[n, A]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Agent::update`].
+    pub fn update_with_noise(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Result<Td3Metrics, AgentError> {
+        self.crossing.check_batch(batch)?;
+
+        let targets = self.targets(batch, next_noise);
+        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
+
+        self.updates += 1;
+        if self.updates.is_multiple_of(self.config.policy_delay) {
+            self.actor_loss = self.actor.minimize(self.actor_loss(batch))?;
+
+            self.target_critics.follow(self.critics.plain(), self.config.tau)?;
+            self.target_actor.follow(self.actor.plain(), self.config.tau)?;
+        }
+        Ok(Td3Metrics { critic_loss, actor_loss: self.actor_loss })
+    }
+
+    /// Returns the actor, its parameters on the tape.
+    pub fn actor(&self) -> &A {
+        self.actor.tracked()
+    }
+
+    /// Returns the critics, their parameters on the tape.
+    pub fn critics(&self) -> &Ensemble<C> {
+        self.critics.tracked()
+    }
+
+    /// Returns the target of the actor, μ′, without autodiff.
+    pub fn target_actor(&self) -> &A {
+        self.target_actor.module()
+    }
+
+    /// Returns the target of the critics, Q′, without autodiff.
+    pub fn target_critics(&self) -> &Ensemble<C> {
+        self.target_critics.module()
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &Td3Config {
+        &self.config
+    }
+}
+
+impl<A: Actor, C: Critic> Agent for Td3<A, C> {
+    type Metrics = Td3Metrics;
+
+    fn spaces(&self) -> &Spaces {
+        &self.crossing.spaces
+    }
+
+    fn device(&self) -> &Device {
+        &self.crossing.device
+    }
+
+    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
+        let action = self.actor.plain().act(self.crossing.observation(observation)?);
+        let noise = (mode == ActionMode::Explore).then(|| self.noise.sample(&mut self.noise_rng));
+        self.crossing.action(action, noise)
+    }
+
+    fn update(&mut self, batch: &Batch) -> Result<Td3Metrics, AgentError> {
+        // Checked before the draw, so that a batch that is refused takes no random number.
+        self.crossing.check_batch(batch)?;
+        let next_noise = self.crossing.normal(batch.len(), &mut self.update_rng);
+        self.update_with_noise(batch, next_noise)
+    }
+
+    fn end_episode(&mut self) {
+        self.noise.end_episode();
+    }
+}

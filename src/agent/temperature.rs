@@ -1,0 +1,143 @@
+//! The weight of the entropy in SAC.
+
+use burn::config::Config;
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+use super::AgentError;
+use super::learner::{Learner, StepRule};
+use crate::config::{ConfigError, finite, non_negative, positive};
+use crate::objective::temperature_loss;
+
+/// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in reward per nat.
+#[derive(Config, Debug, PartialEq)]
+pub enum TemperatureConfig {
+    /// The same value throughout, `[0, ∞)`.
+    Fixed(f64),
+    /// A value that is adjusted until the policy's entropy meets a target.
+    Learned(LearnedTemperatureConfig),
+}
+
+/// Settings of a temperature that is learned.
+#[derive(Config, Debug, PartialEq)]
+pub struct LearnedTemperatureConfig {
+    /// Value at the start, `(0, ∞)`. Default: 1.
+    #[config(default = 1.0)]
+    pub initial: f64,
+    /// Adam's step on log α, `(0, ∞)`. Default: 3e-4.
+    #[config(default = 3e-4)]
+    pub learning_rate: f64,
+    /// Target entropy H̄ of the action in environment units, in nats. Default: −A, the number of action axes[^1].
+    ///
+    /// An axis of another length shifts every entropy by log(half-range), so the same H̄ asks for a less random policy on
+    /// a longer axis; add Σ log(half-range) to undo that.
+    ///
+    /// [^1]: T. Haarnoja et al. (2018). arXiv:1812.05905, appendix D.
+    pub target_entropy: Option<f64>,
+}
+
+impl TemperatureConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Fixed(value) => non_negative("temperature", *value),
+            Self::Learned(config) => {
+                positive("initial temperature", config.initial)?;
+                positive("temperature learning_rate", config.learning_rate)?;
+                config.target_entropy.map_or(Ok(()), |entropy| finite("target_entropy", entropy))
+            }
+        }
+    }
+}
+
+/// log α as a network of one parameter, so that it is trained like any other.
+#[derive(Module, Debug)]
+pub(crate) struct LogTemperature {
+    log_value: Param<Tensor<1>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Temperature {
+    Fixed(f64),
+    Learned { log_temperature: Box<Learner<LogTemperature>>, target_entropy: f64, value: f64 },
+}
+
+impl Temperature {
+    pub(crate) fn new(config: &TemperatureConfig, action_dim: usize, rule: StepRule, device: &Device) -> Self {
+        match config {
+            TemperatureConfig::Fixed(value) => Self::Fixed(*value),
+            TemperatureConfig::Learned(config) => {
+                let log_value = Param::from_data([config.initial.ln() as f32], device);
+                // One number has no direction for a clipped norm to keep.
+                let rule = StepRule { max_gradient_norm: None, ..rule };
+                let module = LogTemperature { log_value };
+                Self::Learned {
+                    log_temperature: Box::new(Learner::new(module, "temperature loss", config.learning_rate, rule)),
+                    target_entropy: config.target_entropy.unwrap_or(-(action_dim as f64)),
+                    value: config.initial,
+                }
+            }
+        }
+    }
+
+    pub(crate) fn value(&self) -> f64 {
+        match self {
+            Self::Fixed(value) | Self::Learned { value, .. } => *value,
+        }
+    }
+
+    /// Takes one gradient step towards the target entropy; `None` if the temperature is fixed.
+    pub(crate) fn update(&mut self, log_probs: Tensor<2>) -> Result<Option<f64>, AgentError> {
+        let Self::Learned { log_temperature, target_entropy, value } = self else { return Ok(None) };
+        let log_value = log_temperature.tracked().log_value.val();
+        let loss = log_temperature.minimize(temperature_loss(log_value, log_probs.inner(), *target_entropy))?;
+        *value = f64::from(log_temperature.plain().log_value.val().try_into_scalar::<f32>()?).exp();
+        Ok(Some(loss))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: StepRule = StepRule { adam_epsilon: 1e-8, max_gradient_norm: None };
+
+    #[test]
+    fn values_out_of_range_are_rejected() {
+        let text = |config: TemperatureConfig| config.validate().unwrap_err().to_string();
+        assert_eq!(text(TemperatureConfig::Fixed(-0.1)), "temperature must be at least 0 and finite, got -0.1");
+        let learned = |config| text(TemperatureConfig::Learned(config));
+        let config = LearnedTemperatureConfig::new;
+        assert_eq!(learned(config().with_initial(0.0)), "initial temperature must be positive and finite, got 0");
+        assert_eq!(
+            learned(config().with_learning_rate(-1.0)),
+            "temperature learning_rate must be positive and finite, got -1"
+        );
+        assert_eq!(learned(config().with_target_entropy(Some(f64::NAN))), "target_entropy must be finite, got NaN");
+    }
+
+    #[test]
+    fn a_fixed_temperature_stays() {
+        let device = crate::test_device();
+        let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), 1, RULE, &device);
+        assert_eq!(temperature.update(Tensor::zeros([4, 1], &device)).unwrap(), None);
+        assert_eq!(temperature.value(), 0.1);
+    }
+
+    #[test]
+    fn it_falls_above_the_target_entropy_and_rises_below() {
+        let device = crate::test_device();
+        let config = TemperatureConfig::Learned(LearnedTemperatureConfig::new().with_learning_rate(0.01));
+        for (log_prob, sign) in [(-5.0, -1.0), (5.0, 1.0)] {
+            // The target is −2, the entropy −log_prob: 5, then −5.
+            let mut temperature = Temperature::new(&config, 2, RULE, &device);
+            temperature.update(Tensor::full([4, 1], log_prob, &device)).unwrap();
+            // Adam's first step has the length of the learning rate.
+            assert!((temperature.value().ln() - sign * 0.01).abs() < 1e-6, "{}", temperature.value());
+        }
+    }
+}

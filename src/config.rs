@@ -1,0 +1,146 @@
+//! What may be wrong with a configuration, and the range checks that find it.
+
+use crate::space::SpaceError;
+
+/// Why a configuration, or the networks given with it, was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A share or a discount outside `[0, 1]`.
+    #[error("{field} must be in [0, 1], got {value}")]
+    OutsideUnitInterval {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A number that must be above zero is not, or is not finite.
+    #[error("{field} must be positive and finite, got {value}")]
+    NotPositive {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A number that must be at least zero is not, or is not finite.
+    #[error("{field} must be at least 0 and finite, got {value}")]
+    Negative {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A number that must be finite is not.
+    #[error("{field} must be finite, got {value}")]
+    NotFinite {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A count below its minimum.
+    #[error("{field} must be at least {minimum}, got {value}")]
+    TooSmall {
+        /// Name of the field.
+        field: &'static str,
+        /// Smallest value allowed.
+        minimum: usize,
+        /// Its value.
+        value: usize,
+    },
+    /// A count above another that bounds it.
+    #[error("{field} must be at most {limit_field} ({limit}), got {value}")]
+    TooLarge {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: usize,
+        /// Name of the bound.
+        limit_field: &'static str,
+        /// Value of the bound.
+        limit: usize,
+    },
+    /// A space that cannot be used.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A network whose output has the wrong shape.
+    #[error("{network} must return a tensor of shape {expected:?} for a batch of {batch}, got {found:?}", batch = expected[0])]
+    OutputShape {
+        /// Which network, and which output of it.
+        network: &'static str,
+        /// `[batch, columns]` that is needed.
+        expected: [usize; 2],
+        /// `[batch, columns]` that came.
+        found: [usize; 2],
+    },
+    /// A noise process with the wrong number of axes.
+    #[error("noise must have {expected} axes, one per axis of the action space, got {found}")]
+    NoiseDim {
+        /// Axes of the action space.
+        expected: usize,
+        /// Axes of the noise.
+        found: usize,
+    },
+    /// A learned temperature with a policy that has no density, so no entropy to hold.
+    #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
+    TemperatureWithoutDensity,
+}
+
+pub(crate) fn in_unit_interval(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(ConfigError::OutsideUnitInterval { field, value }) }
+}
+
+pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value > 0.0 && value.is_finite() { Ok(()) } else { Err(ConfigError::NotPositive { field, value }) }
+}
+
+pub(crate) fn non_negative(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value >= 0.0 && value.is_finite() { Ok(()) } else { Err(ConfigError::Negative { field, value }) }
+}
+
+pub(crate) fn finite(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value.is_finite() { Ok(()) } else { Err(ConfigError::NotFinite { field, value }) }
+}
+
+pub(crate) fn at_least(field: &'static str, minimum: usize, value: usize) -> Result<(), ConfigError> {
+    if value >= minimum { Ok(()) } else { Err(ConfigError::TooSmall { field, minimum, value }) }
+}
+
+pub(crate) fn at_most(
+    field: &'static str,
+    value: usize,
+    limit_field: &'static str,
+    limit: usize,
+) -> Result<(), ConfigError> {
+    if value <= limit { Ok(()) } else { Err(ConfigError::TooLarge { field, value, limit_field, limit }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_include_their_ends_and_exclude_nan() {
+        assert_eq!(in_unit_interval("tau", 0.0), Ok(()));
+        assert_eq!(in_unit_interval("tau", 1.0), Ok(()));
+        assert!(in_unit_interval("tau", f64::NAN).is_err());
+        assert!(positive("rate", f64::NAN).is_err());
+        assert!(positive("rate", f64::INFINITY).is_err());
+        assert_eq!(non_negative("std", 0.0), Ok(()));
+        assert!(non_negative("std", f64::NAN).is_err());
+    }
+
+    #[test]
+    fn messages_name_the_field_the_rule_and_the_value() {
+        let text = |result: Result<(), ConfigError>| result.unwrap_err().to_string();
+        assert_eq!(text(in_unit_interval("discount", 1.5)), "discount must be in [0, 1], got 1.5");
+        assert_eq!(text(positive("adam_epsilon", 0.0)), "adam_epsilon must be positive and finite, got 0");
+        assert_eq!(text(non_negative("std", -1.0)), "std must be at least 0 and finite, got -1");
+        assert_eq!(text(finite("target_entropy", f64::INFINITY)), "target_entropy must be finite, got inf");
+        assert_eq!(text(at_least("batch_size", 1, 0)), "batch_size must be at least 1, got 0");
+        assert_eq!(
+            text(at_most("batch_size", 9, "replay_capacity", 8)),
+            "batch_size must be at most replay_capacity (8), got 9"
+        );
+    }
+}

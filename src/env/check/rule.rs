@@ -1,0 +1,141 @@
+//! The rules that [`check_environment`](super::check_environment) tests, and where one was broken.
+
+use std::fmt;
+
+/// One rule of the contract of [`Environment`](crate::env::Environment); displays as a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Every bound of the action space is finite.
+    ActionBoundsFinite,
+    /// The observation space is the same after every call.
+    ObservationSpaceFixed,
+    /// The action space is the same after every call.
+    ActionSpaceFixed,
+    /// A step before the first reset is an error.
+    StepBeforeReset,
+    /// A reset succeeds, whatever the seed.
+    ResetSucceeds,
+    /// A reset returns one component per axis.
+    FirstObservationLength,
+    /// A reset returns no NaN and no infinity.
+    FirstObservationFinite,
+    /// A reset returns a point of the observation space.
+    FirstObservationInSpace,
+    /// A step with an action inside the bounds succeeds.
+    StepSucceeds,
+    /// A step with every axis at its lower bound succeeds.
+    LowestActionSucceeds,
+    /// A step with every axis at its upper bound succeeds.
+    HighestActionSucceeds,
+    /// A step returns one component per axis.
+    ObservationLength,
+    /// A step returns no NaN and no infinity.
+    ObservationFinite,
+    /// A step returns a point of the observation space.
+    ObservationInSpace,
+    /// A reward is neither NaN nor infinite.
+    RewardFinite,
+    /// A step after the last one is an error.
+    StepAfterEnd,
+    /// An action without components is an error.
+    EmptyActionRefused,
+    /// An action with too few components is an error.
+    ShortActionRefused,
+    /// An action with too many components is an error.
+    LongActionRefused,
+    /// An action with a NaN is an error.
+    NanActionRefused,
+    /// An action with +∞ is an error.
+    InfiniteActionRefused,
+    /// An action with −∞ is an error.
+    NegativeInfiniteActionRefused,
+    /// A refused action changes nothing.
+    RefusedActionHasNoEffect,
+    /// A finite action outside the bounds, if accepted, gives a valid observation.
+    OutsideActionObservation,
+    /// A finite action outside the bounds, if accepted, gives a finite reward.
+    OutsideActionReward,
+    /// The seed decides the first observation.
+    FirstObservationRepeats,
+    /// The seed and the actions decide every observation.
+    ObservationRepeats,
+    /// The seed and the actions decide every reward.
+    RewardRepeats,
+    /// The seed and the actions decide where the task terminates.
+    TerminatedRepeats,
+    /// The seed and the actions decide where the episode is truncated.
+    TruncatedRepeats,
+    /// What happened in earlier episodes has no influence.
+    EpisodesIndependent,
+    /// A reset in the middle of an episode begins a new one like any other.
+    ResetMidEpisode,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ActionBoundsFinite => "every bound of the action space must be finite",
+            Self::ObservationSpaceFixed => "the observation space must never change",
+            Self::ActionSpaceFixed => "the action space must never change",
+            Self::StepBeforeReset => "a step before the first reset must be an error",
+            Self::ResetSucceeds => "a reset must succeed for every seed",
+            Self::FirstObservationLength => "the first observation must have one component per axis",
+            Self::FirstObservationFinite => "the first observation must be finite",
+            Self::FirstObservationInSpace => "the first observation must lie in the observation space",
+            Self::StepSucceeds => "a step with an action inside the bounds must succeed",
+            Self::LowestActionSucceeds => "a step with every axis at its lower bound must succeed",
+            Self::HighestActionSucceeds => "a step with every axis at its upper bound must succeed",
+            Self::ObservationLength => "an observation must have one component per axis",
+            Self::ObservationFinite => "an observation must be finite",
+            Self::ObservationInSpace => "an observation must lie in the observation space",
+            Self::RewardFinite => "a reward must be finite",
+            Self::StepAfterEnd => "a step after the last one must be an error",
+            Self::EmptyActionRefused => "an action without components must be an error",
+            Self::ShortActionRefused => "an action with too few components must be an error",
+            Self::LongActionRefused => "an action with too many components must be an error",
+            Self::NanActionRefused => "an action with a NaN must be an error",
+            Self::InfiniteActionRefused => "an action with an infinite component must be an error",
+            Self::NegativeInfiniteActionRefused => "an action with a negative infinite component must be an error",
+            Self::RefusedActionHasNoEffect => "a refused action must leave the state as it was",
+            Self::OutsideActionObservation => "an action outside the bounds must not spoil the observation",
+            Self::OutsideActionReward => "an action outside the bounds must not spoil the reward",
+            Self::FirstObservationRepeats => "the same seed must give the same first observation",
+            Self::ObservationRepeats => "the same seed and actions must give the same observations",
+            Self::RewardRepeats => "the same seed and actions must give the same rewards",
+            Self::TerminatedRepeats => "the same seed and actions must terminate at the same step",
+            Self::TruncatedRepeats => "the same seed and actions must be truncated at the same step",
+            Self::EpisodesIndependent => "an episode must not depend on the episodes before it",
+            Self::ResetMidEpisode => "a reset in mid-episode must begin an episode like any other",
+        })
+    }
+}
+
+/// When a rule was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the first reset.
+    BeforeReset,
+    /// At a reset.
+    Reset {
+        /// The seed of the reset.
+        seed: u64,
+    },
+    /// At a step, or at an action refused in its place.
+    Step {
+        /// The seed of the episode.
+        seed: u64,
+        /// Number of the step in the episode, from 1.
+        step: usize,
+    },
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeforeReset => write!(f, "before the first reset"),
+            Self::Reset { seed } => write!(f, "at the reset with seed {seed}"),
+            Self::Step { seed, step } => write!(f, "at step {step} of the episode with seed {seed}"),
+        }
+    }
+}

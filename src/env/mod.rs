@@ -1,0 +1,278 @@
+//! Environments: the contract, the bundled tasks, and a test of the contract that anyone can run.
+//!
+//! The contract, with example episodes, is `docs/environments.md`
+//! ([rendered](crate::_docs::environments)).
+
+use crate::space::{BoxSpace, SpaceError, first_non_finite};
+
+mod check;
+mod numpy_rng;
+mod time_limit;
+
+pub mod mountain_car;
+pub mod pendulum;
+
+pub use check::{ContractViolation, Moment, Rule, check_environment};
+pub use mountain_car::MountainCarContinuous;
+pub use pendulum::Pendulum;
+pub use time_limit::TimeLimit;
+
+/// Why an environment refused an action, or an answer of it was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// An action of the wrong length.
+    #[error("action must have {expected} components, one per axis of the action space, got {found}")]
+    ActionLength {
+        /// Axes of the action space.
+        expected: usize,
+        /// Components of the action.
+        found: usize,
+    },
+    /// A NaN or infinite action.
+    #[error("action must be finite, got {value} on axis {axis}")]
+    NonFiniteAction {
+        /// Axis of the first such component.
+        axis: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// `step` was called before the first `reset`.
+    #[error("reset must be called before the first step")]
+    StepBeforeReset,
+    /// `step` was called after the last step of an episode.
+    #[error("the episode has ended: reset must be called before the next step")]
+    StepAfterEnd,
+    /// An observation of the wrong length.
+    #[error("observation must have {expected} components, one per axis of the observation space, got {found}")]
+    ObservationLength {
+        /// Axes of the observation space.
+        expected: usize,
+        /// Components of the observation.
+        found: usize,
+    },
+    /// A NaN or infinite observation.
+    #[error("observation must be finite, got {value} on axis {axis}")]
+    NonFiniteObservation {
+        /// Axis of the first such component.
+        axis: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// A NaN or infinite reward.
+    #[error("reward must be finite, got {value}")]
+    NonFiniteReward {
+        /// The reward.
+        value: f32,
+    },
+    /// A hidden state to begin from is NaN, infinite, or outside what the environment can reach.
+    #[error("{quantity} must be finite and in [{low}, {high}], got {value}")]
+    State {
+        /// Which part of the state.
+        quantity: &'static str,
+        /// Its lower bound.
+        low: f64,
+        /// Its upper bound.
+        high: f64,
+        /// Its value.
+        value: f64,
+    },
+    /// A failure of the environment's own.
+    #[error("the environment failed: {0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl EnvironmentError {
+    /// Wraps a failure of the environment's own, keeping it as the source.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// A task with vectors of real numbers as observations and actions.
+///
+/// # Contract
+///
+/// - The two spaces never change, and every bound of the action space is finite.
+/// - `reset(seed)` begins an episode, whatever came before. Everything random in that episode is decided by
+///   `seed`, so the same seed and the same actions give the same bits, always.
+/// - `step` before the first `reset`, or after a step with [`Step::is_last`], is an error.
+/// - A wrong-length or non-finite action is an error, and leaves the state as it was. A finite action outside the
+///   bounds is the environment's to interpret (Gymnasium's tasks clip it).
+/// - Observations and rewards are finite.
+/// - `terminated` means that the task reached a state without a future: its value is 0 by definition.
+///   `truncated` means that the episode was cut off from outside, so the last state still has a future. Both may be
+///   true at once. They are kept apart everywhere in this crate[^1].
+///
+/// [`check_environment`] tests all this and names the first rule that is broken.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::{Environment, EnvironmentError, Step};
+/// use actor_critic::space::BoxSpace;
+///
+/// /// A point on a line, pushed left or right until it leaves `[−1, 1]`.
+/// struct Line {
+///     space: BoxSpace,
+///     position: Option<f32>,
+/// }
+///
+/// impl Environment for Line {
+///     fn observation_space(&self) -> &BoxSpace {
+///         &self.space
+///     }
+///     fn action_space(&self) -> &BoxSpace {
+///         &self.space
+///     }
+///     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+///         let position = (seed % 3) as f32 / 3.0;
+///         self.position = Some(position);
+///         Ok(vec![position])
+///     }
+///     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+///         actor_critic::env::check_action(&self.space, action)?;
+///         let position = self.position.ok_or(EnvironmentError::StepBeforeReset)? + 0.1 * action[0];
+///         let terminated = position.abs() > 1.0;
+///         // Forgetting the position makes a step after the end an error.
+///         self.position = (!terminated).then_some(position);
+///         Ok(Step { observation: vec![position.clamp(-1.0, 1.0)], reward: -position.abs(), terminated, truncated: false })
+///     }
+/// }
+/// ```
+///
+/// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
+pub trait Environment {
+    /// Returns the set of observations; bounds may be infinite.
+    fn observation_space(&self) -> &BoxSpace;
+
+    /// Returns the set of actions; every bound is finite.
+    fn action_space(&self) -> &BoxSpace;
+
+    /// Begins an episode and returns its first observation.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the environment reports; see [`EnvironmentError::other`].
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError>;
+
+    /// Applies `action`, in environment units, for one step.
+    ///
+    /// # Errors
+    ///
+    /// See the contract above.
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError>;
+}
+
+/// What one step of an environment gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What the agent sees next; on the last step, the final observation of this episode.
+    pub observation: Vec<f32>,
+    /// The reward of this step.
+    pub reward: f32,
+    /// The task reached a state without a future.
+    pub terminated: bool,
+    /// The episode was cut off from outside, as by a time limit.
+    pub truncated: bool,
+}
+
+impl Step {
+    /// Returns whether the episode is over, for either reason.
+    pub fn is_last(&self) -> bool {
+        self.terminated || self.truncated
+    }
+}
+
+/// The two spaces of an environment, checked.
+///
+/// Agents are built from these rather than from an environment, so that one can be made without having the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spaces {
+    observation: BoxSpace,
+    action: BoxSpace,
+}
+
+impl Spaces {
+    /// Pairs an observation space with an action space.
+    ///
+    /// # Errors
+    ///
+    /// [`SpaceError::Unbounded`] if an action axis has an infinite bound.
+    pub fn new(observation: BoxSpace, action: BoxSpace) -> Result<Self, SpaceError> {
+        action.require_finite()?;
+        Ok(Self { observation, action })
+    }
+
+    /// Takes the spaces of `env`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spaces::new`].
+    pub fn of(env: &impl Environment) -> Result<Self, SpaceError> {
+        Self::new(env.observation_space().clone(), env.action_space().clone())
+    }
+
+    /// Returns the observation space.
+    pub fn observation(&self) -> &BoxSpace {
+        &self.observation
+    }
+
+    /// Returns the action space, whose bounds are finite.
+    pub fn action(&self) -> &BoxSpace {
+        &self.action
+    }
+
+    /// Checks an observation at the boundary: length, then finiteness.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvironmentError::ObservationLength`] or [`EnvironmentError::NonFiniteObservation`].
+    pub fn check_observation(&self, observation: &[f32]) -> Result<(), EnvironmentError> {
+        let (expected, found) = (self.observation.dim(), observation.len());
+        if expected != found {
+            return Err(EnvironmentError::ObservationLength { expected, found });
+        }
+        match first_non_finite(observation) {
+            Some((axis, value)) => Err(EnvironmentError::NonFiniteObservation { axis, value }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks what a step returned: the observation, then the reward.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_observation`](Self::check_observation), or [`EnvironmentError::NonFiniteReward`].
+    pub fn check_step(&self, step: &Step) -> Result<(), EnvironmentError> {
+        self.check_observation(&step.observation)?;
+        if !step.reward.is_finite() {
+            return Err(EnvironmentError::NonFiniteReward { value: step.reward });
+        }
+        Ok(())
+    }
+}
+
+/// Checks an action as the contract asks of every environment: length, then finiteness.
+///
+/// # Errors
+///
+/// [`EnvironmentError::ActionLength`] or [`EnvironmentError::NonFiniteAction`].
+pub fn check_action(space: &BoxSpace, action: &[f32]) -> Result<(), EnvironmentError> {
+    let (expected, found) = (space.dim(), action.len());
+    if expected != found {
+        return Err(EnvironmentError::ActionLength { expected, found });
+    }
+    match first_non_finite(action) {
+        Some((axis, value)) => Err(EnvironmentError::NonFiniteAction { axis, value }),
+        None => Ok(()),
+    }
+}
+
+/// Checks one part of a hidden state to begin from; an infinite bound still asks for a finite value.
+fn check_state(quantity: &'static str, value: f64, low: f64, high: f64) -> Result<(), EnvironmentError> {
+    if value.is_finite() && (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(EnvironmentError::State { quantity, low, high, value })
+}

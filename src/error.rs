@@ -1,0 +1,53 @@
+//! One error for a whole program.
+
+use crate::agent::AgentError;
+use crate::config::ConfigError;
+use crate::env::pendulum::PendulumError;
+use crate::env::{ContractViolation, EnvironmentError, Spaces};
+use crate::replay::ReplayError;
+use crate::space::SpaceError;
+use crate::target::TargetError;
+
+/// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A space that cannot be used.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A configuration out of range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An environment that failed or broke its contract.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// An environment that does not keep the contract, found by
+    /// [`check_environment`](crate::env::check_environment).
+    #[error(transparent)]
+    Contract(#[from] ContractViolation),
+    /// A pendulum with constants out of range.
+    #[error(transparent)]
+    Pendulum(#[from] PendulumError),
+    /// A replay that was asked for something impossible.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// An agent that could not act or learn.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// A target that does not belong to its source.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// An agent built for another environment.
+    #[error(
+        "agent and environment must have the same spaces; build the agent from `Spaces::of(&env)` (environment: {environment:?}, agent: {agent:?})"
+    )]
+    SpacesDiffer {
+        /// Spaces of the environment.
+        environment: Box<Spaces>,
+        /// Spaces the agent was built for.
+        agent: Box<Spaces>,
+    },
+    /// An observer that failed.
+    #[error("an observer failed: {0}")]
+    Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,53 @@
+#![warn(clippy::unwrap_used)]
+#![doc = include_str!("../docs/crate.md")]
+
+pub use burn;
+pub use rand;
+
+pub mod agent;
+pub mod config;
+pub mod env;
+pub mod error;
+pub mod nn;
+pub mod noise;
+pub mod objective;
+pub mod prelude;
+pub mod replay;
+pub mod rng;
+pub mod space;
+pub mod target;
+pub mod train;
+mod upload;
+
+pub use error::Error;
+
+/// The pages of the `docs` folder, rendered, their code compiled and run as tests.
+pub mod _docs {
+    #[doc = include_str!("../docs/algorithms/ddpg.md")]
+    pub mod ddpg {}
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+    #[doc = include_str!("../docs/environments.md")]
+    pub mod environments {}
+    #[doc = include_str!("../docs/lab.md")]
+    pub mod lab {}
+    #[doc = include_str!("../docs/algorithms/sac.md")]
+    pub mod sac {}
+    #[doc = include_str!("../docs/algorithms/td3.md")]
+    pub mod td3 {}
+}
+
+/// The README, whose code is compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod _readme {}
+
+/// The device that unit tests run on.
+#[cfg(test)]
+pub(crate) fn test_device() -> burn::tensor::Device {
+    #[cfg(feature = "flex")]
+    return burn::tensor::Device::flex();
+    #[cfg(not(feature = "flex"))]
+    #[allow(deprecated)]
+    return burn::tensor::Device::ndarray();
+}

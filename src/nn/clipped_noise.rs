@@ -1,0 +1,110 @@
+//! A deterministic policy with clipped Gaussian noise: the lab's second policy type for SAC.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::{ActionBounds, ActionSample, Actor, StochasticActor};
+use crate::config::{ConfigError, non_negative};
+use crate::space::BoxSpace;
+
+/// Settings of [`ClippedNoise`].
+#[derive(Config, Debug, PartialEq)]
+pub struct ClippedNoiseConfig {
+    /// Standard deviation, in units of the half-range of each action axis, `[0, ∞)`. Default: the lab's 0.1 of 2.
+    #[config(default = 0.05)]
+    pub std: f64,
+    /// Largest noise, in the same units, `[0, ∞)`. Default: the lab's 0.25 of 2.
+    #[config(default = 0.125)]
+    pub clip: f64,
+}
+
+impl ClippedNoiseConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        non_negative("std", self.std)?;
+        non_negative("clip", self.clip)
+    }
+
+    /// Puts noise on `actor`, whose actions lie in `space`.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate), or [`ConfigError::Space`] if a bound is infinite.
+    pub fn init<A: Actor>(&self, actor: A, space: &BoxSpace, device: &Device) -> Result<ClippedNoise<A>, ConfigError> {
+        self.validate()?;
+        Ok(ClippedNoise { actor, std: self.std, clip: self.clip, bounds: ActionBounds::new(space, device)? })
+    }
+}
+
+/// A policy `a = clip(μ(o) + half-range · clamp(std · noise, ±clip), bounds)`, with noise of its own for every row.
+///
+/// It has no density, hence no entropy: SAC with it maximises the plain return, and needs a fixed temperature (whose value
+/// then has no effect).
+#[derive(Module, Debug)]
+pub struct ClippedNoise<A: Actor> {
+    /// The deterministic policy μ.
+    pub actor: A,
+    std: f64,
+    clip: f64,
+    bounds: ActionBounds,
+}
+
+impl<A: Actor> Actor for ClippedNoise<A> {
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        self.actor.act(observations)
+    }
+}
+
+impl<A: Actor> StochasticActor for ClippedNoise<A> {
+    fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
+        let actions = self.bounds.perturb(self.actor.act(observations), noise, self.std, self.clip);
+        ActionSample { actions, log_probs: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{TensorData, Tolerance};
+
+    /// Answers every observation with itself.
+    #[derive(Module, Debug)]
+    struct Echo {
+        unused: f32,
+    }
+
+    impl Actor for Echo {
+        fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+            observations
+        }
+    }
+
+    #[test]
+    fn noise_differs_by_row_is_clipped_and_stays_inside_the_bounds() {
+        let device = crate::test_device();
+        let space = BoxSpace::symmetric(2.0, 1).unwrap();
+        let policy = ClippedNoiseConfig::new().init(Echo { unused: 0.0 }, &space, &device).unwrap();
+        let observations = Tensor::<2>::from_data([[0.0], [0.0], [1.9], [0.0]], &device);
+        let noise = Tensor::<2>::from_data([[1.0], [-2.0], [2.0], [9.0]], &device);
+
+        let sample = policy.sample(observations, noise);
+
+        // 2 · 0.05 = 0.1 a deviation; 1.9 + 0.2 meets the bound; 0.9 is cut to 2 · 0.125.
+        let expected = TensorData::from([[0.1_f32], [-0.2], [2.0], [0.25]]);
+        sample.actions.into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
+        assert!(sample.log_probs.is_none());
+    }
+
+    #[test]
+    fn negative_noise_is_rejected() {
+        let error = ClippedNoiseConfig::new().with_std(-0.1).validate().unwrap_err();
+        assert_eq!(error.to_string(), "std must be at least 0 and finite, got -0.1");
+        let error = ClippedNoiseConfig::new().with_clip(f64::NAN).validate().unwrap_err();
+        assert_eq!(error.to_string(), "clip must be at least 0 and finite, got NaN");
+    }
+}

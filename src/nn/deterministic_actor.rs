@@ -1,0 +1,82 @@
+//! The deterministic policy of DDPG and TD3.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
+
+use super::{ActionBounds, Activation, Actor, Initialization, Mlp, MlpConfig};
+use crate::config::ConfigError;
+use crate::env::Spaces;
+
+/// Settings of [`DeterministicActor`].
+#[derive(Config, Debug, PartialEq)]
+pub struct DeterministicActorConfig {
+    /// Width of each hidden layer. Default: two of 256.
+    #[config(default = "vec![256, 256]")]
+    pub hidden_dims: Vec<usize>,
+    /// The function between two layers. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// How weights begin. Default: PyTorch's.
+    #[config(default = "Initialization::FanIn")]
+    pub initialization: Initialization,
+}
+
+impl DeterministicActorConfig {
+    /// Creates the network for the given spaces.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`] if a width is 0.
+    pub fn init(
+        &self,
+        spaces: &Spaces,
+        rng: &mut impl Rng,
+        device: &Device,
+    ) -> Result<DeterministicActor, ConfigError> {
+        let mut widths = vec![spaces.observation().dim()];
+        widths.extend(&self.hidden_dims);
+        widths.push(spaces.action().dim());
+        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        Ok(DeterministicActor { trunk: trunk.init(rng, device)?, bounds: ActionBounds::new(spaces.action(), device)? })
+    }
+}
+
+/// A policy μ(o) = center + half-range · tanh(f(o)), inside the bounds for any weights.
+#[derive(Module, Debug)]
+pub struct DeterministicActor {
+    /// The layers f, from observation to action before squashing.
+    pub trunk: Mlp,
+    bounds: ActionBounds,
+}
+
+impl Actor for DeterministicActor {
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        self.bounds.scale(self.trunk.forward(observations).tanh())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Seed, Stream};
+    use crate::space::BoxSpace;
+
+    #[test]
+    fn actions_lie_inside_the_bounds_for_any_weights() {
+        let device = crate::test_device();
+        let space = BoxSpace::new(vec![-2.0, -0.5], vec![2.0, 1.5]).unwrap();
+        let spaces = Spaces::new(BoxSpace::unbounded(3).unwrap(), space).unwrap();
+        let actor = (DeterministicActorConfig::new().with_hidden_dims(vec![8]))
+            .init(&spaces, &mut Seed(0).stream(Stream::ActorWeights), &device)
+            .unwrap();
+        for scale in [1.0_f32, 1e3, 1e30] {
+            let observations = Tensor::<2>::from_data([[scale, -scale, scale], [-scale, scale, 0.0]], &device);
+            let actions: Vec<f32> = actor.act(observations).try_into_vec_as().unwrap();
+            for action in actions.chunks(2) {
+                assert!((-2.0..=2.0).contains(&action[0]) && (-0.5..=1.5).contains(&action[1]), "{action:?}");
+            }
+        }
+    }
+}

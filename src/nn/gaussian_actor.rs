@@ -1,0 +1,144 @@
+//! The squashed Gaussian policy of SAC.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, assert_shape};
+use rand::Rng;
+
+use super::{
+    ActionBounds, ActionSample, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor, linear, tanh_normal,
+};
+use crate::config::{ConfigError, at_least};
+use crate::env::Spaces;
+
+/// Range of the logarithm of the standard deviation, before squashing.
+///
+/// The lab's and Stable-Baselines3's; below −20 the deviation is lost beside a mean of order 1 in single precision.
+const LOG_STD_RANGE: (f64, f64) = (-20.0, 2.0);
+
+/// Settings of [`GaussianActor`].
+#[derive(Config, Debug, PartialEq)]
+pub struct GaussianActorConfig {
+    /// Width of each hidden layer, at least one. Default: two of 256.
+    #[config(default = "vec![256, 256]")]
+    pub hidden_dims: Vec<usize>,
+    /// The function after each hidden layer. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// How weights begin. Default: PyTorch's.
+    #[config(default = "Initialization::FanIn")]
+    pub initialization: Initialization,
+}
+
+impl GaussianActorConfig {
+    /// Creates the network for the given spaces, drawing the trunk, then the head of the mean, then that of log-std.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0.
+    pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<GaussianActor, ConfigError> {
+        at_least("number of hidden layers", 1, self.hidden_dims.len())?;
+        let mut widths = vec![spaces.observation().dim()];
+        widths.extend(&self.hidden_dims);
+        let features = widths[widths.len() - 1];
+        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        let trunk = trunk.init(rng, device)?;
+        let mut head = || linear(features, spaces.action().dim(), self.initialization, rng, device);
+        Ok(GaussianActor { trunk, mean: head(), log_std: head(), bounds: ActionBounds::new(spaces.action(), device)? })
+    }
+}
+
+/// A policy `a = center + half-range · tanh(u)`, `u ~ 𝒩(mean(o), exp(log_std(o)))`[^1].
+///
+/// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic*. arXiv:1801.01290, appendix C.
+#[derive(Module, Debug)]
+pub struct GaussianActor {
+    /// The layers that both heads share.
+    pub trunk: Mlp,
+    /// Head of the mean of u.
+    pub mean: Linear,
+    /// Head of the logarithm of the standard deviation of u, before it is clamped to `[−20, 2]`.
+    pub log_std: Linear,
+    bounds: ActionBounds,
+}
+
+impl GaussianActor {
+    /// Returns the mean and the log standard deviation of u, the action before squashing.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`; returns two of `[n, A]`
+    pub fn distribution(&self, observations: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let features = self.trunk.features(observations);
+        let log_std = self.log_std.forward(features.clone()).clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1);
+        (self.mean.forward(features), log_std)
+    }
+}
+
+impl Actor for GaussianActor {
+    /// Returns the squashed mean, which is the median of the action distribution.
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        self.bounds.scale(self.mean.forward(self.trunk.features(observations)).tanh())
+    }
+}
+
+impl StochasticActor for GaussianActor {
+    fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
+        let [n, _] = observations.dims();
+        assert_shape!(noise, [n, self.bounds.dim()]);
+        let (mean, log_std) = self.distribution(observations);
+        let u = mean + log_std.clone().exp() * noise.clone();
+        let log_probs = tanh_normal::log_prob(noise, u.clone(), log_std, self.bounds.log_volume());
+        ActionSample { actions: self.bounds.scale(u.tanh()), log_probs: Some(log_probs) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Seed, Stream};
+    use crate::space::BoxSpace;
+
+    fn actor(device: &Device) -> GaussianActor {
+        let space = BoxSpace::new(vec![-2.0, -0.5], vec![2.0, 1.5]).unwrap();
+        let spaces = Spaces::new(BoxSpace::unbounded(3).unwrap(), space).unwrap();
+        let config = GaussianActorConfig::new().with_hidden_dims(vec![8]);
+        config.init(&spaces, &mut Seed(0).stream(Stream::ActorWeights), device).unwrap()
+    }
+
+    #[test]
+    fn samples_lie_inside_the_bounds_and_their_densities_are_finite() {
+        let device = crate::test_device();
+        let actor = actor(&device);
+        for scale in [1.0_f32, 1e3, 1e6] {
+            let observations = Tensor::<2>::from_data([[scale, -scale, scale], [-scale, scale, 0.0]], &device);
+            let noise = Tensor::<2>::from_data([[4.0, -4.0], [0.0, 1.0]], &device);
+            let sample = actor.sample(observations, noise);
+            let actions: Vec<f32> = sample.actions.try_into_vec_as().unwrap();
+            for action in actions.chunks(2) {
+                assert!((-2.0..=2.0).contains(&action[0]) && (-0.5..=1.5).contains(&action[1]), "{action:?}");
+            }
+            let log_probs: Vec<f32> = sample.log_probs.unwrap().try_into_vec_as().unwrap();
+            assert!(log_probs.iter().all(|x| x.is_finite()), "{log_probs:?}");
+        }
+    }
+
+    #[test]
+    fn without_noise_the_sample_is_the_greedy_action() {
+        let device = crate::test_device();
+        let actor = actor(&device);
+        let observations = Tensor::<2>::from_data([[0.3, -0.2, 1.0]], &device);
+        let sample = actor.sample(observations.clone(), Tensor::zeros([1, 2], &device));
+        sample.actions.into_data().assert_eq(&actor.act(observations).into_data(), true);
+    }
+
+    #[test]
+    fn a_policy_without_hidden_layers_is_rejected() {
+        let space = BoxSpace::symmetric(1.0, 1).unwrap();
+        let spaces = Spaces::new(space.clone(), space).unwrap();
+        let config = GaussianActorConfig::new().with_hidden_dims(vec![]);
+        let error = config.init(&spaces, &mut Seed(0).stream(Stream::ActorWeights), &crate::test_device());
+        assert_eq!(error.unwrap_err().to_string(), "number of hidden layers must be at least 1, got 0");
+    }
+}

@@ -1,0 +1,147 @@
+//! The multi-layer perceptron that the bundled networks are made of.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, activation};
+use rand::Rng;
+
+use super::{Initialization, linear};
+use crate::config::{ConfigError, at_least};
+
+/// The function between two linear layers.
+#[derive(Config, Debug, PartialEq, Copy)]
+pub enum Activation {
+    /// max(0, x).
+    Relu,
+    /// tanh x.
+    Tanh,
+}
+
+/// Settings of [`Mlp`].
+#[derive(Config, Debug, PartialEq)]
+pub struct MlpConfig {
+    /// Width of each layer, from input to output: `[3, 256, 256, 1]` has three linear layers. At least 2 widths.
+    pub widths: Vec<usize>,
+    /// The function between two layers. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// How weights begin. Default: PyTorch's.
+    #[config(default = "Initialization::FanIn")]
+    pub initialization: Initialization,
+}
+
+impl MlpConfig {
+    /// Checks that there is an input and an output, and that no width is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        at_least("number of widths", 2, self.widths.len())?;
+        self.widths.iter().try_for_each(|&width| at_least("layer width", 1, width))
+    }
+
+    /// Creates the layers on `device`, drawing from `rng` in order from input to output.
+    ///
+    /// # Errors
+    ///
+    /// As [`validate`](Self::validate).
+    pub fn init(&self, rng: &mut impl Rng, device: &Device) -> Result<Mlp, ConfigError> {
+        self.validate()?;
+        let layers =
+            (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
+        Ok(Mlp { layers, activation: self.activation })
+    }
+}
+
+/// A stack of linear layers with an activation between them.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// The layers, from input to output.
+    pub layers: Vec<Linear>,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Mlp {
+    /// Returns the output of the last layer, without an activation.
+    ///
+    /// # Shapes
+    ///
+    /// - `input`: `[n, first width]`; returns `[n, last width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if `input` does not have the first width.
+    pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        let last = self.layers.len() - 1;
+        (self.layers.iter().enumerate()).fold(input, |x, (i, layer)| {
+            let x = layer.forward(x);
+            if i == last { x } else { self.activate(x) }
+        })
+    }
+
+    /// Returns the activation of the last layer, for networks that put heads on it.
+    ///
+    /// # Shapes
+    ///
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn features(&self, input: Tensor<2>) -> Tensor<2> {
+        self.activate(self.forward(input))
+    }
+
+    fn activate(&self, x: Tensor<2>) -> Tensor<2> {
+        match self.activation {
+            Activation::Relu => activation::relu(x),
+            Activation::Tanh => activation::tanh(x),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Seed, Stream};
+    use burn::module::Param;
+    use burn::tensor::{TensorData, Tolerance};
+
+    #[test]
+    fn missing_and_empty_layers_are_rejected() {
+        let text = |widths: Vec<usize>| MlpConfig::new(widths).validate().unwrap_err().to_string();
+        assert_eq!(text(vec![3]), "number of widths must be at least 2, got 1");
+        assert_eq!(text(vec![3, 0, 1]), "layer width must be at least 1, got 0");
+    }
+
+    #[test]
+    fn the_activation_stands_between_layers_and_after_features() {
+        let device = crate::test_device();
+        let layer = |w: f32, b: f32| Linear {
+            weight: Param::from_data([[w]], &device),
+            bias: Some(Param::from_data([b], &device)),
+        };
+        let mlp = Mlp { layers: vec![layer(2.0, -1.0), layer(-3.0, 0.5)], activation: Activation::Relu };
+        let input = Tensor::<2>::from_data([[1.0], [0.0]], &device);
+
+        // 2·1 − 1 = 1 → 1 → −3 + 0.5; 2·0 − 1 = −1 → 0 → 0.5
+        let expected = TensorData::from([[-2.5_f32], [0.5]]);
+        mlp.forward(input.clone()).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        let expected = TensorData::from([[0.0_f32], [0.5]]);
+        mlp.features(input).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
+    fn any_depth_and_width_works() {
+        let device = crate::test_device();
+        let mut rng = Seed(0).stream(Stream::ActorWeights);
+        for widths in [vec![3, 1], vec![3, 7, 2], vec![3, 4, 5, 6, 7, 2]] {
+            let output = *widths.last().unwrap();
+            let mlp = MlpConfig::new(widths).with_activation(Activation::Tanh).init(&mut rng, &device).unwrap();
+            assert_eq!(mlp.forward(Tensor::zeros([4, 3], &device)).dims(), [4, output]);
+        }
+    }
+}

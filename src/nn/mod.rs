@@ -1,0 +1,78 @@
+//! Networks: what an agent asks of them, and those that are bundled.
+//!
+//! A network is an ordinary burn [`Module`] that also implements [`Actor`], [`StochasticActor`] or [`Critic`]. Its
+//! input and output are plain matrices with one row per observation.
+
+use burn::module::{Module, ModuleDisplay};
+use burn::tensor::Tensor;
+
+mod action_bounds;
+mod clipped_noise;
+mod deterministic_actor;
+mod ensemble;
+mod gaussian_actor;
+mod linear;
+mod mlp;
+mod q_network;
+mod two_stream_critic;
+
+pub mod tanh_normal;
+
+pub use action_bounds::ActionBounds;
+pub use clipped_noise::{ClippedNoise, ClippedNoiseConfig};
+pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
+pub use ensemble::Ensemble;
+pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
+pub use linear::{Initialization, linear};
+pub use mlp::{Activation, Mlp, MlpConfig};
+pub use q_network::{QNetwork, QNetworkConfig};
+pub use two_stream_critic::{TwoStreamCritic, TwoStreamCriticConfig};
+
+/// A policy: the action it thinks best for each observation.
+///
+/// # Contract
+///
+/// - Rows do not depend on each other, and the same input gives the same output.
+/// - Actions are in environment units. Agents clip what leaves for the environment, so an action may lie outside the
+///   bounds, but the critic learns better from a policy that keeps to them.
+pub trait Actor: Module + ModuleDisplay {
+    /// Returns the greedy action for each observation.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`; returns `[n, A]`
+    fn act(&self, observations: Tensor<2>) -> Tensor<2>;
+}
+
+/// A policy that can also be sampled, with gradients through the sample (the reparameterisation trick).
+pub trait StochasticActor: Actor {
+    /// Samples one action for each observation, as a differentiable function of standard normal `noise`.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`, `noise`: `[n, A]`, independent draws from 𝒩(0, 1)
+    fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample;
+}
+
+/// Actions sampled by a [`StochasticActor`].
+#[derive(Debug, Clone)]
+pub struct ActionSample {
+    /// The actions, `[n, A]`, in environment units.
+    pub actions: Tensor<2>,
+    /// log π(a∣o) in nats, `[n, 1]`; `None` if the policy has no density, so no entropy to reward.
+    pub log_probs: Option<Tensor<2>>,
+}
+
+/// An action-value function.
+///
+/// # Contract
+///
+/// Rows do not depend on each other, and the same input gives the same output.
+pub trait Critic: Module + ModuleDisplay {
+    /// Returns Q(o, a) for each pair.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in environment units; returns `[n, 1]`
+    fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2>;
+}

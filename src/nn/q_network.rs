@@ -1,0 +1,54 @@
+//! The usual critic: one network on observation and action together.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, assert_shape};
+use rand::Rng;
+
+use super::{Activation, Critic, Initialization, Mlp, MlpConfig};
+use crate::config::ConfigError;
+use crate::env::Spaces;
+
+/// Settings of [`QNetwork`].
+#[derive(Config, Debug, PartialEq)]
+pub struct QNetworkConfig {
+    /// Width of each hidden layer. Default: two of 256.
+    #[config(default = "vec![256, 256]")]
+    pub hidden_dims: Vec<usize>,
+    /// The function between two layers. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// How weights begin. Default: PyTorch's.
+    #[config(default = "Initialization::FanIn")]
+    pub initialization: Initialization,
+}
+
+impl QNetworkConfig {
+    /// Creates the network for the given spaces.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`] if a width is 0.
+    pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<QNetwork, ConfigError> {
+        let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
+        widths.extend(&self.hidden_dims);
+        widths.push(1);
+        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        Ok(QNetwork { trunk: trunk.init(rng, device)? })
+    }
+}
+
+/// An action-value network on the concatenation of observation and action.
+#[derive(Module, Debug)]
+pub struct QNetwork {
+    /// The layers, from `[o, a]` to Q.
+    pub trunk: Mlp,
+}
+
+impl Critic for QNetwork {
+    fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        let [n, _] = observations.dims();
+        assert_shape!(actions, [n, _]);
+        self.trunk.forward(Tensor::cat(vec![observations, actions], 1))
+    }
+}

@@ -1,0 +1,55 @@
+//! Exploration noise for deterministic policies, in units of the half-range of each action axis.
+
+use burn::config::Config;
+use rand::Rng;
+
+use crate::config::ConfigError;
+
+mod gaussian;
+mod ornstein_uhlenbeck;
+
+pub use gaussian::{GaussianNoise, GaussianNoiseConfig};
+pub use ornstein_uhlenbeck::{OrnsteinUhlenbeck, OrnsteinUhlenbeckConfig};
+
+/// A random process that is added to the actions of a deterministic policy.
+///
+/// # Contract
+///
+/// - A value of 1 displaces an action by half the length of its axis, so one setting serves every action space.
+/// - All randomness comes from the generator that is passed in; the process keeps only its own state.
+pub trait ActionNoise: Send {
+    /// Returns the number of action axes.
+    fn dim(&self) -> usize;
+
+    /// Advances the process by one environment step and returns one displacement per axis.
+    fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32>;
+
+    /// Called at the end of every episode. Does nothing unless the process wants to begin anew.
+    fn end_episode(&mut self) {}
+}
+
+/// The noise of a [`DdpgConfig`](crate::agent::DdpgConfig) or a [`Td3Config`](crate::agent::Td3Config).
+#[derive(Config, Debug, PartialEq)]
+pub enum NoiseConfig {
+    /// No noise: the greedy policy explores by itself.
+    Off,
+    /// Independent Gaussian noise.
+    Gaussian(GaussianNoiseConfig),
+    /// An Ornstein-Uhlenbeck process.
+    OrnsteinUhlenbeck(OrnsteinUhlenbeckConfig),
+}
+
+impl NoiseConfig {
+    /// Creates the process for `dim` action axes.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the chosen configuration's `validate` returns.
+    pub fn init(&self, dim: usize) -> Result<Box<dyn ActionNoise>, ConfigError> {
+        Ok(match self {
+            Self::Off => Box::new(GaussianNoiseConfig::new().with_std(0.0).init(dim)?),
+            Self::Gaussian(config) => Box::new(config.init(dim)?),
+            Self::OrnsteinUhlenbeck(config) => Box::new(config.init(dim)?),
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! The equations: targets and losses as functions of tensors.
+//!
+//! All are dimensionless but for the units of the reward. Every function asserts its shapes: a `[n]` that meets a
+//! `[n, 1]` would otherwise broadcast into `[n, n]` without a word.
+
+use burn::tensor::{Tensor, assert_shape};
+
+/// Computes the one-step bootstrapped target `y = r + γ (1 − d) Q′(o′, a′)`.
+///
+/// Pass `terminated`, never `terminated || truncated`: a truncated episode still has a future[^1].
+///
+/// # Shapes
+///
+/// - `rewards`, `terminated`, `next_values`: `[n, 1]`; returns `[n, 1]`
+///
+/// # Panics
+///
+/// Panics if the three tensors do not share a `[n, 1]` shape.
+///
+/// # Examples
+///
+/// See the test `a_terminal_transition_ignores_the_next_value`: with γ = 0.9, a reward of 1 and a next value of 10, the
+/// target is 10 while the episode lives, and 1 when it terminates.
+///
+/// # References
+///
+/// DDPG's Algorithm 1[^2].
+///
+/// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
+/// [^2]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971.
+pub fn td_target(rewards: Tensor<2>, terminated: Tensor<2>, next_values: Tensor<2>, discount: f64) -> Tensor<2> {
+    let [n, _] = rewards.dims();
+    assert_shape!(rewards, [n, 1]);
+    assert_shape!(terminated, [n, 1]);
+    assert_shape!(next_values, [n, 1]);
+    let alive = -terminated + 1.0;
+    rewards + alive * next_values * discount
+}
+
+/// Computes the soft value of the next state, `V = Q − α log π`[^1].
+///
+/// # Shapes
+///
+/// - `values`, `log_probs`: `[n, 1]`; returns `[n, 1]`
+///
+/// # Panics
+///
+/// Panics if the two tensors do not share a `[n, 1]` shape.
+///
+/// # References
+///
+/// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 3.
+pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> Tensor<2> {
+    let [n, _] = values.dims();
+    assert_shape!(values, [n, 1]);
+    assert_shape!(log_probs, [n, 1]);
+    values - log_probs * temperature
+}
+
+/// Computes the critic's loss, the mean over the batch of `(Q(o, a) − y)²`.
+///
+/// # Shapes
+///
+/// - `values`, `targets`: `[n, 1]`; returns `[1]`
+///
+/// # Panics
+///
+/// Panics if the two tensors do not share a `[n, 1]` shape.
+pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let [n, _] = values.dims();
+    assert_shape!(values, [n, 1]);
+    assert_shape!(targets, [n, 1]);
+    (values - targets).square().mean()
+}
+
+/// Computes the loss of a deterministic actor, the mean over the batch of `−Q(o, μ(o))`[^1].
+///
+/// # Shapes
+///
+/// - `values`: `[n, 1]`; returns `[1]`
+///
+/// # Panics
+///
+/// Panics if `values` is not `[n, 1]`.
+///
+/// # References
+///
+/// [^1]: D. Silver et al. (2014). *Deterministic Policy Gradient Algorithms*, eq. 9.
+pub fn deterministic_actor_loss(values: Tensor<2>) -> Tensor<1> {
+    let [n, _] = values.dims();
+    assert_shape!(values, [n, 1]);
+    -values.mean()
+}
+
+/// Computes the loss of a stochastic actor, the mean over the batch of `α log π(a∣o) − Q(o, a)`[^1].
+///
+/// # Shapes
+///
+/// - `values`, `log_probs`: `[n, 1]`; returns `[1]`
+///
+/// # Panics
+///
+/// As [`soft_value`].
+///
+/// # References
+///
+/// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 7.
+pub fn soft_actor_loss(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> Tensor<1> {
+    -soft_value(values, log_probs, temperature).mean()
+}
+
+/// Computes the loss of the temperature, the mean over the batch of `−log α (log π(a∣o) + H̄)`.
+///
+/// The paper's objective[^1] has α in place of log α. Both have their minimum where the entropy meets the target; this form,
+/// which the lab, the authors' later code and Stable-Baselines3 use, keeps its gradient as α goes to 0.
+///
+/// # Shapes
+///
+/// - `log_temperature`: `[1]`, `log_probs`: `[n, 1]`, a constant; returns `[1]`
+///
+/// # Panics
+///
+/// Panics on any other shape.
+///
+/// # References
+///
+/// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 18.
+pub fn temperature_loss(log_temperature: Tensor<1>, log_probs: Tensor<2>, target_entropy: f64) -> Tensor<1> {
+    let [n, _] = log_probs.dims();
+    assert_shape!(log_temperature, [1]);
+    assert_shape!(log_probs, [n, 1]);
+    -log_temperature * (log_probs.mean() + target_entropy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData, Tolerance};
+
+    fn column(values: [f32; 2], device: &Device) -> Tensor<2> {
+        Tensor::from_data([[values[0]], [values[1]]], device)
+    }
+
+    fn assert_scalar(loss: Tensor<1>, expected: f32) {
+        assert_eq!(loss.dims(), [1]);
+        loss.into_data().assert_approx_eq::<f32>(&TensorData::from([expected]), Tolerance::default());
+    }
+
+    #[test]
+    fn a_terminal_transition_ignores_the_next_value() {
+        let device = crate::test_device();
+        let column = |a, b| column([a, b], &device);
+        let targets = td_target(column(1.0, 1.0), column(0.0, 1.0), column(10.0, 10.0), 0.9);
+        // alive: 1 + 0.9 · 10 = 10; terminal: 1
+        let expected = TensorData::from([[10.0_f32], [1.0]]);
+        targets.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
+    fn an_unlikely_action_raises_the_soft_value() {
+        let device = crate::test_device();
+        let values = soft_value(column([1.0, 1.0], &device), column([-3.0, 0.5], &device), 0.2);
+        // 1 + 0.2 · 3; 1 − 0.2 · 0.5
+        let expected = TensorData::from([[1.6_f32], [0.9]]);
+        values.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
+    fn losses_are_means_over_the_batch() {
+        let device = crate::test_device();
+        let column = |a, b| column([a, b], &device);
+        assert_scalar(td_loss(column(1.0, 2.0), column(3.0, 1.0)), 2.5); // (4 + 1) / 2
+        assert_scalar(deterministic_actor_loss(column(1.0, 2.0)), -1.5);
+        assert_scalar(soft_actor_loss(column(1.0, 2.0), column(-1.0, 3.0), 0.5), -1.0); // (−0.5 − 1 + 1.5 − 2) / 2
+    }
+
+    #[test]
+    fn the_temperature_falls_when_there_is_entropy_to_spare() {
+        let device = crate::test_device().autodiff();
+        let log_temperature = Tensor::<1>::from_data([0.5], &device).require_grad();
+        // Entropy 2 against a target of −1: mean log π + H̄ = −2 − 1 = −3.
+        let log_probs = column([-1.0, -3.0], &crate::test_device());
+        let loss = temperature_loss(log_temperature.clone(), log_probs, -1.0);
+        assert_scalar(loss.clone().inner(), 1.5);
+        let gradient = log_temperature.grad(&loss.backward()).unwrap();
+        assert_scalar(gradient, 3.0); // positive: descending lowers the temperature
+    }
+
+    #[test]
+    #[should_panic(expected = "assert_shape!(next_values, [n, 1])")]
+    fn a_broadcast_is_a_panic_and_not_a_wrong_target() {
+        let device = crate::test_device();
+        let zeros = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
+        td_target(zeros([4, 1]), zeros([4, 1]), zeros([1, 4]), 0.9);
+    }
+
+    #[test]
+    #[should_panic(expected = "assert_shape!(targets, [n, 1])")]
+    fn a_loss_does_not_broadcast_either() {
+        let device = crate::test_device();
+        td_loss(Tensor::zeros([4, 1], &device), Tensor::zeros([1, 4], &device));
+    }
+}

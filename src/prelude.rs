@@ -1,0 +1,13 @@
+//! What most programs need: `use actor_critic::prelude::*;`.
+
+pub use crate::agent::{
+    ActionMode, Agent, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig,
+};
+pub use crate::env::{Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment};
+pub use crate::error::Error;
+pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
+pub use crate::noise::{ActionNoise, NoiseConfig};
+pub use crate::replay::{Batch, ReplayBuffer, Transition};
+pub use crate::rng::{Seed, Stream};
+pub use crate::space::BoxSpace;
+pub use crate::train::{Console, CsvHistory, Observer, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid};

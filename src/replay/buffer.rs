@@ -1,0 +1,392 @@
+//! A flat ring of transitions on the host.
+
+use burn::tensor::Device;
+use rand::Rng;
+
+use super::{Batch, Transition};
+use crate::space::first_non_finite;
+use crate::upload::upload;
+
+/// Why the replay refused a transition or a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// A size of zero.
+    #[error("{field} must be at least 1, got 0")]
+    Zero {
+        /// Which size.
+        field: &'static str,
+    },
+    /// More memory than the machine gives.
+    #[error("a replay of {capacity} transitions does not fit into memory; lower the capacity")]
+    OutOfMemory {
+        /// Transitions asked for.
+        capacity: usize,
+    },
+    /// A vector of the wrong length.
+    #[error("{field} must have {expected} components, got {found}")]
+    Length {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Length that the replay stores.
+        expected: usize,
+        /// Length that came.
+        found: usize,
+    },
+    /// A NaN or infinite number.
+    #[error("{field} must be finite, got {value} at index {index}")]
+    NonFinite {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Index in that part.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A batch larger than what is stored.
+    #[error(
+        "a batch without replacement needs at least as many stored transitions: {requested} requested, {stored} stored"
+    )]
+    TooFewTransitions {
+        /// Size of the batch.
+        requested: usize,
+        /// Transitions in the replay.
+        stored: usize,
+    },
+    /// A batch of nothing.
+    #[error("a batch must hold at least 1 transition, got 0")]
+    EmptyBatch,
+}
+
+/// The newest `capacity` transitions, sampled uniformly[^1].
+///
+/// Columns lie flat in host memory: 4 (2 O + A + 1) + 1 bytes a transition, reserved at construction.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::replay::{ReplayBuffer, Transition};
+///
+/// let mut replay = ReplayBuffer::new(2, 1, 1)?;
+/// for i in 0..3 {
+///     let (now, next) = ([i as f32], [i as f32 + 1.0]);
+///     replay.push(&Transition { observation: &now, action: &[0.5], reward: -1.0, next_observation: &next, terminated: false })?;
+/// }
+/// assert_eq!(replay.len(), 2);
+/// assert_eq!(replay.get(0).unwrap().observation, [1.0]); // the oldest that is left
+/// # Ok::<(), actor_critic::replay::ReplayError>(())
+/// ```
+///
+/// [^1]: L.-J. Lin (1992). *Self-improving reactive agents based on reinforcement learning, planning and teaching*.
+#[derive(Debug, Clone)]
+pub struct ReplayBuffer {
+    capacity: usize,
+    observation_dim: usize,
+    action_dim: usize,
+    /// Row that the next transition overwrites, once the ring is full.
+    cursor: usize,
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    rewards: Vec<f32>,
+    next_observations: Vec<f32>,
+    terminated: Vec<bool>,
+}
+
+impl ReplayBuffer {
+    /// Creates an empty replay and reserves its memory.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReplayError::Zero`] if a size is 0
+    /// - [`ReplayError::OutOfMemory`] if the memory cannot be reserved
+    pub fn new(capacity: usize, observation_dim: usize, action_dim: usize) -> Result<Self, ReplayError> {
+        let sizes = [("capacity", capacity), ("observation_dim", observation_dim), ("action_dim", action_dim)];
+        if let Some(&(field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(ReplayError::Zero { field });
+        }
+        let column = |dim: usize| {
+            let mut values = Vec::new();
+            let length = capacity.checked_mul(dim).ok_or(ReplayError::OutOfMemory { capacity })?;
+            values.try_reserve_exact(length).map_err(|_| ReplayError::OutOfMemory { capacity })?;
+            Ok(values)
+        };
+        let mut terminated = Vec::new();
+        terminated.try_reserve_exact(capacity).map_err(|_| ReplayError::OutOfMemory { capacity })?;
+        Ok(Self {
+            capacity,
+            observation_dim,
+            action_dim,
+            cursor: 0,
+            observations: column(observation_dim)?,
+            actions: column(action_dim)?,
+            rewards: column(1)?,
+            next_observations: column(observation_dim)?,
+            terminated,
+        })
+    }
+
+    /// Returns how many transitions are stored.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Returns whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// Returns how many transitions can be stored.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Stores a transition, in place of the oldest one if the replay is full.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is stored on an error.
+    ///
+    /// - [`ReplayError::Length`] if a vector has the wrong length
+    /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
+    pub fn push(&mut self, transition: &Transition<'_>) -> Result<(), ReplayError> {
+        let Transition { observation, action, reward, next_observation, terminated } = *transition;
+        check("observation", observation, self.observation_dim)?;
+        check("action", action, self.action_dim)?;
+        check("reward", &[reward], 1)?;
+        check("next observation", next_observation, self.observation_dim)?;
+
+        if self.len() < self.capacity {
+            self.observations.extend_from_slice(observation);
+            self.actions.extend_from_slice(action);
+            self.rewards.push(reward);
+            self.next_observations.extend_from_slice(next_observation);
+            self.terminated.push(terminated);
+        } else {
+            let row = self.cursor;
+            row_of_mut(&mut self.observations, row, self.observation_dim).copy_from_slice(observation);
+            row_of_mut(&mut self.actions, row, self.action_dim).copy_from_slice(action);
+            self.rewards[row] = reward;
+            row_of_mut(&mut self.next_observations, row, self.observation_dim).copy_from_slice(next_observation);
+            self.terminated[row] = terminated;
+            self.cursor = (row + 1) % self.capacity;
+        }
+        Ok(())
+    }
+
+    /// Returns a stored transition by age, 0 being the oldest; `None` from [`len`](Self::len) on.
+    pub fn get(&self, age: usize) -> Option<Transition<'_>> {
+        (age < self.len()).then(|| {
+            let row = (self.cursor + age) % self.len();
+            Transition {
+                observation: row_of(&self.observations, row, self.observation_dim),
+                action: row_of(&self.actions, row, self.action_dim),
+                reward: self.rewards[row],
+                next_observation: row_of(&self.next_observations, row, self.observation_dim),
+                terminated: self.terminated[row],
+            }
+        })
+    }
+
+    /// Draws `n` different transitions, each subset equally likely, and uploads them to `device`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReplayError::EmptyBatch`] if `n` is 0
+    /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
+    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
+        if n == 0 {
+            return Err(ReplayError::EmptyBatch);
+        }
+        if n > self.len() {
+            return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len() });
+        }
+        let rows = rand::seq::index::sample(rng, self.len(), n);
+        Ok(self.rows(&rows.into_vec(), device))
+    }
+
+    /// Gathers the given rows into tensors: the only way from host to device.
+    pub(super) fn rows(&self, rows: &[usize], device: &Device) -> Batch {
+        let n = rows.len();
+        let gather = |column: &[f32], dim: usize| {
+            let mut values = Vec::with_capacity(n * dim);
+            for &row in rows {
+                values.extend_from_slice(row_of(column, row, dim));
+            }
+            upload(values, [n, dim], device)
+        };
+        let terminated = rows.iter().map(|&row| f32::from(self.terminated[row])).collect();
+        Batch {
+            observations: gather(&self.observations, self.observation_dim),
+            actions: gather(&self.actions, self.action_dim),
+            rewards: gather(&self.rewards, 1),
+            next_observations: gather(&self.next_observations, self.observation_dim),
+            terminated: upload(terminated, [n, 1], device),
+        }
+    }
+}
+
+fn row_of(column: &[f32], row: usize, dim: usize) -> &[f32] {
+    &column[row * dim..(row + 1) * dim]
+}
+
+fn row_of_mut(column: &mut [f32], row: usize, dim: usize) -> &mut [f32] {
+    &mut column[row * dim..(row + 1) * dim]
+}
+
+fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
+    if values.len() != expected {
+        return Err(ReplayError::Length { field, expected, found: values.len() });
+    }
+    match first_non_finite(values) {
+        Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Step;
+    use crate::rng::{Seed, Stream};
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    fn transition<'a>(observation: &'a [f32; 2], next_observation: &'a [f32; 2], reward: f32) -> Transition<'a> {
+        Transition { observation, action: &[0.5], reward, next_observation, terminated: false }
+    }
+
+    fn filled(capacity: usize, pushes: usize) -> ReplayBuffer {
+        let mut replay = ReplayBuffer::new(capacity, 2, 1).unwrap();
+        for i in 0..pushes {
+            let x = i as f32;
+            replay.push(&transition(&[x, -x], &[x + 1.0, -x - 1.0], x)).unwrap();
+        }
+        replay
+    }
+
+    #[test]
+    fn sizes_of_zero_are_rejected() {
+        for (sizes, field) in [((0, 1, 1), "capacity"), ((1, 0, 1), "observation_dim"), ((1, 1, 0), "action_dim")] {
+            let error = ReplayBuffer::new(sizes.0, sizes.1, sizes.2).unwrap_err();
+            assert_eq!(error.to_string(), format!("{field} must be at least 1, got 0"));
+        }
+    }
+
+    #[test]
+    fn a_capacity_beyond_memory_is_an_error_and_not_an_abort() {
+        let error = ReplayBuffer::new(usize::MAX, 3, 1).unwrap_err();
+        assert_eq!(error, ReplayError::OutOfMemory { capacity: usize::MAX });
+        assert!(error.to_string().ends_with("does not fit into memory; lower the capacity"));
+    }
+
+    #[test]
+    fn a_refused_transition_leaves_no_trace() {
+        let mut replay = filled(4, 2);
+        let good = transition(&[0.0; 2], &[0.0; 2], 0.0);
+        let text = |replay: &mut ReplayBuffer, bad: Transition<'_>| replay.push(&bad).unwrap_err().to_string();
+
+        assert_eq!(
+            text(&mut replay, Transition { next_observation: &[0.0], ..good }),
+            "next observation must have 2 components, got 1"
+        );
+        assert_eq!(
+            text(&mut replay, Transition { observation: &[0.0, f32::NAN], ..good }),
+            "observation must be finite, got NaN at index 1"
+        );
+        assert_eq!(
+            text(&mut replay, Transition { action: &[f32::INFINITY], ..good }),
+            "action must be finite, got inf at index 0"
+        );
+        assert_eq!(
+            text(&mut replay, Transition { reward: f32::NAN, ..good }),
+            "reward must be finite, got NaN at index 0"
+        );
+        assert_eq!(replay.len(), 2);
+        assert_eq!(replay.actions.len(), 2);
+        assert_eq!(replay.observations.len(), 4);
+    }
+
+    #[test]
+    fn truncation_is_never_stored_as_termination() {
+        let mut replay = ReplayBuffer::new(8, 1, 1).unwrap();
+        for (terminated, truncated) in [(false, false), (false, true), (true, false), (true, true)] {
+            let step = Step { observation: vec![0.0], reward: 0.0, terminated, truncated };
+            replay.push(&Transition::new(&[0.0], &[0.0], &step)).unwrap();
+        }
+        let stored: Vec<bool> = (0..4).map(|age| replay.get(age).unwrap().terminated).collect();
+        assert_eq!(stored, [false, false, true, true]);
+    }
+
+    #[test]
+    fn more_than_is_stored_cannot_be_sampled() {
+        let device = crate::test_device();
+        let mut rng = Seed(0).stream(Stream::Replay);
+        let error = filled(8, 3).sample(4, &mut rng, &device).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a batch without replacement needs at least as many stored transitions: 4 requested, 3 stored"
+        );
+        let error = filled(8, 3).sample(0, &mut rng, &device).unwrap_err();
+        assert_eq!(error.to_string(), "a batch must hold at least 1 transition, got 0");
+    }
+
+    #[test]
+    fn a_batch_keeps_the_parts_of_a_transition_together_and_repeats_none() {
+        let device = crate::test_device();
+        let replay = filled(50, 120);
+        let batch = replay.sample(50, &mut Seed(3).stream(Stream::Replay), &device).unwrap();
+        let read = |tensor: burn::tensor::Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
+
+        assert_eq!(batch.len(), 50);
+        assert_eq!(batch.actions.dims(), [50, 1]);
+        assert_eq!(batch.terminated.dims(), [50, 1]);
+        let rewards = read(batch.rewards);
+        let observations = read(batch.observations);
+        let next_observations = read(batch.next_observations);
+        for (i, reward) in rewards.iter().enumerate() {
+            assert_eq!(observations[2 * i..2 * i + 2], [*reward, -reward]);
+            assert_eq!(next_observations[2 * i..2 * i + 2], [reward + 1.0, -reward - 1.0]);
+        }
+        let mut sorted = rewards.clone();
+        sorted.sort_by(f32::total_cmp);
+        assert_eq!(sorted, (70..120).map(|i| i as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_transition_is_sampled_equally_often() {
+        // χ² over 50 cells of 2,000 batches of 5 has mean 49 and standard deviation below 10.
+        let device = crate::test_device();
+        let replay = filled(50, 50);
+        let mut rng = Seed(11).stream(Stream::Replay);
+        let mut counts = [0.0_f64; 50];
+        for _ in 0..2_000 {
+            let batch = replay.sample(5, &mut rng, &device).unwrap();
+            for reward in batch.rewards.try_into_vec_as::<f32>().unwrap() {
+                counts[reward as usize] += 1.0;
+            }
+        }
+        let chi_squared: f64 = counts.iter().map(|count| (count - 200.0).powi(2) / 200.0).sum();
+        assert!(chi_squared < 90.0, "{chi_squared}");
+    }
+
+    #[test]
+    fn draws_are_stable() {
+        // Recorded at 0.1.0. A change here is value-breaking and belongs in the changelog.
+        let batch = filled(100, 100).sample(5, &mut Seed(7).stream(Stream::Replay), &crate::test_device()).unwrap();
+        assert_eq!(batch.rewards.try_into_vec_as::<f32>().unwrap(), [87.0, 95.0, 90.0, 59.0, 34.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_the_newest_transitions_in_order(capacity in 1_usize..20, pushes in 0_usize..60) {
+            let replay = filled(capacity, pushes);
+            let mut model: VecDeque<f32> = (0..pushes).map(|i| i as f32).collect();
+            while model.len() > capacity {
+                model.pop_front();
+            }
+            let stored: Vec<f32> = (0..replay.len()).map(|age| replay.get(age).unwrap().reward).collect();
+            prop_assert_eq!(stored, Vec::from(model));
+            prop_assert!(replay.get(replay.len()).is_none());
+        }
+    }
+}

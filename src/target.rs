@@ -1,0 +1,166 @@
+//! Target networks: slow copies that keep the bootstrapped goal from chasing itself.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::Tensor;
+use burn::tensor::container::TensorContainer;
+
+/// Why a target could not follow a source.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// The two networks do not have the same parameters.
+    #[error(
+        "target and source must hold the same parameters, but {unmatched} of the target's {total} are not in the source; make the target with `source.valid()`"
+    )]
+    Mismatch {
+        /// Parameters of the target that the source lacks.
+        unmatched: usize,
+        /// Parameters of the target.
+        total: usize,
+    },
+}
+
+/// Moves `target` a share `tau` of the way to `source`: `θ′ ← τ θ + (1 − τ) θ′`[^1].
+///
+/// Parameters are paired by their ids, which `source.valid()`, the way to make a target, keeps. The result is without
+/// autodiff, whether or not `source` has it. With `tau` = 0 nothing is touched, with `tau` = 1 the source is copied.
+///
+/// # Errors
+///
+/// [`TargetError::Mismatch`] if `target` was not made from `source`.
+///
+/// # References
+///
+/// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971, Algorithm 1.
+pub fn polyak_update<M: Module>(target: M, source: &M, tau: f64) -> Result<M, TargetError> {
+    let source = partners(&target, source)?;
+    Ok(blend(target, source, tau))
+}
+
+/// Collects the parameters of `source` and checks that each of `target` is among them.
+fn partners<M: Module>(target: &M, source: &M) -> Result<Parameters, TargetError> {
+    let mut parameters = Parameters::default();
+    source.visit(&mut parameters);
+    let mut census = Census { source: &parameters, unmatched: 0, total: 0 };
+    target.visit(&mut census);
+    let Census { unmatched, total, .. } = census;
+    if unmatched > 0 { Err(TargetError::Mismatch { unmatched, total }) } else { Ok(parameters) }
+}
+
+fn blend<M: Module>(target: M, source: Parameters, tau: f64) -> M {
+    if tau == 0.0 { target } else { target.map(&mut Blend { source, tau }) }
+}
+
+/// A target network that belongs to an agent.
+#[derive(Debug)]
+pub(crate) struct Target<M>(Option<M>);
+
+impl<M: Module> Target<M> {
+    /// Begins as a copy of `source`, off the tape.
+    pub(crate) fn new(source: &M) -> Self {
+        Self(Some(source.valid()))
+    }
+
+    pub(crate) fn module(&self) -> &M {
+        self.0.as_ref().expect("the target is only away while it is blended")
+    }
+
+    pub(crate) fn follow(&mut self, source: &M, tau: f64) -> Result<(), TargetError> {
+        let source = partners(self.module(), source)?;
+        // Moved out, not cloned: a parameter with a single owner is blended in place.
+        self.0 = self.0.take().map(|target| blend(target, source, tau));
+        Ok(())
+    }
+}
+
+/// Every float parameter of a module, off the tape.
+#[derive(Default)]
+struct Parameters(TensorContainer<ParamId>);
+
+impl ModuleVisitor for Parameters {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.register(param.id, param.val().inner());
+    }
+}
+
+/// Counts the parameters that have no partner, before anything is changed.
+struct Census<'a> {
+    source: &'a Parameters,
+    unmatched: usize,
+    total: usize,
+}
+
+impl ModuleVisitor for Census<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.total += 1;
+        self.unmatched += usize::from(self.source.0.get::<Tensor<D>>(&param.id).is_none());
+    }
+}
+
+struct Blend {
+    source: Parameters,
+    tau: f64,
+}
+
+impl ModuleMapper for Blend {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let source = self.source.0.get::<Tensor<D>>(&param.id).expect("the census found a partner for every parameter");
+        let tau = self.tau;
+        param.map(|target| if tau == 1.0 { source } else { target * (1.0 - tau) + source * tau })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::Linear;
+    use burn::tensor::TensorData;
+
+    fn layer(values: [[f32; 2]; 2]) -> Linear {
+        Linear { weight: Param::from_data(values, &crate::test_device()), bias: None }
+    }
+
+    /// A layer with the ids of `like` and other values.
+    fn with_values(like: &Linear, values: [[f32; 2]; 2]) -> Linear {
+        let mut layer = like.clone();
+        layer.weight = layer.weight.map(|_| Tensor::from_data(values, &crate::test_device()));
+        layer
+    }
+
+    fn weight(layer: &Linear) -> TensorData {
+        layer.weight.val().into_data()
+    }
+
+    #[test]
+    fn tau_is_the_weight_of_the_source() {
+        let target = layer([[0.1, 0.0], [4.0, -8.0]]);
+        let source = with_values(&target, [[0.3, 1.0], [0.0, 8.0]]);
+
+        let unmoved = polyak_update(target.clone(), &source, 0.0).unwrap();
+        weight(&unmoved).assert_eq(&weight(&target), true);
+        let copied = polyak_update(target.clone(), &source, 1.0).unwrap();
+        weight(&copied).assert_eq(&weight(&source), true);
+        let quarter = polyak_update(target, &source, 0.25).unwrap();
+        weight(&quarter)
+            .assert_approx_eq::<f32>(&TensorData::from([[0.15_f32, 0.25], [3.0, -4.0]]), Default::default());
+    }
+
+    #[test]
+    fn the_target_of_a_learner_stays_off_the_tape() {
+        let learner = layer([[0.1, 0.0], [4.0, -8.0]]).train();
+        assert!(learner.weight.val().is_autodiff());
+        let target = polyak_update(learner.valid(), &learner, 0.5).unwrap();
+        assert!(!target.weight.val().is_autodiff());
+        assert!(!target.weight.val().is_require_grad());
+    }
+
+    #[test]
+    fn a_target_made_from_another_network_is_rejected() {
+        let error = polyak_update(layer([[0.0; 2]; 2]), &layer([[0.0; 2]; 2]), 0.5).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "target and source must hold the same parameters, but 1 of the target's 1 are not in the source; \
+             make the target with `source.valid()`"
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! The lab's table on the console.
+
+use std::io::{Stdout, Write, stdout};
+use std::ops::ControlFlow;
+
+use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
+
+/// Prints the schedule, then one line every few episodes: episode, its return, and the running average.
+#[derive(Debug)]
+pub struct Console<W = Stdout> {
+    every: usize,
+    out: W,
+}
+
+impl Console {
+    /// Prints to standard output the episodes whose index is a multiple of `every`; 0 counts as 1.
+    pub fn every(every: usize) -> Self {
+        Self::to(stdout(), every)
+    }
+}
+
+impl<W: Write> Console<W> {
+    /// Prints to `out` the episodes whose index is a multiple of `every`; 0 counts as 1.
+    pub fn to(out: W, every: usize) -> Self {
+        Self { every: every.max(1), out }
+    }
+}
+
+impl<W: Write> Observer for Console<W> {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        writeln!(self.out, "{}", run.config)?;
+        Ok(())
+    }
+
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let EpisodeSummary { episode, episode_return, average_return, .. } = episode;
+        if episode.is_multiple_of(self.every) {
+            let line = format!(
+                "Episode {episode:<5} Total reward: {episode_return:>9.2}  Average score: {average_return:>9.2}"
+            );
+            writeln!(self.out, "{line}")?;
+            self.out.flush()?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{TrainerConfig, episode};
+
+    #[test]
+    fn it_prints_the_config_once_and_then_every_fifth_episode() {
+        let mut out = Vec::new();
+        let mut console = Console::to(&mut out, 5);
+        let config = TrainerConfig::new(7);
+        console.on_start(&RunInfo { config: &config, metric_names: &[] }).unwrap();
+        for i in 0..7 {
+            let summary = episode::summary_for_tests(i, -100.0 - i as f64, -150.126);
+            assert!(console.on_episode(&summary).unwrap().is_continue());
+        }
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches("\"batch_size\": 256").count(), 1);
+        let lines: Vec<&str> = out.lines().filter(|line| line.starts_with("Episode")).collect();
+        assert_eq!(
+            lines,
+            [
+                "Episode 0     Total reward:   -100.00  Average score:   -150.13",
+                "Episode 5     Total reward:   -105.00  Average score:   -150.13",
+            ]
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The history of a run as CSV.
+
+use std::fs::File;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
+
+/// Writes one row per episode, flushed as it ends, so that a run that is cut off keeps its history.
+///
+/// Columns: `episode`, `steps`, `environment_steps`, `updates`, `return`, `average_return`, `terminated`, `truncated`, and
+/// the mean of each metric over the updates of the episode (empty if there was none). Numbers have as many digits as it
+/// takes to read back the same bits, and nothing depends on the clock: the same run gives the same file.
+#[derive(Debug)]
+pub struct CsvHistory<W: Write> {
+    writer: csv::Writer<W>,
+    metrics: usize,
+}
+
+impl CsvHistory<File> {
+    /// Creates the file, and the folders above it; an older file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be created.
+    pub fn create(path: impl AsRef<Path>) -> std::io::Result<Self> {
+        if let Some(folder) = path.as_ref().parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Self::to(File::create(path)?))
+    }
+}
+
+impl<W: Write> CsvHistory<W> {
+    /// Writes to `out`.
+    pub fn to(out: W) -> Self {
+        Self { writer: csv::Writer::from_writer(out), metrics: 0 }
+    }
+}
+
+impl<W: Write> Observer for CsvHistory<W> {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        let columns =
+            ["episode", "steps", "environment_steps", "updates", "return", "average_return", "terminated", "truncated"];
+        self.metrics = run.metric_names.len();
+        self.writer.write_record(columns.iter().chain(run.metric_names))?;
+        self.writer.flush()?;
+        Ok(())
+    }
+
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let mut row = vec![
+            episode.episode.to_string(),
+            episode.steps.to_string(),
+            episode.environment_steps.to_string(),
+            episode.updates.to_string(),
+            episode.episode_return.to_string(),
+            episode.average_return.to_string(),
+            episode.terminated.to_string(),
+            episode.truncated.to_string(),
+        ];
+        match &episode.metrics {
+            Some(metrics) => row.extend(metrics.iter().map(f64::to_string)),
+            None => row.extend(std::iter::repeat_n(String::new(), self.metrics)),
+        }
+        self.writer.write_record(row)?;
+        self.writer.flush()?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{TrainerConfig, episode};
+
+    #[test]
+    fn a_row_reads_back_as_the_same_bits_and_missing_metrics_stay_empty() {
+        let mut out = Vec::new();
+        let mut history = CsvHistory::to(&mut out);
+        let config = TrainerConfig::new(2);
+        history.on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"] }).unwrap();
+        let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
+        let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
+        for summary in [&first, &second] {
+            assert!(history.on_episode(summary).unwrap().is_continue());
+        }
+        drop(history);
+        let mut reader = csv::Reader::from_reader(out.as_slice());
+        assert_eq!(
+            reader.headers().unwrap(),
+            vec![
+                "episode",
+                "steps",
+                "environment_steps",
+                "updates",
+                "return",
+                "average_return",
+                "terminated",
+                "truncated",
+                "critic_loss",
+                "actor_loss"
+            ]
+        );
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows[0][4].parse::<f64>().unwrap().to_bits(), (-0.1_f64 - 0.2).to_bits());
+        assert_eq!((&rows[0][8], &rows[0][9]), ("", ""));
+        assert_eq!(rows[1][8].parse::<f64>().unwrap(), 1e-17);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(CsvHistory::create(file.join("history.csv")).is_err());
+        assert!(CsvHistory::create(folder.path().join("new/folder/history.csv")).is_ok());
+    }
+}

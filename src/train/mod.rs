@@ -1,0 +1,75 @@
+//! Training: the loop between an environment and an agent, and everything that watches it.
+
+use burn::config::Config;
+
+use crate::config::{ConfigError, at_least, at_most};
+
+mod console;
+mod csv_history;
+mod early_stop;
+mod episode;
+mod evaluate;
+mod observer;
+#[cfg(feature = "plot")]
+pub mod plot;
+#[cfg(feature = "progress")]
+mod progress;
+mod trainer;
+
+pub use console::Console;
+pub use csv_history::CsvHistory;
+pub use early_stop::StopAt;
+pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
+pub use observer::{EpisodeSummary, Observer, ObserverError, RunInfo, StepReport};
+#[cfg(feature = "progress")]
+pub use progress::Progress;
+pub use trainer::Trainer;
+
+/// The schedule of a [`Trainer`]: everything that is not the agent's.
+///
+/// | Field | Default | Lab, DDPG | Lab, SAC |
+/// |---|---|---|---|
+/// | `batch_size` | 256 | 128 | 128 |
+/// | `replay_capacity` | 1,000,000 | 50,000 | 50,000 |
+/// | `warmup_steps` | 1,000 | 0 | 1,000 |
+/// | `learning_starts` | 1,000 | 129 | 129 |
+/// | `updates_per_step` | 1 | 1 | 1 |
+#[derive(Config, Debug, PartialEq)]
+pub struct TrainerConfig {
+    /// Episodes to run, at least 1.
+    pub episodes: usize,
+    /// Transitions in a batch, n, at least 1.
+    #[config(default = 256)]
+    pub batch_size: usize,
+    /// Transitions that the replay keeps, at least `learning_starts`.
+    #[config(default = 1_000_000)]
+    pub replay_capacity: usize,
+    /// Environment steps with uniformly random actions before the agent acts. Also known as start steps.
+    #[config(default = 1_000)]
+    pub warmup_steps: usize,
+    /// Transitions stored before the first update, at least `batch_size`. Not the same as `warmup_steps`.
+    #[config(default = 1_000)]
+    pub learning_starts: usize,
+    /// Updates after each environment step once learning has started, at least 1.
+    #[config(default = 1)]
+    pub updates_per_step: usize,
+    /// Episodes in the running average of returns, at least 1.
+    #[config(default = 100)]
+    pub average_window: usize,
+}
+
+impl TrainerConfig {
+    /// Checks every range. Called by every constructor that takes this config.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        at_least("episodes", 1, self.episodes)?;
+        at_least("batch_size", 1, self.batch_size)?;
+        at_most("batch_size", self.batch_size, "learning_starts", self.learning_starts)?;
+        at_most("learning_starts", self.learning_starts, "replay_capacity", self.replay_capacity)?;
+        at_least("updates_per_step", 1, self.updates_per_step)?;
+        at_least("average_window", 1, self.average_window)
+    }
+}

@@ -1,0 +1,97 @@
+//! Watching a run without taking part in it.
+
+use std::ops::ControlFlow;
+
+use super::TrainerConfig;
+
+/// A failure of an observer's own, such as a full disk.
+pub type ObserverError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Something that is told how a run goes: a console, a file, a picture, a rule to stop.
+///
+/// Observers see numbers and change none: a run gives the same bits with them and without.
+pub trait Observer {
+    /// Called once, before the first step of a [`Trainer::run`](super::Trainer::run).
+    ///
+    /// # Errors
+    ///
+    /// Stops the run before it begins.
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        let _ = run;
+        Ok(())
+    }
+
+    /// Called after every environment step.
+    ///
+    /// # Errors
+    ///
+    /// Stops the run.
+    fn on_step(&mut self, step: &StepReport) -> Result<(), ObserverError> {
+        let _ = step;
+        Ok(())
+    }
+
+    /// Called after every episode; `Break` ends the run as if it had been the last.
+    ///
+    /// # Errors
+    ///
+    /// Stops the run.
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let _ = episode;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Called once, when the run is over, even if by an error.
+    ///
+    /// # Errors
+    ///
+    /// Becomes the run's own, unless it has one already.
+    fn on_finish(&mut self) -> Result<(), ObserverError> {
+        Ok(())
+    }
+}
+
+/// What is known before the first step.
+#[derive(Debug, Clone)]
+pub struct RunInfo<'a> {
+    /// The schedule.
+    pub config: &'a TrainerConfig,
+    /// Names of the metrics in every [`StepReport`] and [`EpisodeSummary`].
+    pub metric_names: &'static [&'static str],
+}
+
+/// What one environment step brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// Environment steps so far.
+    pub environment_steps: usize,
+    /// Updates so far.
+    pub updates: usize,
+    /// Metrics of the last update in this step; `None` before learning starts.
+    pub metrics: Option<Vec<f64>>,
+    /// The episode that this step ended, if it did.
+    pub episode: Option<EpisodeSummary>,
+}
+
+/// What one episode brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EpisodeSummary {
+    /// Index of the episode, from 0.
+    pub episode: usize,
+    /// Its length in environment steps.
+    pub steps: usize,
+    /// The sum of its rewards, undiscounted, exploration included.
+    pub episode_return: f64,
+    /// Mean of `episode_return` over the last [`average_window`](TrainerConfig::average_window) episodes.
+    pub average_return: f64,
+    /// Whether it reached a state without a future.
+    pub terminated: bool,
+    /// Whether it was cut off from outside.
+    pub truncated: bool,
+    /// Environment steps so far.
+    pub environment_steps: usize,
+    /// Updates so far.
+    pub updates: usize,
+    /// Mean of each metric over the updates of this episode; `None` if there was none.
+    pub metrics: Option<Vec<f64>>,
+}

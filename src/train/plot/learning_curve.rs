@@ -1,0 +1,86 @@
+//! The picture of a run.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::{Curve, Plot};
+use crate::train::{EpisodeSummary, Observer, ObserverError, RunInfo};
+
+/// Draws the run when it is over: the return of every episode, and their running average.
+///
+/// A run that ends by an error is drawn as far as it came; a run without a finished episode leaves no file. When a run
+/// goes on with the same observer, the new picture shows all of it; an episode with index 0 begins afresh.
+///
+/// # Examples
+///
+/// ```no_run
+/// use actor_critic::train::plot::LearningCurve;
+///
+/// // Writes results/sac.svg and results/sac.png.
+/// let mut picture = LearningCurve::new("results/sac", "SAC on Pendulum-v1").with_optimum("optimum", -147.8);
+/// # let trainer_run = |_: &mut [&mut dyn actor_critic::train::Observer]| ();
+/// trainer_run(&mut [&mut picture]);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearningCurve {
+    stem: PathBuf,
+    title: String,
+    optimum: Option<(String, f64)>,
+    window: Option<usize>,
+    returns: Vec<(f64, f64)>,
+    averages: Vec<(f64, f64)>,
+}
+
+impl LearningCurve {
+    /// Will write `stem` + `.svg` and `stem` + `.png`, and make the folders above them.
+    pub fn new(stem: impl Into<PathBuf>, title: impl Into<String>) -> Self {
+        let (stem, title) = (stem.into(), title.into());
+        Self { stem, title, optimum: None, window: None, returns: Vec::new(), averages: Vec::new() }
+    }
+
+    /// Marks the best return there is, undiscounted, with a dashed line.
+    #[must_use]
+    pub fn with_optimum(mut self, label: impl Into<String>, value: f64) -> Self {
+        self.optimum = Some((label.into(), value));
+        self
+    }
+
+    /// Returns the plot of the episodes so far, to add to it or to place it among panels.
+    pub fn plot(&self) -> Plot {
+        let average =
+            self.window.map_or_else(|| "running average".to_owned(), |window| format!("average of the last {window}"));
+        let plot = Plot::new(&self.title)
+            .with_labels("episode", "return")
+            .with_curve(Curve::thin("each episode", self.returns.iter().copied()).with_color(0))
+            .with_curve(Curve::new(average, self.averages.iter().copied()).with_color(0));
+        match &self.optimum {
+            Some((label, value)) => plot.with_reference(label, *value),
+            None => plot,
+        }
+    }
+}
+
+impl Observer for LearningCurve {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        self.window = Some(run.config.average_window);
+        Ok(())
+    }
+
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        if episode.episode == 0 {
+            self.returns.clear();
+            self.averages.clear();
+        }
+        let x = episode.episode as f64;
+        self.returns.push((x, episode.episode_return));
+        self.averages.push((x, episode.average_return));
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_finish(&mut self) -> Result<(), ObserverError> {
+        if !self.returns.is_empty() {
+            self.plot().write(&self.stem)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Finished pictures and their two file formats.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use epaint_default_fonts::UBUNTU_LIGHT;
+use plotters::style::{FontStyle, register_font};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::fontdb::Database;
+use resvg::usvg::{Options, Tree};
+
+use super::PlotError;
+
+/// What texts are set in, as a list of the kind that SVG and CSS know: a browser without the first takes the second.
+pub(super) const FONT_FAMILY: &str = "Ubuntu, sans-serif";
+
+/// Larger pictures are refused: a pixel takes four bytes, and failing to get them would end the program.
+const MOST_PIXELS: u64 = 1 << 27;
+
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(UBUNTU_LIGHT.to_vec());
+    fonts.set_sans_serif_family("Ubuntu");
+    Arc::new(fonts)
+});
+
+/// Makes the font known to the library that measures texts. A failure would show as an error of the first text.
+pub(super) fn register_fonts() {
+    static REGISTERED: std::sync::Once = std::sync::Once::new();
+    REGISTERED.call_once(|| drop(register_font(FONT_FAMILY, FontStyle::Normal, UBUNTU_LIGHT)));
+}
+
+/// A finished picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    svg: String,
+}
+
+impl Picture {
+    pub(super) fn new(svg: String) -> Self {
+        Self { svg }
+    }
+
+    /// Returns the picture as the text of an SVG file.
+    pub fn svg(&self) -> &str {
+        &self.svg
+    }
+
+    /// Renders the picture into the bytes of a PNG file, one pixel per px.
+    ///
+    /// # Errors
+    ///
+    /// [`PlotError::Drawing`] if it has more than 2²⁷ pixels, half a gigabyte, as 745 panels have.
+    pub fn png(&self) -> Result<Vec<u8>, PlotError> {
+        let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
+        let tree = Tree::from_str(&self.svg, &options).map_err(|error| PlotError::Drawing(error.into()))?;
+        let size = tree.size().to_int_size();
+        let (width, height) = (size.width(), size.height());
+        let too_many = || PlotError::Drawing(format!("{width} by {height} px are too many").into());
+        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            return Err(too_many());
+        }
+        let mut pixels = Pixmap::new(width, height).ok_or_else(too_many)?;
+        resvg::render(&tree, Transform::default(), &mut pixels.as_mut());
+        pixels.encode_png().map_err(|error| PlotError::Drawing(error.into()))
+    }
+
+    /// Writes the SVG file, and makes the folders above it.
+    ///
+    /// # Errors
+    ///
+    /// [`PlotError::Io`] names the file.
+    pub fn write_svg(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
+        write(path.as_ref(), self.svg.as_bytes())
+    }
+
+    /// Writes the PNG file, and makes the folders above it.
+    ///
+    /// # Errors
+    ///
+    /// As [`png`](Self::png), and [`PlotError::Io`] names the file.
+    pub fn write_png(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
+        write(path.as_ref(), &self.png()?)
+    }
+
+    /// Writes both files: `stem` + `.svg` and `stem` + `.png`.
+    ///
+    /// The endings are added and replace nothing: the stem `sac-0.1` makes `sac-0.1.svg`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_svg`](Self::write_svg) and [`write_png`](Self::write_png).
+    pub fn write(&self, stem: impl AsRef<Path>) -> Result<(), PlotError> {
+        let with_ending = |ending| {
+            let mut path = OsString::from(stem.as_ref());
+            path.push(ending);
+            path
+        };
+        self.write_svg(with_ending(".svg"))?;
+        self.write_png(with_ending(".png"))
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PlotError> {
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| std::fs::write(path, bytes))
+        .map_err(|source| PlotError::Io { path: path.to_path_buf(), source })
+}

@@ -1,0 +1,294 @@
+//! A progress bar on the terminal.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+
+use super::{EpisodeSummary, Observer, ObserverError, RunInfo, StepReport};
+
+/// How often the bar is brought up to date within an episode.
+const REFRESH: Duration = Duration::from_millis(200);
+
+/// Shows a bar over the episodes of a run, with time passed and left, steps per second and the running average.
+///
+/// The bar is drawn on standard error, and only if that is a terminal. What else is printed meanwhile would land in the
+/// middle of it; an observer that prints goes inside, with [`around`](Self::around): the bar then steps aside for it.
+///
+/// Steps per second are environment steps, averaged over the run.
+///
+/// # Examples
+///
+/// ```no_run
+/// use actor_critic::train::Progress;
+///
+/// let mut bar = Progress::new(); // or Progress::around(Console::every(5))
+/// # let trainer_run = |_: &mut [&mut dyn actor_critic::train::Observer]| ();
+/// trainer_run(&mut [&mut bar]);
+/// ```
+#[derive(Debug)]
+pub struct Progress<O = ()> {
+    inner: O,
+    bar: ProgressBar,
+    steps: usize,
+    started: Instant,
+    refreshed: Instant,
+}
+
+/// Watches nothing: what is inside a [`Progress`] that stands alone.
+impl Observer for () {}
+
+impl Progress {
+    /// Makes a bar that appears when the run starts.
+    pub fn new() -> Self {
+        Self::around(())
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<O: Observer> Progress<O> {
+    /// Makes a bar that steps aside whenever `inner` is told of an episode or the end, so that it can print.
+    ///
+    /// `inner` hears of the start before the bar appears. It hears of single steps too, but should not print then: for
+    /// those the bar stays where it is.
+    pub fn around(inner: O) -> Self {
+        Self::drawing_to(ProgressDrawTarget::stderr(), inner)
+    }
+
+    /// Gives back the observer inside.
+    pub fn into_inner(self) -> O {
+        self.inner
+    }
+
+    fn drawing_to(target: ProgressDrawTarget, inner: O) -> Self {
+        // Nothing is drawn before the run starts; a bar that is dropped in mid-run keeps what it shows.
+        let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::Abandon);
+        let now = Instant::now();
+        Self { inner, bar, steps: 0, started: now, refreshed: now }
+    }
+
+    /// Brings the number of steps per second up to date and redraws the bar.
+    fn refresh(&mut self, now: Instant) {
+        self.refreshed = now;
+        let seconds = now.duration_since(self.started).as_secs_f64();
+        if seconds > 0.0 {
+            self.bar.set_prefix(format!("  {:.0} steps/s", self.steps as f64 / seconds));
+        }
+    }
+}
+
+impl<O: Observer> Observer for Progress<O> {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        self.inner.on_start(run)?;
+        self.steps = 0;
+        self.started = Instant::now();
+        self.refreshed = self.started;
+        // The bar itself takes what the texts leave, so that the whole never needs a second line.
+        let template = "{elapsed_precise} {wide_bar} {pos}/{len} episodes{prefix}{msg}  {eta} left";
+        self.bar.set_style(ProgressStyle::with_template(template)?.progress_chars("=> "));
+        self.bar.set_length(run.config.episodes as u64);
+        // A bar that has shown one run starts again for the next.
+        self.bar.reset();
+        Ok(())
+    }
+
+    fn on_step(&mut self, step: &StepReport) -> Result<(), ObserverError> {
+        self.steps += 1;
+        let now = Instant::now();
+        if now.duration_since(self.refreshed) >= REFRESH {
+            self.refresh(now);
+        }
+        self.inner.on_step(step)
+    }
+
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let inner = &mut self.inner;
+        let flow = self.bar.suspend(|| inner.on_episode(episode))?;
+        self.bar.set_message(format!("  average {:.1}", episode.average_return));
+        self.bar.set_position(episode.episode as u64 + 1);
+        Ok(flow)
+    }
+
+    fn on_finish(&mut self) -> Result<(), ObserverError> {
+        self.refresh(Instant::now());
+        // Unlike `finish`, this does not claim episodes that a run cut short has not had.
+        self.bar.abandon();
+        let inner = &mut self.inner;
+        self.bar.suspend(|| inner.on_finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
+    use super::*;
+    use crate::train::TrainerConfig;
+
+    /// A terminal, 80 columns wide, that remembers what was written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl Paper {
+        fn write(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn text(&self) -> String {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+            if lines == 0 { Ok(()) } else { self.write(&format!("<up {lines}>")) }
+        }
+        fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+            self.write(&format!("<down {lines}>"))
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write(&format!("{text}\n"))
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.write(text)
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            self.write("<clear>")
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Prints one line per episode on the same paper as the bar, and fails or stops on demand.
+    #[derive(Debug)]
+    struct Printer {
+        paper: Paper,
+        calls: Vec<&'static str>,
+        stop_after: usize,
+    }
+
+    impl Observer for Printer {
+        fn on_start(&mut self, _: &RunInfo<'_>) -> Result<(), ObserverError> {
+            self.calls.push("start");
+            Ok(())
+        }
+        fn on_step(&mut self, _: &StepReport) -> Result<(), ObserverError> {
+            self.calls.push("step");
+            Ok(())
+        }
+        fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+            self.calls.push("episode");
+            self.paper.write_line(&format!("<line {}>", episode.episode))?;
+            Ok(if episode.episode >= self.stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        }
+        fn on_finish(&mut self) -> Result<(), ObserverError> {
+            self.calls.push("finish");
+            Err("the disk is full".into())
+        }
+    }
+
+    fn summary(episode: usize) -> EpisodeSummary {
+        EpisodeSummary {
+            episode,
+            steps: 1,
+            episode_return: -2.0,
+            average_return: -523.44,
+            terminated: false,
+            truncated: true,
+            environment_steps: episode + 1,
+            updates: 0,
+            metrics: None,
+        }
+    }
+
+    fn start(progress: &mut Progress<impl Observer>, episodes: usize) {
+        let config = TrainerConfig::new(episodes);
+        progress.on_start(&RunInfo { config: &config, metric_names: &[] }).unwrap();
+    }
+
+    fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {
+        let step = StepReport { environment_steps: episode + 1, updates: 0, metrics: None, episode: None };
+        progress.on_step(&step).unwrap();
+        progress.on_episode(&summary(episode)).unwrap()
+    }
+
+    #[test]
+    fn it_counts_episodes_and_steps_even_when_hidden() {
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
+        start(&mut progress, 3);
+        assert_eq!((progress.bar.length(), progress.bar.position()), (Some(3), 0));
+        for episode in 0..3 {
+            assert!(play(&mut progress, episode).is_continue());
+        }
+        assert_eq!((progress.bar.position(), progress.steps), (3, 3));
+        assert_eq!(progress.bar.message(), "  average -523.4");
+        progress.on_finish().unwrap();
+        assert!(progress.bar.is_finished());
+        assert!(progress.bar.prefix().ends_with(" steps/s"));
+    }
+
+    #[test]
+    fn a_run_that_is_cut_short_does_not_show_a_full_bar() {
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
+        start(&mut progress, 10);
+        let _ = play(&mut progress, 0);
+        progress.on_finish().unwrap();
+        assert_eq!((progress.bar.position(), progress.bar.is_finished()), (1, true));
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_counted_from_where_it_was() {
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
+        start(&mut progress, 10);
+        let _ = play(&mut progress, 0);
+        progress.on_finish().unwrap();
+        start(&mut progress, 10);
+        let _ = play(&mut progress, 1);
+        assert_eq!((progress.bar.position(), progress.steps, progress.bar.is_finished()), (2, 1, false));
+    }
+
+    #[test]
+    fn the_observer_inside_hears_everything_and_its_answers_count() {
+        let printer = Printer { paper: Paper::default(), calls: Vec::new(), stop_after: 1 };
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), printer);
+        start(&mut progress, 3);
+        assert!(play(&mut progress, 0).is_continue());
+        assert!(play(&mut progress, 1).is_break());
+        assert_eq!(progress.on_finish().unwrap_err().to_string(), "the disk is full");
+        assert_eq!(progress.into_inner().calls, ["start", "step", "episode", "step", "episode", "finish"]);
+    }
+
+    #[test]
+    fn a_printed_line_begins_where_the_bar_was_cleared() {
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let printer = Printer { paper: paper.clone(), calls: Vec::new(), stop_after: 9 };
+        let mut progress = Progress::drawing_to(target, printer);
+        assert_eq!(paper.text(), "", "nothing is drawn before the run");
+        start(&mut progress, 2);
+        let _ = play(&mut progress, 0);
+        let _ = play(&mut progress, 1);
+        let text = paper.text();
+        assert!(text.contains("<clear><line 0>\n") && text.contains("<clear><line 1>\n"), "{text}");
+        assert!(text.contains("0/2 episodes") && !text.contains("<up"), "the bar must stay on one line: {text}");
+    }
+}

@@ -1,0 +1,400 @@
+//! Bad input is an error that names the rule, what was found and the fix, before anything is half-changed.
+
+mod fixture;
+
+use std::error::Error as _;
+use std::ops::ControlFlow;
+
+use actor_critic::agent::{Agent, AgentError};
+use actor_critic::burn::module::Module;
+use actor_critic::burn::tensor::{Device, Tensor};
+use actor_critic::config::ConfigError;
+use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig};
+use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
+use actor_critic::prelude::*;
+use actor_critic::train::{EpisodeSummary, ObserverError};
+
+fn spaces() -> Spaces {
+    Spaces::new(BoxSpace::unbounded(3).unwrap(), BoxSpace::symmetric(2.0, 1).unwrap()).unwrap()
+}
+
+fn small_ddpg(device: &Device) -> Ddpg<DeterministicActor, QNetwork> {
+    let mut rng = Seed(0).stream(Stream::ActorWeights);
+    let actor = DeterministicActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, device).unwrap();
+    let critic = QNetworkConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, device).unwrap();
+    Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), device, Seed(0)).unwrap()
+}
+
+fn batch(device: &Device) -> Batch {
+    let zeros = |columns: usize| Tensor::<2>::zeros([4, columns], device);
+    Batch {
+        observations: zeros(3),
+        actions: zeros(1),
+        rewards: zeros(1),
+        next_observations: zeros(3),
+        terminated: zeros(1),
+    }
+}
+
+#[test]
+fn an_observation_of_the_wrong_length_or_not_finite_is_refused() {
+    for device in fixture::devices() {
+        let mut agent = small_ddpg(&device);
+        for mode in [ActionMode::Explore, ActionMode::Greedy] {
+            let mut text = |observation: &[f32]| agent.select_action(observation, mode).unwrap_err().to_string();
+            assert_eq!(
+                text(&[0.0; 2]),
+                "observation must have 3 components, one per axis of the observation space, got 2"
+            );
+            assert_eq!(text(&[0.0, f32::NAN, 0.0]), "observation must be finite, got NaN on axis 1");
+            assert_eq!(text(&[0.0, 0.0, f32::INFINITY]), "observation must be finite, got inf on axis 2");
+        }
+    }
+}
+
+#[test]
+fn a_refused_observation_takes_no_random_number() {
+    for device in fixture::devices() {
+        let (mut disturbed, mut undisturbed) = (small_ddpg(&device), small_ddpg(&device));
+        disturbed.select_action(&[f32::NAN; 3], ActionMode::Explore).unwrap_err();
+        let action = disturbed.select_action(&[0.1; 3], ActionMode::Explore).unwrap();
+        assert_eq!(action, undisturbed.select_action(&[0.1; 3], ActionMode::Explore).unwrap());
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused() {
+    for device in fixture::devices() {
+        let mut agent = small_ddpg(&device);
+        let zeros = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
+        let cases = [
+            (Batch { observations: zeros([4, 2]), ..batch(&device) }, "observations", "[4, 3], got [4, 2]"),
+            (Batch { actions: zeros([4, 2]), ..batch(&device) }, "actions", "[4, 1], got [4, 2]"),
+            (Batch { rewards: zeros([4, 2]), ..batch(&device) }, "rewards", "[4, 1], got [4, 2]"),
+            (Batch { next_observations: zeros([3, 3]), ..batch(&device) }, "next observations", "[4, 3], got [3, 3]"),
+            (Batch { terminated: zeros([1, 4]), ..batch(&device) }, "terminated", "[4, 1], got [1, 4]"),
+        ];
+        for (batch, field, shapes) in cases {
+            let error = agent.update(&batch).unwrap_err();
+            assert_eq!(error.to_string(), format!("{field} of the batch must have shape {shapes}"));
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_named_and_its_step_not_taken() {
+    for device in fixture::devices() {
+        let mut agent = small_ddpg(&device);
+        let probe = |agent: &Ddpg<DeterministicActor, QNetwork>| {
+            let q = agent.critic().valid().q_value(batch(&device).observations, batch(&device).actions);
+            q.try_into_vec_as::<f32>().unwrap()
+        };
+        let before = probe(&agent);
+        let poisoned = Batch { rewards: Tensor::full([4, 1], f32::NAN, &device), ..batch(&device) };
+        let error = agent.update(&poisoned).unwrap_err();
+        assert!(matches!(error, AgentError::Diverged { quantity: "critic loss", .. }));
+        assert_eq!(error.to_string(), "critic loss must be finite, got NaN: training has diverged");
+        assert_eq!(probe(&agent), before);
+        agent.update(&batch(&device)).unwrap();
+    }
+}
+
+/// A network with as many outputs as it is told.
+#[derive(Module, Debug)]
+struct Outputs {
+    columns: usize,
+    log_prob_columns: usize,
+}
+
+impl Actor for Outputs {
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        Tensor::zeros([observations.dims()[0], self.columns], &observations.device())
+    }
+}
+
+impl StochasticActor for Outputs {
+    fn sample(&self, observations: Tensor<2>, _: Tensor<2>) -> ActionSample {
+        let [n, _] = observations.dims();
+        let log_probs = Some(Tensor::zeros([n, self.log_prob_columns], &observations.device()));
+        ActionSample { actions: self.act(observations), log_probs }
+    }
+}
+
+impl Critic for Outputs {
+    fn q_value(&self, observations: Tensor<2>, _: Tensor<2>) -> Tensor<2> {
+        self.act(observations)
+    }
+}
+
+#[test]
+fn a_network_whose_output_has_the_wrong_shape_is_refused() {
+    for device in fixture::devices() {
+        let outputs = |columns, log_prob_columns| Outputs { columns, log_prob_columns };
+        let text = |result: Result<(), ConfigError>| result.unwrap_err().to_string();
+        let ddpg =
+            |actor, critic| text(Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).map(drop));
+        let sac = |actor, critic| {
+            let critics = Ensemble::new(vec![outputs(1, 1), critic]).unwrap();
+            text(Sac::new(actor, critics, &spaces(), &SacConfig::new(), &device, Seed(0)).map(drop))
+        };
+        let wanted = "must return a tensor of shape [2, 1] for a batch of 2, got [2, 3]";
+        assert_eq!(ddpg(outputs(3, 1), outputs(1, 1)), format!("actor {wanted}"));
+        assert_eq!(ddpg(outputs(1, 1), outputs(3, 1)), format!("critic {wanted}"));
+        assert_eq!(sac(outputs(1, 1), outputs(3, 1)), format!("critic {wanted}"));
+        assert_eq!(sac(outputs(1, 3), outputs(1, 1)), format!("log-probability of the actor {wanted}"));
+    }
+}
+
+#[test]
+fn noise_for_another_number_of_axes_is_refused() {
+    for device in fixture::devices() {
+        let noise = Box::new(GaussianNoiseConfig::new().init(2).unwrap());
+        let error = small_ddpg(&device).with_noise(noise).unwrap_err();
+        assert_eq!(error.to_string(), "noise must have 1 axes, one per axis of the action space, got 2");
+    }
+}
+
+/// Noise that is not what it says.
+struct BrokenNoise(Vec<f32>);
+
+impl ActionNoise for BrokenNoise {
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn sample(&mut self, _: &mut dyn actor_critic::rand::Rng) -> Vec<f32> {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn noise_that_breaks_its_word_is_refused() {
+    for device in fixture::devices() {
+        let text = |values: Vec<f32>| {
+            let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(values))).unwrap();
+            agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap_err().to_string()
+        };
+        assert_eq!(text(vec![]), "noise must have 1 values, one per axis of the action space, got 0");
+        assert_eq!(
+            text(vec![f32::NAN]),
+            "action must be finite, got NaN on axis 0: the actor has diverged, or its noise is not finite"
+        );
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_every_algorithm() {
+    let text = |result: Result<(), ConfigError>| result.unwrap_err().to_string();
+    for value in [-0.1, 1.1, f64::NAN] {
+        let expected = |field: &str| format!("{field} must be in [0, 1], got {value}");
+        assert_eq!(text(DdpgConfig::new().with_discount(value).validate()), expected("discount"));
+        assert_eq!(text(DdpgConfig::new().with_tau(value).validate()), expected("tau"));
+        assert_eq!(text(SacConfig::new().with_discount(value).validate()), expected("discount"));
+        assert_eq!(text(SacConfig::new().with_tau(value).validate()), expected("tau"));
+        assert_eq!(text(Td3Config::new().with_discount(value).validate()), expected("discount"));
+        assert_eq!(text(Td3Config::new().with_tau(value).validate()), expected("tau"));
+    }
+    for value in [0.0, -1.0, f64::INFINITY] {
+        let expected = |field: &str| format!("{field} must be positive and finite, got {value}");
+        let ddpg = DdpgConfig::new;
+        assert_eq!(text(ddpg().with_actor_learning_rate(value).validate()), expected("actor_learning_rate"));
+        assert_eq!(text(ddpg().with_critic_learning_rate(value).validate()), expected("critic_learning_rate"));
+        assert_eq!(text(ddpg().with_adam_epsilon(value).validate()), expected("adam_epsilon"));
+        assert_eq!(text(ddpg().with_max_gradient_norm(Some(value)).validate()), expected("max_gradient_norm"));
+        let sac = SacConfig::new;
+        assert_eq!(text(sac().with_actor_learning_rate(value).validate()), expected("actor_learning_rate"));
+        assert_eq!(text(sac().with_critic_learning_rate(value).validate()), expected("critic_learning_rate"));
+        assert_eq!(text(sac().with_adam_epsilon(value).validate()), expected("adam_epsilon"));
+        assert_eq!(text(sac().with_max_gradient_norm(Some(value)).validate()), expected("max_gradient_norm"));
+        let td3 = Td3Config::new;
+        assert_eq!(text(td3().with_actor_learning_rate(value).validate()), expected("actor_learning_rate"));
+        assert_eq!(text(td3().with_critic_learning_rate(value).validate()), expected("critic_learning_rate"));
+        assert_eq!(text(td3().with_adam_epsilon(value).validate()), expected("adam_epsilon"));
+        assert_eq!(text(td3().with_max_gradient_norm(Some(value)).validate()), expected("max_gradient_norm"));
+    }
+    let noise = NoiseConfig::OrnsteinUhlenbeck(OrnsteinUhlenbeckConfig::new().with_dt(0.0));
+    assert_eq!(text(DdpgConfig::new().with_noise(noise.clone()).validate()), "dt must be positive and finite, got 0");
+    assert_eq!(text(Td3Config::new().with_noise(noise).validate()), "dt must be positive and finite, got 0");
+    let config = SacConfig::new().with_target_update_interval(0);
+    assert_eq!(text(config.validate()), "target_update_interval must be at least 1, got 0");
+    assert_eq!(text(Td3Config::new().with_policy_delay(0).validate()), "policy_delay must be at least 1, got 0");
+    let config = Td3Config::new().with_smoothing_std(-1.0);
+    assert_eq!(text(config.validate()), "smoothing_std must be at least 0 and finite, got -1");
+}
+
+#[test]
+fn a_constructor_refuses_what_validate_refuses() {
+    for device in fixture::devices() {
+        let error = DdpgConfig::new().with_tau(2.0).init(&spaces(), &device, Seed(0)).unwrap_err();
+        assert_eq!(error, ConfigError::OutsideUnitInterval { field: "tau", value: 2.0 });
+        let error = SacConfig::new().with_tau(2.0).init(&spaces(), &device, Seed(0)).unwrap_err();
+        assert_eq!(error, ConfigError::OutsideUnitInterval { field: "tau", value: 2.0 });
+        let error = Td3Config::new().with_tau(2.0).init(&spaces(), &device, Seed(0)).unwrap_err();
+        assert_eq!(error, ConfigError::OutsideUnitInterval { field: "tau", value: 2.0 });
+        let empty = GaussianActorConfig::new().with_hidden_dims(vec![0]);
+        let error = empty.init(&spaces(), &mut Seed(0).stream(Stream::ActorWeights), &device).unwrap_err();
+        assert_eq!(error.to_string(), "layer width must be at least 1, got 0");
+    }
+}
+
+#[test]
+fn a_schedule_that_cannot_work_is_refused() {
+    let text = |config: TrainerConfig| config.validate().unwrap_err().to_string();
+    let config = || TrainerConfig::new(10);
+    assert_eq!(text(TrainerConfig::new(0)), "episodes must be at least 1, got 0");
+    assert_eq!(text(config().with_batch_size(0)), "batch_size must be at least 1, got 0");
+    assert_eq!(text(config().with_updates_per_step(0)), "updates_per_step must be at least 1, got 0");
+    assert_eq!(text(config().with_average_window(0)), "average_window must be at least 1, got 0");
+    assert_eq!(text(config().with_learning_starts(100)), "batch_size must be at most learning_starts (100), got 256");
+    assert_eq!(
+        text(config().with_replay_capacity(500)),
+        "learning_starts must be at most replay_capacity (500), got 1000"
+    );
+}
+
+/// What an environment may do wrong, and at which step it does.
+#[derive(Clone, Copy)]
+enum Fault {
+    NanReward,
+    InfiniteObservation,
+    ShortObservation,
+    OwnError,
+    NanReset,
+}
+
+/// Three axes of nothing, with a fault in the second step of its first episode.
+struct Faulty {
+    spaces: Spaces,
+    fault: Fault,
+    resets: usize,
+    steps: usize,
+}
+
+impl Faulty {
+    fn new(fault: Fault) -> Self {
+        Self { spaces: spaces(), fault, resets: 0, steps: 0 }
+    }
+}
+
+impl Environment for Faulty {
+    fn observation_space(&self) -> &BoxSpace {
+        self.spaces.observation()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        self.spaces.action()
+    }
+
+    fn reset(&mut self, _: u64) -> Result<Vec<f32>, EnvironmentError> {
+        self.resets += 1;
+        self.steps = 0;
+        let first = if self.resets == 1 && matches!(self.fault, Fault::NanReset) { f32::NAN } else { 0.0 };
+        Ok(vec![first, 0.0, 0.0])
+    }
+
+    fn step(&mut self, _: &[f32]) -> Result<Step, EnvironmentError> {
+        self.steps += 1;
+        let mut step = Step { observation: vec![0.0; 3], reward: 1.0, terminated: self.steps == 3, truncated: false };
+        if self.resets == 1 && self.steps == 2 {
+            match self.fault {
+                Fault::NanReward => step.reward = f32::NAN,
+                Fault::InfiniteObservation => step.observation[2] = f32::NEG_INFINITY,
+                Fault::ShortObservation => step.observation.truncate(1),
+                Fault::OwnError => return Err(EnvironmentError::other("the motor is on fire")),
+                Fault::NanReset => {}
+            }
+        }
+        Ok(step)
+    }
+}
+
+#[test]
+fn what_an_environment_does_wrong_never_reaches_the_replay() {
+    let cases = [
+        (Fault::NanReward, "reward must be finite, got NaN", 1),
+        (Fault::InfiniteObservation, "observation must be finite, got -inf on axis 2", 1),
+        (
+            Fault::ShortObservation,
+            "observation must have 3 components, one per axis of the observation space, got 1",
+            1,
+        ),
+        (Fault::OwnError, "the environment failed: the motor is on fire", 1),
+        (Fault::NanReset, "observation must be finite, got NaN on axis 0", 0),
+    ];
+    for device in fixture::devices() {
+        for (fault, expected, stored) in cases {
+            let config = TrainerConfig::new(2);
+            let mut trainer = Trainer::new(Faulty::new(fault), small_ddpg(&device), &config, Seed(0)).unwrap();
+            let error = trainer.run(&mut []).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert_eq!((trainer.replay().len(), trainer.environment_steps()), (stored, stored));
+
+            // The episode is dropped, and the run goes on with the next.
+            let episodes = trainer.run(&mut []).unwrap();
+            assert_eq!(episodes.len(), 2);
+            assert_eq!((episodes[0].episode, episodes[0].steps, episodes[0].episode_return), (0, 3, 3.0));
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_environments_own_keeps_its_source() {
+    let error = EnvironmentError::other(std::io::Error::other("no signal"));
+    assert_eq!(error.source().unwrap().to_string(), "no signal");
+}
+
+#[test]
+fn an_agent_built_for_other_spaces_is_refused() {
+    for device in fixture::devices() {
+        let error = Trainer::new(Pendulum::v1(), small_ddpg(&device), &TrainerConfig::new(1), Seed(0)).unwrap_err();
+        assert!(error.to_string().starts_with(
+            "agent and environment must have the same spaces; build the agent from `Spaces::of(&env)` (environment: "
+        ));
+    }
+}
+
+#[derive(Default)]
+struct Watcher {
+    fail_on_episode: bool,
+    stop: bool,
+    finished: usize,
+}
+
+impl Observer for Watcher {
+    fn on_episode(&mut self, _: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        if self.fail_on_episode {
+            return Err("the disk is full".into());
+        }
+        Ok(if self.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn on_finish(&mut self) -> Result<(), ObserverError> {
+        self.finished += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_observer_that_fails_stops_the_run_and_the_others_still_finish() {
+    for device in fixture::devices() {
+        let env = TimeLimit::new(Faulty { resets: 1, ..Faulty::new(Fault::NanReset) }, 2.try_into().unwrap());
+        let mut trainer = Trainer::new(env, small_ddpg(&device), &TrainerConfig::new(5), Seed(0)).unwrap();
+        let (mut first, mut second) = (Watcher { fail_on_episode: true, ..Watcher::default() }, Watcher::default());
+        let error = trainer.run(&mut [&mut first, &mut second]).unwrap_err();
+        assert_eq!(error.to_string(), "an observer failed: the disk is full");
+        assert_eq!((first.finished, second.finished), (1, 1));
+    }
+}
+
+#[test]
+fn an_observer_can_end_the_run_which_then_goes_on_when_called_again() {
+    for device in fixture::devices() {
+        let mut trainer =
+            Trainer::new(Faulty::new(Fault::NanReset), small_ddpg(&device), &TrainerConfig::new(5), Seed(0)).unwrap();
+        trainer.step().unwrap_err();
+        let mut stop = Watcher { stop: true, ..Watcher::default() };
+        assert_eq!(trainer.run(&mut [&mut stop]).unwrap().len(), 1);
+        assert_eq!(trainer.run(&mut []).unwrap().len(), 4);
+        assert_eq!(trainer.run(&mut []).unwrap().len(), 0);
+    }
+}

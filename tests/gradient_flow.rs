@@ -1,0 +1,214 @@
+//! Each loss moves its own network and no other.
+
+mod fixture;
+
+use actor_critic::agent::Agent;
+use actor_critic::burn::module::{Module, ModuleVisitor, Param};
+use actor_critic::burn::optim::GradientsParams;
+use actor_critic::burn::tensor::{Device, Tensor};
+use actor_critic::nn::{
+    ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig,
+};
+use actor_critic::prelude::*;
+
+fn spaces() -> Spaces {
+    let action = BoxSpace::new(vec![-2.0, -0.5], vec![2.0, 1.5]).unwrap();
+    Spaces::new(BoxSpace::unbounded(3).unwrap(), action).unwrap()
+}
+
+fn matrix(rows: usize, columns: usize, shift: f32, device: &Device) -> Tensor<2> {
+    let values: Vec<f32> = (0..rows * columns).map(|i| (i as f32 * 0.7 + shift).sin()).collect();
+    Tensor::from_data(actor_critic::burn::tensor::TensorData::new(values, [rows, columns]), device)
+}
+
+fn batch(device: &Device) -> Batch {
+    Batch {
+        observations: matrix(8, 3, 0.0, device),
+        actions: matrix(8, 2, 1.0, device),
+        rewards: matrix(8, 1, 2.0, device),
+        next_observations: matrix(8, 3, 3.0, device),
+        terminated: Tensor::zeros([8, 1], device),
+    }
+}
+
+#[derive(Default)]
+struct Parameters {
+    values: Vec<f32>,
+    tracked: usize,
+}
+
+impl ModuleVisitor for Parameters {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.tracked += usize::from(param.val().is_autodiff());
+        self.values.extend(param.val().inner().try_into_vec_as::<f32>().unwrap());
+    }
+}
+
+fn parameters(module: &impl Module) -> Parameters {
+    let mut parameters = Parameters::default();
+    module.visit(&mut parameters);
+    parameters
+}
+
+fn values(module: &impl Module) -> Vec<f32> {
+    parameters(module).values
+}
+
+#[test]
+fn the_critic_loss_has_gradients_for_the_critic_only_and_the_actor_loss_for_the_actor_only() {
+    for device in fixture::devices() {
+        let agent = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let batch = batch(&device);
+        let count = |loss: Tensor<1>| {
+            let mut gradients = loss.backward();
+            let actor = GradientsParams::from_module(&mut gradients, agent.actor()).len();
+            (actor, GradientsParams::from_module(&mut gradients, agent.critic()).len())
+        };
+        assert_eq!(count(agent.critic_loss(&batch, agent.targets(&batch))), (0, 6));
+        assert_eq!(count(agent.actor_loss(&batch)), (6, 0));
+    }
+}
+
+#[test]
+fn the_actor_step_does_not_move_one_bit_of_the_critic() {
+    for device in fixture::devices() {
+        // The critic learns from rewards that it predicts already, so only the actor's loss has a slope left.
+        let config = DdpgConfig::new().with_discount(0.0).with_tau(0.0);
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let mut batch = batch(&device);
+        batch.rewards = agent.critic().valid().q_value(batch.observations.clone(), batch.actions.clone());
+        let (actor, critic) = (values(agent.actor()), values(agent.critic()));
+
+        let metrics = agent.update(&batch).unwrap();
+
+        assert_eq!(metrics.critic_loss, 0.0);
+        assert_eq!(values(agent.critic()), critic);
+        assert_ne!(values(agent.actor()), actor);
+    }
+}
+
+#[test]
+fn targets_carry_no_tape_and_follow_by_tau() {
+    for device in fixture::devices() {
+        let mut agent = SacConfig::new().with_tau(0.25).init(&spaces(), &device, Seed(0)).unwrap();
+        let before = values(agent.target_critics());
+        assert_eq!(before, values(agent.critics()), "the target begins as a copy");
+
+        agent.update(&batch(&device)).unwrap();
+
+        let target = parameters(agent.target_critics());
+        assert_eq!(target.tracked, 0);
+        for ((after, before), online) in target.values.iter().zip(before).zip(values(agent.critics())) {
+            assert!((after - (0.25 * online + 0.75 * before)).abs() <= 1e-6);
+        }
+    }
+}
+
+#[test]
+fn the_target_follows_every_so_many_updates() {
+    for device in fixture::devices() {
+        let config = SacConfig::new().with_target_update_interval(2);
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let before = values(agent.target_critics());
+        agent.update(&batch(&device)).unwrap();
+        assert_eq!(values(agent.target_critics()), before);
+        agent.update(&batch(&device)).unwrap();
+        assert_ne!(values(agent.target_critics()), before);
+    }
+}
+
+#[test]
+fn td3_moves_the_actor_and_the_targets_every_other_update() {
+    for device in fixture::devices() {
+        let mut agent = Td3Config::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let (actor, target, critics) = (values(agent.actor()), values(agent.target_actor()), values(agent.critics()));
+        agent.update(&batch(&device)).unwrap();
+        assert_eq!((values(agent.actor()), values(agent.target_actor())), (actor.clone(), target.clone()));
+        assert_ne!(values(agent.critics()), critics);
+        agent.update(&batch(&device)).unwrap();
+        assert_ne!(values(agent.actor()), actor);
+        assert_ne!(values(agent.target_actor()), target);
+    }
+}
+
+#[test]
+fn every_smallest_critic_gets_its_share_of_the_actors_gradient() {
+    // Two updates in a row with the minimum of both critics; each row's gradient comes from the smaller one.
+    for device in fixture::devices() {
+        let mut agent = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let batch = batch(&device);
+        for _ in 0..2 {
+            let actor = values(agent.actor());
+            agent.update(&batch).unwrap();
+            assert_ne!(values(agent.actor()), actor);
+        }
+        let actions = Tensor::cat(vec![batch.actions.clone()], 0).autodiff().require_grad();
+        let critics = agent.critics().valid();
+        let smallest = critics.q_value(batch.observations.clone(), actions.clone());
+        let found = actions.grad(&smallest.sum().backward()).unwrap();
+        let single: Vec<(Vec<f32>, Vec<f32>)> = (critics.critics.iter())
+            .map(|critic| {
+                let actions = batch.actions.clone().autodiff().require_grad();
+                let q = critic.q_value(batch.observations.clone(), actions.clone());
+                let gradient = actions.grad(&q.clone().sum().backward()).unwrap();
+                (q.inner().try_into_vec_as().unwrap(), gradient.try_into_vec_as().unwrap())
+            })
+            .collect();
+        let found: Vec<f32> = found.try_into_vec_as().unwrap();
+        for row in 0..8 {
+            let smaller = usize::from(single[1].0[row] < single[0].0[row]);
+            assert_eq!(found[2 * row..2 * row + 2], single[smaller].1[2 * row..2 * row + 2]);
+        }
+    }
+}
+
+fn noisy_agent(
+    temperature: TemperatureConfig,
+    device: &Device,
+) -> Result<Sac<ClippedNoise<DeterministicActor>, QNetwork>, actor_critic::config::ConfigError> {
+    let mut rng = Seed(0).stream(Stream::ActorWeights);
+    let actor = DeterministicActorConfig::new().init(&spaces(), &mut rng, device)?;
+    let actor = ClippedNoiseConfig::new().init(actor, spaces().action(), device)?;
+    let critics = Ensemble::twin(|| QNetworkConfig::new().init(&spaces(), &mut rng, device))?;
+    Sac::new(actor, critics, &spaces(), &SacConfig::new().with_temperature(temperature), device, Seed(0))
+}
+
+#[test]
+fn sac_with_the_noisy_deterministic_policy_maximises_the_plain_return() {
+    for device in fixture::devices() {
+        let batch = batch(&device);
+        let noise = matrix(8, 2, 5.0, &device);
+        let mut losses = Vec::new();
+        // The policy has no entropy, so the temperature has no say.
+        for temperature in [0.0, 7.0] {
+            let mut agent = noisy_agent(TemperatureConfig::Fixed(temperature), &device).unwrap();
+            let actor = values(agent.actor());
+            let metrics = agent.update_with_noise(&batch, noise.clone(), noise.clone()).unwrap();
+            assert_ne!(values(agent.actor()), actor);
+            assert_eq!(metrics.entropy, 0.0);
+            losses.push((metrics.critic_loss, metrics.actor_loss));
+        }
+        assert_eq!(losses[0], losses[1]);
+
+        let learned = TemperatureConfig::Learned(LearnedTemperatureConfig::new());
+        assert_eq!(
+            noisy_agent(learned, &device).unwrap_err().to_string(),
+            "a learned temperature needs a policy with a density; use a fixed temperature with this actor"
+        );
+    }
+}
+
+#[test]
+fn a_clipped_gradient_changes_the_step_and_an_unreached_limit_does_not() {
+    for device in fixture::devices() {
+        let critic_after = |max_gradient_norm: Option<f64>| {
+            // A large epsilon keeps Adam's step proportional to the gradient.
+            let config = DdpgConfig::new().with_adam_epsilon(10.0).with_max_gradient_norm(max_gradient_norm);
+            let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+            agent.update(&batch(&device)).unwrap();
+            values(agent.critic())
+        };
+        assert_eq!(critic_after(None), critic_after(Some(1e6)));
+        assert_ne!(critic_after(None), critic_after(Some(1e-3)));
+    }
+}

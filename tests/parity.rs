@@ -1,0 +1,294 @@
+//! Three updates in a row equal PyTorch's: targets, losses, every gradient, every weight.
+//!
+//! The bars stand in `tests/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
+
+mod fixture;
+
+use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
+use actor_critic::burn::module::Module;
+use actor_critic::burn::nn::Linear;
+use actor_critic::burn::tensor::Device;
+use actor_critic::nn::{
+    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
+    TwoStreamCritic, TwoStreamCriticConfig, tanh_normal,
+};
+use actor_critic::noise::NoiseConfig;
+use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss};
+use actor_critic::prelude::*;
+use serde_json::Value;
+
+use fixture::{assert_gradients, assert_parameters, assert_relative, layers, matrix, number, scalar, values};
+
+type NamedLayers<'a> = Vec<(&'static str, &'a Linear)>;
+
+fn spaces(config: &Value) -> Spaces {
+    let bounds = |name: &str| fixture::floats(&config[name]);
+    let action = BoxSpace::new(bounds("action_low"), bounds("action_high")).unwrap();
+    Spaces::new(BoxSpace::unbounded(number(&config["obs"]) as usize).unwrap(), action).unwrap()
+}
+
+fn hidden(config: &Value) -> usize {
+    number(&config["hidden"]) as usize
+}
+
+fn batch(value: &Value, device: &Device) -> Batch {
+    Batch {
+        observations: matrix(&value["observation"], device),
+        actions: matrix(&value["action"], device),
+        rewards: matrix(&value["reward"], device),
+        next_observations: matrix(&value["next_observation"], device),
+        terminated: matrix(&value["terminated"], device),
+    }
+}
+
+fn deterministic_actor(config: &Value, weights: &Value, device: &Device) -> DeterministicActor {
+    let hidden_dims = vec![hidden(config); 2];
+    let config = DeterministicActorConfig::new().with_hidden_dims(hidden_dims).init(
+        &spaces(config),
+        &mut Seed(0).stream(Stream::ActorWeights),
+        device,
+    );
+    let mut actor = config.unwrap();
+    actor.trunk.layers = layers(weights, &["l1", "l2", "out"], device);
+    actor
+}
+
+fn actor_layers(actor: &DeterministicActor) -> NamedLayers<'_> {
+    ["l1", "l2", "out"].into_iter().zip(&actor.trunk.layers).collect()
+}
+
+fn two_stream_critic(config: &Value, weights: &Value, device: &Device) -> TwoStreamCritic {
+    let mut critic = TwoStreamCriticConfig::new()
+        .with_hidden_dims(vec![hidden(config); 2])
+        .init(&spaces(config), &mut Seed(0).stream(Stream::CriticWeights), device)
+        .unwrap();
+    critic.observation_stream.layers = layers(weights, &["s1", "s2"], device);
+    critic.action_stream.layers = layers(weights, &["a1"], device);
+    critic.head.layers = layers(weights, &["l3", "l4", "out"], device);
+    critic
+}
+
+fn two_stream_layers(critic: &TwoStreamCritic) -> NamedLayers<'_> {
+    let parts = critic.observation_stream.layers.iter().chain(&critic.action_stream.layers).chain(&critic.head.layers);
+    ["s1", "s2", "a1", "l3", "l4", "out"].into_iter().zip(parts).collect()
+}
+
+fn q_network(config: &Value, weights: &Value, device: &Device) -> QNetwork {
+    let mut critic = QNetworkConfig::new()
+        .with_hidden_dims(vec![hidden(config); 2])
+        .init(&spaces(config), &mut Seed(0).stream(Stream::CriticWeights), device)
+        .unwrap();
+    critic.trunk.layers = layers(weights, &["l1", "l2", "out"], device);
+    critic
+}
+
+fn q_network_layers(critic: &QNetwork) -> NamedLayers<'_> {
+    ["l1", "l2", "out"].into_iter().zip(&critic.trunk.layers).collect()
+}
+
+fn gaussian_actor(config: &Value, weights: &Value, device: &Device) -> GaussianActor {
+    let mut actor = GaussianActorConfig::new()
+        .with_hidden_dims(vec![hidden(config); 2])
+        .init(&spaces(config), &mut Seed(0).stream(Stream::ActorWeights), device)
+        .unwrap();
+    actor.trunk.layers = layers(weights, &["l1", "l2"], device);
+    actor.mean = fixture::linear(weights, "mean", device);
+    actor.log_std = fixture::linear(weights, "log_std", device);
+    actor
+}
+
+fn gaussian_layers(actor: &GaussianActor) -> NamedLayers<'_> {
+    let trunk = &actor.trunk.layers;
+    vec![("l1", &trunk[0]), ("l2", &trunk[1]), ("mean", &actor.mean), ("log_std", &actor.log_std)]
+}
+
+#[test]
+fn ddpg_updates_equal_pytorchs() {
+    for device in fixture::devices() {
+        let fixture = fixture::read("ddpg.json");
+        let (config, initial, last) = (&fixture["config"], &fixture["initial"], &fixture["final"]);
+        let settings = DdpgConfig::new()
+            .with_discount(number(&config["gamma"]))
+            .with_tau(number(&config["tau"]))
+            .with_actor_learning_rate(number(&config["lr_actor"]))
+            .with_critic_learning_rate(number(&config["lr_critic"]))
+            .with_noise(NoiseConfig::Off);
+        let actor = deterministic_actor(config, &initial["actor"], &device);
+        let critic = two_stream_critic(config, &initial["critics"][0], &device);
+        let mut agent = Ddpg::new(actor, critic, &spaces(config), &settings, &device, Seed(0)).unwrap();
+
+        for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
+            let batch = batch(&step["batch"], &device);
+
+            let targets = agent.targets(&batch);
+            assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
+            let gradients = agent.critic_loss(&batch, targets).backward();
+            let critic = two_stream_layers(agent.critic());
+            assert_gradients(&format!("step {i}, critic"), &critic, &gradients, &step["critic_grads"][0]);
+
+            let old_actor = agent.actor().clone();
+            let metrics = agent.update(&batch).unwrap();
+            assert_relative("critic loss", &[metrics.critic_loss], &[number(&step["critic_losses"][0])]);
+            assert_relative("actor loss", &[metrics.actor_loss], &[number(&step["actor_loss"])]);
+
+            // The actor's gradient is taken at the critic that has already moved.
+            let actions = old_actor.act(batch.observations.clone());
+            let loss = deterministic_actor_loss(agent.critic().valid().q_value(batch.observations, actions));
+            let gradients = loss.backward();
+            assert_gradients(&format!("step {i}, actor"), &actor_layers(&old_actor), &gradients, &step["actor_grads"]);
+        }
+        assert_parameters("actor", &actor_layers(agent.actor()), &last["actor"]);
+        assert_parameters("critic", &two_stream_layers(agent.critic()), &last["critics"][0]);
+        assert_parameters("target actor", &actor_layers(agent.target_actor()), &last["actor_target"]);
+        assert_parameters("target critic", &two_stream_layers(agent.target_critic()), &last["critic_targets"][0]);
+    }
+}
+
+#[test]
+fn td3_updates_equal_pytorchs() {
+    for device in fixture::devices() {
+        let fixture = fixture::read("td3.json");
+        let (config, initial, last) = (&fixture["config"], &fixture["initial"], &fixture["final"]);
+        let settings = Td3Config::new()
+            .with_discount(number(&config["gamma"]))
+            .with_tau(number(&config["tau"]))
+            .with_actor_learning_rate(number(&config["lr_actor"]))
+            .with_critic_learning_rate(number(&config["lr_critic"]))
+            .with_smoothing_std(number(&config["smoothing_std"]))
+            .with_smoothing_clip(number(&config["smoothing_clip"]))
+            .with_policy_delay(1)
+            .with_noise(NoiseConfig::Off);
+        let actor = deterministic_actor(config, &initial["actor"], &device);
+        let critics = [0, 1].map(|i| q_network(config, &initial["critics"][i], &device));
+        let critics = Ensemble::new(critics.into()).unwrap();
+        let mut agent = Td3::new(actor, critics, &spaces(config), &settings, &device, Seed(0)).unwrap();
+
+        for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
+            let next_noise = matrix(&step["batch"]["next_noise"], &device);
+            let batch = batch(&step["batch"], &device);
+
+            let targets = agent.targets(&batch, next_noise.clone());
+            assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
+            for (j, loss) in agent.critic_losses(&batch, targets).into_iter().enumerate() {
+                assert_relative("critic loss", &[scalar(loss.clone())], &[number(&step["critic_losses"][j])]);
+                let critic = q_network_layers(&agent.critics().critics[j]);
+                let what = format!("step {i}, critic {j}");
+                assert_gradients(&what, &critic, &loss.backward(), &step["critic_grads"][j]);
+            }
+
+            let old_actor = agent.actor().clone();
+            let metrics = agent.update_with_noise(&batch, next_noise).unwrap();
+            let critic_losses = fixture::numbers(&step["critic_losses"]);
+            assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
+            assert_relative("actor loss", &[metrics.actor_loss], &[number(&step["actor_loss"])]);
+
+            let actions = old_actor.act(batch.observations.clone());
+            let loss =
+                deterministic_actor_loss(agent.critics().critics[0].valid().q_value(batch.observations, actions));
+            let gradients = loss.backward();
+            assert_gradients(&format!("step {i}, actor"), &actor_layers(&old_actor), &gradients, &step["actor_grads"]);
+        }
+        assert_parameters("actor", &actor_layers(agent.actor()), &last["actor"]);
+        assert_parameters("target actor", &actor_layers(agent.target_actor()), &last["actor_target"]);
+        for i in [0, 1] {
+            let critic = q_network_layers(&agent.critics().critics[i]);
+            assert_parameters(&format!("critic {i}"), &critic, &last["critics"][i]);
+            let target = q_network_layers(&agent.target_critics().critics[i]);
+            assert_parameters(&format!("target critic {i}"), &target, &last["critic_targets"][i]);
+        }
+    }
+}
+
+fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> TemperatureConfig) {
+    for device in fixture::devices() {
+        let fixture = fixture::read(file);
+        let (config, initial, last) = (&fixture["config"], &fixture["initial"], &fixture["final"]);
+        let settings = SacConfig::new()
+            .with_discount(number(&config["gamma"]))
+            .with_tau(number(&config["tau"]))
+            .with_actor_learning_rate(number(&config["lr"]))
+            .with_critic_learning_rate(number(&config["lr"]))
+            .with_temperature(temperature(config));
+        let actor = gaussian_actor(config, &initial["actor"], &device);
+        let critics = [0, 1].map(|i| q_network(config, &initial["critics"][i], &device));
+        let critics = Ensemble::new(critics.into()).unwrap();
+        let mut agent = Sac::new(actor, critics, &spaces(config), &settings, &device, Seed(0)).unwrap();
+
+        for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
+            let next_noise = matrix(&step["batch"]["next_noise"], &device);
+            let noise = matrix(&step["batch"]["noise"], &device);
+            let batch = batch(&step["batch"], &device);
+
+            let targets = agent.targets(&batch, next_noise.clone());
+            assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
+            for (j, loss) in agent.critic_losses(&batch, targets).into_iter().enumerate() {
+                assert_relative("critic loss", &[scalar(loss.clone())], &[number(&step["critic_losses"][j])]);
+                let critic = q_network_layers(&agent.critics().critics[j]);
+                let what = format!("step {i}, critic {j}");
+                assert_gradients(&what, &critic, &loss.backward(), &step["critic_grads"][j]);
+            }
+
+            let (old_actor, old_temperature) = (agent.actor().clone(), agent.temperature());
+            let metrics = agent.update_with_noise(&batch, next_noise, noise.clone()).unwrap();
+            let critic_losses = fixture::numbers(&step["critic_losses"]);
+            assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
+            assert_relative("actor loss", &[metrics.actor_loss], &[number(&step["actor_loss"])]);
+            let temperature_loss = number(&step["alpha_loss"]);
+            assert!((metrics.temperature_loss - temperature_loss).abs() <= 1e-5 * temperature_loss.abs().max(0.1));
+            assert_relative("temperature", &[metrics.temperature], &[number(&step["log_alpha_after"]).exp()]);
+
+            // The actor's gradient is taken at the critics that have already moved, and at the old temperature.
+            let sample = old_actor.sample(batch.observations.clone(), noise);
+            assert_relative("actions", &values(sample.actions.clone()), &fixture::Array::of(&step["action"]).data);
+            let log_probs = sample.log_probs.unwrap();
+            assert_relative("log-probs", &values(log_probs.clone()), &fixture::Array::of(&step["log_prob"]).data);
+            assert_relative("entropy", &[metrics.entropy], &[-scalar(log_probs.clone().mean())]);
+            let q_values = agent.critics().valid().q_value(batch.observations, sample.actions);
+            let gradients = soft_actor_loss(q_values, log_probs, old_temperature).backward();
+            let what = format!("step {i}, actor");
+            assert_gradients(&what, &gaussian_layers(&old_actor), &gradients, &step["actor_grads"]);
+        }
+        assert_parameters("actor", &gaussian_layers(agent.actor()), &last["actor"]);
+        for i in [0, 1] {
+            let critic = q_network_layers(&agent.critics().critics[i]);
+            assert_parameters(&format!("critic {i}"), &critic, &last["critics"][i]);
+            let target = q_network_layers(&agent.target_critics().critics[i]);
+            assert_parameters(&format!("target critic {i}"), &target, &last["critic_targets"][i]);
+        }
+        let log_temperature = number(&last["log_alpha"]);
+        assert!((agent.temperature().ln() - log_temperature).abs() <= 1e-5);
+    }
+}
+
+#[test]
+fn sac_updates_with_a_fixed_temperature_equal_pytorchs() {
+    sac_updates_equal_pytorchs("sac_fixed_alpha.json", |config| TemperatureConfig::Fixed(number(&config["alpha"])));
+}
+
+#[test]
+fn sac_updates_with_a_learned_temperature_equal_pytorchs() {
+    sac_updates_equal_pytorchs("sac_auto_alpha.json", |config| {
+        let learned = LearnedTemperatureConfig::new()
+            .with_initial(number(&config["initial_log_alpha"]).exp())
+            .with_learning_rate(number(&config["lr"]))
+            .with_target_entropy(Some(number(&config["target_entropy"])));
+        TemperatureConfig::Learned(learned)
+    });
+}
+
+#[test]
+fn squashed_gaussian_densities_equal_pytorchs_far_into_saturation() {
+    for device in fixture::devices() {
+        for row in fixture::read("squashed_gaussian.json").as_array().unwrap() {
+            let [mean, log_std, noise] = ["mean", "log_std", "eps"].map(|name| number(&row[name]));
+            let cell = |x: f64| actor_critic::burn::tensor::Tensor::<2>::from_data([[x as f32]], &device);
+            let u = cell(mean) + cell(log_std).exp() * cell(noise);
+            assert_relative("tanh u", &values(u.clone().tanh()), &[number(&row["tanh_u"])]);
+            let log_prob = tanh_normal::log_prob(cell(noise), u, cell(log_std), 0.0);
+            // The sum of terms of order 10 to 60 may cancel to less than one.
+            let (found, expected) = (values(log_prob)[0], number(&row["log_prob"]));
+            let size = expected.abs().max(log_std.abs()).max(1.0);
+            assert!((found - expected).abs() <= 1e-5 * size, "{row}: found {found}");
+        }
+    }
+}
