@@ -183,6 +183,18 @@ fn noise_that_breaks_its_word_is_refused() {
 }
 
 #[test]
+fn noise_of_any_size_leaves_the_action_inside_the_bounds() {
+    for device in fixture::devices() {
+        for (noise, expected) in [(1e30, 2.0), (-1e30, -2.0)] {
+            let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(vec![noise]))).unwrap();
+            assert_eq!(agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap(), [expected]);
+            let greedy = agent.select_action(&[0.0; 3], ActionMode::Greedy).unwrap()[0];
+            assert!(greedy.abs() < 2.0, "greedy actions have no noise: {greedy}");
+        }
+    }
+}
+
+#[test]
 fn settings_out_of_range_are_refused_by_every_algorithm() {
     let text = |result: Result<(), ConfigError>| result.unwrap_err().to_string();
     for value in [-0.1, 1.1, f64::NAN] {

@@ -1,19 +1,17 @@
 //! The one place where gradients meet parameters.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::AgentError;
+use super::adam::Adam;
 use super::gradient_norm::clip_gradient_norm;
 
-/// A network being trained, with Adam[^1] and its learning rate.
-///
-/// [^1]: D. Kingma, J. Ba (2014). *Adam: A Method for Stochastic Optimization*. arXiv:1412.6980.
+/// A network being trained, with its optimizer.
 pub(crate) struct Learner<M> {
     networks: Option<Networks<M>>,
-    optimizer: ModuleOptimizer,
-    learning_rate: f64,
+    optimizer: Adam,
     max_gradient_norm: Option<f64>,
     loss_name: &'static str,
 }
@@ -33,7 +31,7 @@ pub(crate) struct StepRule {
 
 impl<M> std::fmt::Debug for Learner<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Learner").field("learning_rate", &self.learning_rate).finish_non_exhaustive()
+        f.debug_struct("Learner").field("loss", &self.loss_name).finish_non_exhaustive()
     }
 }
 
@@ -41,8 +39,7 @@ impl<M: Module> Learner<M> {
     pub(crate) fn new(module: M, loss_name: &'static str, learning_rate: f64, rule: StepRule) -> Self {
         Self {
             networks: Some(Networks::of(module.train())),
-            optimizer: AdamConfig::new().with_epsilon(rule.adam_epsilon as f32).init(),
-            learning_rate,
+            optimizer: Adam::new(learning_rate, rule.adam_epsilon),
             max_gradient_norm: rule.max_gradient_norm,
             loss_name,
         }
@@ -73,7 +70,7 @@ impl<M: Module> Learner<M> {
         // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
         let Networks { tracked, plain } = self.networks.take().expect("the networks are only away during a step");
         drop(plain);
-        self.networks = Some(Networks::of(self.optimizer.step(self.learning_rate, tracked, gradients)));
+        self.networks = Some(Networks::of(self.optimizer.step(tracked, gradients)));
         Ok(value)
     }
 
