@@ -50,14 +50,21 @@ impl Environment for Cart {
         let position = (position + 0.1 * velocity).clamp(-3.0, 3.0);
         let terminated = position.abs() > 2.0;
         self.state = (!terminated).then_some([position, velocity]);
-        let reward = -position.powi(2) - 0.1 * velocity.powi(2) - if terminated { 100.0 } else { 0.0 };
+        let reward = -position.powi(2) - 0.1 * velocity.powi(2) - if terminated { 10.0 } else { 0.0 };
         Ok(Step { observation: vec![position, velocity], reward, terminated, truncated: false })
     }
 }
 
 const MAX_STEPS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(60).expect("60 is not 0");
-const HIDDEN_DIMS: [usize; 2] = [64, 64];
-const EPISODES: usize = 60;
+const HIDDEN_DIMS: [usize; 2] = [32, 32];
+/// A future of about 20 steps, 2 seconds, is all that counts here.
+const DISCOUNT: f64 = 0.95;
+const LEARNING_RATE: f64 = 2e-3;
+/// Small beside rewards of order 1, so that the policy may settle.
+const TEMPERATURE: f64 = 0.02;
+const EPISODES: usize = 120;
+/// Share of the gap between doing nothing and the controller tuned by hand that counts as solved.
+const SOLVED: f64 = 0.95;
 const TEST_SEEDS: std::ops::Range<u64> = 1_000..1_050;
 
 #[derive(Parser)]
@@ -87,11 +94,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let critic = QNetworkConfig::new().with_hidden_dims(HIDDEN_DIMS.into());
     let mut weights = seed.stream(Stream::CriticWeights);
     let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
-    let config = SacConfig::new().with_actor_learning_rate(1e-3).with_critic_learning_rate(1e-3);
+    let config = SacConfig::new()
+        .with_discount(DISCOUNT)
+        .with_actor_learning_rate(LEARNING_RATE)
+        .with_critic_learning_rate(LEARNING_RATE)
+        .with_temperature(TemperatureConfig::Fixed(TEMPERATURE));
     let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
 
     let schedule =
-        TrainerConfig::new(args.episodes).with_batch_size(100).with_warmup_steps(300).with_learning_starts(300);
+        TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300).with_learning_starts(300);
     let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
     trainer.run(&mut [&mut Console::every(10)])?;
 
@@ -100,7 +111,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let agent = trainer.agent_mut();
     let learned = mean_return(|observation| Ok(agent.select_action(observation, ActionMode::Greedy)?[0]))?;
     println!("doing nothing {nothing:.1}, by hand {by_hand:.2}, learned {learned:.2}");
-    println!("solved {}", learned >= 1.1 * by_hand);
+    let closed = (learned - nothing) / (by_hand - nothing);
+    println!("the gap from doing nothing to the controller is closed by {:.1} %", 100.0 * closed);
+    println!("solved {}", closed >= SOLVED);
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::optim::GradientsParams;
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::nn::{
-    ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig,
+    ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork,
+    QNetworkConfig,
 };
 use actor_critic::prelude::*;
 
@@ -159,6 +160,40 @@ fn every_smallest_critic_gets_its_share_of_the_actors_gradient() {
             let smaller = usize::from(single[1].0[row] < single[0].0[row]);
             assert_eq!(found[2 * row..2 * row + 2], single[smaller].1[2 * row..2 * row + 2]);
         }
+    }
+}
+
+/// Values an action by its first component, or by the negative of it.
+#[derive(Module, Debug)]
+struct Signed {
+    sign: f64,
+}
+
+impl Critic for Signed {
+    fn q_value(&self, _: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        actions.narrow(1, 0, 1) * self.sign
+    }
+}
+
+#[test]
+fn the_actors_loss_counts_the_smaller_critic_of_each_row() {
+    for device in fixture::devices() {
+        let critics = Ensemble::new(vec![Signed { sign: 1.0 }, Signed { sign: -1.0 }]).unwrap();
+        let mut rng = Seed(0).stream(Stream::ActorWeights);
+        let actor = GaussianActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
+        let agent = Sac::new(actor, critics, &spaces(), &SacConfig::new(), &device, Seed(0)).unwrap();
+
+        let (loss, sample) = agent.actor_loss(&batch(&device), matrix(8, 2, 5.0, &device));
+
+        let read = |tensor: Tensor<2>| tensor.inner().try_into_vec_as::<f32>().unwrap();
+        let first: Vec<f32> = read(sample.actions).into_iter().step_by(2).collect();
+        assert!(first.iter().any(|a| *a > 0.1) && first.iter().any(|a| *a < -0.1), "each critic is the smaller once");
+        // The smaller of a and −a is −|a|.
+        let rows = first.iter().zip(read(sample.log_probs.unwrap()));
+        let expected =
+            rows.map(|(a, log_prob)| f64::from(log_prob) * agent.temperature() + f64::from(a.abs())).sum::<f64>() / 8.0;
+        let found = fixture::scalar(loss);
+        assert!((found - expected).abs() <= 1e-5 * expected.abs(), "found {found}, expected {expected}");
     }
 }
 
