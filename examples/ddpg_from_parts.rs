@@ -26,6 +26,11 @@ const TAU: f64 = 0.005;
 const CRITIC_LEARNING_RATE: f64 = 2e-3;
 const ACTOR_LEARNING_RATE: f64 = 1e-3;
 const EPISODES: usize = 100;
+/// Ornstein-Uhlenbeck noise, in half-ranges; every episode begins at zero.
+const NOISE_VOLATILITY: f64 = 0.2;
+const NOISE_REVERSION: f64 = 0.15;
+const NOISE_DT: f64 = 1.0;
+const ADAM_EPSILON: f32 = 1e-8;
 
 #[derive(Parser)]
 #[command(about = "DDPG on Pendulum-v1 as one loop over building blocks")]
@@ -52,11 +57,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let critic = QNetworkConfig::new().with_hidden_dims(HIDDEN_DIMS.into());
     let mut critic = critic.init(&spaces, &mut seed.stream(Stream::CriticWeights), &device)?.train();
     let (mut target_actor, mut target_critic) = (actor.valid(), critic.valid());
-    let adam = AdamConfig::new().with_epsilon(1e-8);
+    let adam = AdamConfig::new().with_epsilon(ADAM_EPSILON);
     let (mut actor_optimizer, mut critic_optimizer) = (adam.init(), adam.init());
 
     let mut replay = ReplayBuffer::new(REPLAY_CAPACITY, spaces.observation().dim(), spaces.action().dim())?;
-    let mut noise = OrnsteinUhlenbeckConfig::new().init(spaces.action().dim())?;
+    let noise = OrnsteinUhlenbeckConfig::new()
+        .with_volatility(NOISE_VOLATILITY)
+        .with_reversion(NOISE_REVERSION)
+        .with_dt(NOISE_DT);
+    let mut noise = noise.init(spaces.action().dim())?;
     let mut noise_rng = seed.stream(Stream::Exploration);
     let mut replay_rng = seed.stream(Stream::Replay);
     let mut episode_rng = seed.stream(Stream::Episodes);

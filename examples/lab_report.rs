@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use actor_critic::env::pendulum::MEAN_OPTIMUM;
 use actor_critic::train::plot::{Curve, Plot};
 use clap::Parser;
 
@@ -27,8 +28,6 @@ const LAB_SAC: [f64; 40] = [
 const LAB_EVERY: usize = 5;
 /// Rows of the table: each of these episodes.
 const ROWS: [usize; 8] = [20, 45, 70, 95, 120, 145, 170, 195];
-/// Mean return of the best possible policy over Pendulum's start states.
-const OPTIMUM: f64 = -137.5;
 
 #[derive(Parser)]
 #[command(about = "Our pendulum runs beside the lab's printed table")]
@@ -97,5 +96,5 @@ fn plot(name: &str, lab: &[f64], runs: &[Vec<f64>]) -> Plot {
     }
     plot.with_curve(Curve::from_values(format!("mean of {} seeds", runs.len()), mean).with_color(0))
         .with_curve(Curve::new("the lab's run", lab).with_color(1))
-        .with_reference("optimum", OPTIMUM)
+        .with_reference("optimum", MEAN_OPTIMUM)
 }

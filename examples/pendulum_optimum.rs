@@ -101,15 +101,28 @@ fn starts(seed: Seed, episodes: usize) -> Result<Vec<PendulumState>, Error> {
 fn main() -> Result<(), Error> {
     let config = PendulumConfig::default();
     let values = values(&config);
+    let mean = |returns: Vec<f64>| returns.iter().sum::<f64>() / returns.len() as f64;
     let report = |name: &str, starts: &[PendulumState]| {
-        let mean = |returns: Vec<f64>| returns.iter().sum::<f64>() / returns.len() as f64;
         let last = &values[STEPS];
         let interpolated = mean(starts.iter().map(|&start| f64::from(Cell::of(start).interpolate(last))).collect());
         let rolled_out = mean(starts.par_iter().map(|&start| rollout(start, &values, &config)).collect());
         println!("{name}: optimum {interpolated:.1} (interpolated), {rolled_out:.1} (rolled out)");
     };
     report("evaluation grid", &evaluation_grid());
-    report(&format!("{RANDOM_STARTS} random starts"), &starts(Seed(0), RANDOM_STARTS)?);
+    let random_starts = starts(Seed(0), RANDOM_STARTS)?;
+    report(&format!("{RANDOM_STARTS} random starts"), &random_starts);
+    let best: Vec<f64> = random_starts.par_iter().map(|&start| rollout(start, &values, &config)).collect();
+    let spread = (mean(best.iter().map(|x| x * x).collect()) - mean(best.clone()).powi(2)).sqrt();
+    let idle = |mut state: PendulumState| {
+        let mut step = || {
+            let (next, reward) = advance(state, 0.0, &config);
+            state = next;
+            reward
+        };
+        (0..STEPS).map(|_| step()).sum::<f64>()
+    };
+    let idle = mean(random_starts.iter().map(|&start| idle(start)).collect());
+    println!("standard deviation of the best returns over random starts {spread:.0}; doing nothing returns {idle:.0}");
     for seed in 0..5 {
         report(&format!("seed {seed}, episodes 100 to 199"), &starts(Seed(seed), 200)?[100..]);
     }

@@ -22,6 +22,16 @@ pub enum ConfigError {
         /// Its value.
         value: f64,
     },
+    /// A number below its minimum.
+    #[error("{field} must be at least {minimum:e}, got {value:e}")]
+    BelowMinimum {
+        /// Name of the field.
+        field: &'static str,
+        /// Smallest value allowed.
+        minimum: f64,
+        /// Its value.
+        value: f64,
+    },
     /// A number that must be at least zero is not, or is not finite.
     #[error("{field} must be at least 0 and finite, got {value}")]
     Negative {
@@ -94,6 +104,13 @@ pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigErro
     if value > 0.0 && value.is_finite() { Ok(()) } else { Err(ConfigError::NotPositive { field, value }) }
 }
 
+/// Checks Adam's ε, which has to stay above zero in single precision after it is scaled by √(1 − β₂) ≈ 0.03.
+pub(crate) fn adam_epsilon(value: f64) -> Result<(), ConfigError> {
+    positive("adam_epsilon", value)?;
+    let minimum = 1e-30;
+    if value >= minimum { Ok(()) } else { Err(ConfigError::BelowMinimum { field: "adam_epsilon", minimum, value }) }
+}
+
 pub(crate) fn non_negative(field: &'static str, value: f64) -> Result<(), ConfigError> {
     if value >= 0.0 && value.is_finite() { Ok(()) } else { Err(ConfigError::Negative { field, value }) }
 }
@@ -135,6 +152,8 @@ mod tests {
         let text = |result: Result<(), ConfigError>| result.unwrap_err().to_string();
         assert_eq!(text(in_unit_interval("discount", 1.5)), "discount must be in [0, 1], got 1.5");
         assert_eq!(text(positive("adam_epsilon", 0.0)), "adam_epsilon must be positive and finite, got 0");
+        assert_eq!(text(adam_epsilon(1e-40)), "adam_epsilon must be at least 1e-30, got 1e-40");
+        assert_eq!(adam_epsilon(1e-8), Ok(()));
         assert_eq!(text(non_negative("std", -1.0)), "std must be at least 0 and finite, got -1");
         assert_eq!(text(finite("target_entropy", f64::INFINITY)), "target_entropy must be finite, got inf");
         assert_eq!(text(at_least("batch_size", 1, 0)), "batch_size must be at least 1, got 0");

@@ -51,3 +51,9 @@ pub enum Error {
     #[error("an observer failed: {0}")]
     Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl Error {
+    pub(crate) fn spaces_differ(environment: Spaces, agent: &Spaces) -> Self {
+        Self::SpacesDiffer { environment: Box::new(environment), agent: Box::new(agent.clone()) }
+    }
+}

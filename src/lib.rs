@@ -42,12 +42,15 @@ pub mod _docs {
 #[doc = include_str!("../README.md")]
 pub mod _readme {}
 
+#[cfg(all(test, not(any(feature = "flex", feature = "ndarray"))))]
+compile_error!("the unit tests need a CPU backend: the feature flex or ndarray");
+
 /// The device that unit tests run on.
 #[cfg(test)]
 pub(crate) fn test_device() -> burn::tensor::Device {
     #[cfg(feature = "flex")]
     return burn::tensor::Device::flex();
-    #[cfg(not(feature = "flex"))]
+    #[cfg(all(feature = "ndarray", not(feature = "flex")))]
     #[allow(deprecated)]
     return burn::tensor::Device::ndarray();
 }

@@ -10,4 +10,11 @@ pub use crate::noise::{ActionNoise, NoiseConfig};
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
 pub use crate::rng::{Seed, Stream};
 pub use crate::space::BoxSpace;
-pub use crate::train::{Console, CsvHistory, Observer, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid};
+#[cfg(feature = "progress")]
+pub use crate::train::Progress;
+#[cfg(feature = "plot")]
+pub use crate::train::plot::LearningCurve;
+pub use crate::train::{
+    Console, CsvHistory, Observer, StopAt, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
+};
+pub use burn::tensor::Device;

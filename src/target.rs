@@ -8,6 +8,9 @@ use burn::tensor::container::TensorContainer;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
+    /// A share outside `[0, 1]`.
+    #[error("tau must be in [0, 1], got {0}")]
+    Tau(f64),
     /// The two networks do not have the same parameters.
     #[error(
         "target and source must hold the same parameters, but {unmatched} of the target's {total} are not in the source; make the target with `source.valid()`"
@@ -27,12 +30,16 @@ pub enum TargetError {
 ///
 /// # Errors
 ///
-/// [`TargetError::Mismatch`] if `target` was not made from `source`.
+/// - [`TargetError::Tau`] if `tau` is not in `[0, 1]`
+/// - [`TargetError::Mismatch`] if `target` was not made from `source`
 ///
 /// # References
 ///
 /// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971, Algorithm 1.
 pub fn polyak_update<M: Module>(target: M, source: &M, tau: f64) -> Result<M, TargetError> {
+    if !(0.0..=1.0).contains(&tau) {
+        return Err(TargetError::Tau(tau));
+    }
     let source = partners(&target, source)?;
     Ok(blend(target, source, tau))
 }
@@ -152,6 +159,15 @@ mod tests {
         let target = polyak_update(learner.valid(), &learner, 0.5).unwrap();
         assert!(!target.weight.val().is_autodiff());
         assert!(!target.weight.val().is_require_grad());
+    }
+
+    #[test]
+    fn a_share_outside_the_unit_interval_is_rejected() {
+        let target = layer([[0.0; 2]; 2]);
+        for tau in [-0.1, 1.1, f64::NAN] {
+            let error = polyak_update(target.clone(), &target, tau).unwrap_err();
+            assert_eq!(error.to_string(), format!("tau must be in [0, 1], got {tau}"));
+        }
     }
 
     #[test]

@@ -74,10 +74,64 @@ fn a_batch_that_does_not_fit_is_refused() {
             (Batch { next_observations: zeros([3, 3]), ..batch(&device) }, "next observations", "[4, 3], got [3, 3]"),
             (Batch { terminated: zeros([1, 4]), ..batch(&device) }, "terminated", "[4, 1], got [1, 4]"),
         ];
+        let empty = Batch {
+            observations: zeros([0, 3]),
+            actions: zeros([0, 1]),
+            rewards: zeros([0, 1]),
+            next_observations: zeros([0, 3]),
+            terminated: zeros([0, 1]),
+        };
+        assert_eq!(agent.update(&empty).unwrap_err().to_string(), "a batch must hold at least 1 transition, got 0");
         for (batch, field, shapes) in cases {
             let error = agent.update(&batch).unwrap_err();
             assert_eq!(error.to_string(), format!("{field} of the batch must have shape {shapes}"));
         }
+    }
+}
+
+#[test]
+fn noise_for_an_update_that_does_not_fit_is_refused_before_a_step() {
+    for device in fixture::devices() {
+        let mut sac = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let mut td3 = Td3Config::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let noise = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
+        let q = |critics: &Ensemble<QNetwork>| {
+            let Batch { observations, actions, .. } = batch(&device);
+            critics.valid().q_value(observations, actions).try_into_vec_as::<f32>().unwrap()
+        };
+        let before = (q(sac.critics()), q(td3.critics()));
+        let error = sac.update_with_noise(&batch(&device), noise([4, 1]), noise([4, 2])).unwrap_err();
+        assert_eq!(error.to_string(), "noise of the batch must have shape [4, 1], got [4, 2]");
+        let error = sac.update_with_noise(&batch(&device), noise([3, 1]), noise([4, 1])).unwrap_err();
+        assert_eq!(error.to_string(), "next noise of the batch must have shape [4, 1], got [3, 1]");
+        let error = td3.update_with_noise(&batch(&device), noise([3, 1])).unwrap_err();
+        assert_eq!(error.to_string(), "next noise of the batch must have shape [4, 1], got [3, 1]");
+        assert_eq!((q(sac.critics()), q(td3.critics())), before);
+    }
+}
+
+/// A policy that loses the batch axis of a single row.
+#[derive(Module, Debug)]
+struct Squeezing {
+    unused: f32,
+}
+
+impl Actor for Squeezing {
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        let [n, _] = observations.dims();
+        Tensor::zeros(if n == 1 { [1, 3] } else { [n, 1] }, &observations.device())
+    }
+}
+
+#[test]
+fn an_actor_that_fails_for_a_single_observation_is_an_error_and_not_a_panic() {
+    for device in fixture::devices() {
+        let critic =
+            QNetworkConfig::new().init(&spaces(), &mut Seed(0).stream(Stream::CriticWeights), &device).unwrap();
+        let actor = Squeezing { unused: 0.0 };
+        let mut agent = Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).unwrap();
+        let error = agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap_err();
+        assert_eq!(error.to_string(), "the actor must answer one observation with shape [1, 1], got [1, 3]");
     }
 }
 
@@ -175,10 +229,7 @@ fn noise_that_breaks_its_word_is_refused() {
             agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap_err().to_string()
         };
         assert_eq!(text(vec![]), "noise must have 1 values, one per axis of the action space, got 0");
-        assert_eq!(
-            text(vec![f32::NAN]),
-            "action must be finite, got NaN on axis 0: the actor has diverged, or its noise is not finite"
-        );
+        assert_eq!(text(vec![f32::NAN]), "noise must be finite, got NaN on axis 0");
     }
 }
 
@@ -342,6 +393,7 @@ fn what_an_environment_does_wrong_never_reaches_the_replay() {
             assert_eq!((trainer.replay().len(), trainer.environment_steps()), (stored, stored));
 
             // The episode is dropped, and the run goes on with the next.
+            assert_eq!(trainer.episodes(), 0);
             let episodes = trainer.run(&mut []).unwrap();
             assert_eq!(episodes.len(), 2);
             assert_eq!((episodes[0].episode, episodes[0].steps, episodes[0].episode_return), (0, 3, 3.0));

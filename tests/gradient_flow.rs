@@ -88,20 +88,42 @@ fn the_actor_step_does_not_move_one_bit_of_the_critic() {
     }
 }
 
+/// The target is off the tape and a quarter of the way from where it began to where the source is now.
+#[track_caller]
+fn assert_quarter_way(target: &impl Module, before: &[f32], source: &impl Module) {
+    let target = parameters(target);
+    assert_eq!(target.tracked, 0);
+    for ((after, before), source) in target.values.iter().zip(before).zip(values(source)) {
+        assert!((after - (0.25 * source + 0.75 * before)).abs() <= 1e-6, "{after} {before} {source}");
+    }
+}
+
 #[test]
-fn targets_carry_no_tape_and_follow_by_tau() {
+fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
     for device in fixture::devices() {
-        let mut agent = SacConfig::new().with_tau(0.25).init(&spaces(), &device, Seed(0)).unwrap();
-        let before = values(agent.target_critics());
-        assert_eq!(before, values(agent.critics()), "the target begins as a copy");
+        // Long steps, so that a wrong share or a wrong order shows.
+        let sac = SacConfig::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
+        let mut sac = sac.init(&spaces(), &device, Seed(0)).unwrap();
+        let before = values(sac.target_critics());
+        assert_eq!(before, values(sac.critics()));
+        sac.update(&batch(&device)).unwrap();
+        assert_quarter_way(sac.target_critics(), &before, sac.critics());
 
-        agent.update(&batch(&device)).unwrap();
+        let ddpg = DdpgConfig::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
+        let mut ddpg = ddpg.init(&spaces(), &device, Seed(0)).unwrap();
+        let before = (values(ddpg.target_actor()), values(ddpg.target_critic()));
+        assert_eq!(before, (values(ddpg.actor()), values(ddpg.critic())));
+        ddpg.update(&batch(&device)).unwrap();
+        assert_quarter_way(ddpg.target_actor(), &before.0, ddpg.actor());
+        assert_quarter_way(ddpg.target_critic(), &before.1, ddpg.critic());
 
-        let target = parameters(agent.target_critics());
-        assert_eq!(target.tracked, 0);
-        for ((after, before), online) in target.values.iter().zip(before).zip(values(agent.critics())) {
-            assert!((after - (0.25 * online + 0.75 * before)).abs() <= 1e-6);
-        }
+        let td3 = Td3Config::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
+        let mut td3 = td3.with_policy_delay(1).init(&spaces(), &device, Seed(0)).unwrap();
+        let before = (values(td3.target_actor()), values(td3.target_critics()));
+        assert_eq!(before, (values(td3.actor()), values(td3.critics())));
+        td3.update(&batch(&device)).unwrap();
+        assert_quarter_way(td3.target_actor(), &before.0, td3.actor());
+        assert_quarter_way(td3.target_critics(), &before.1, td3.critics());
     }
 }
 

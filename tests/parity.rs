@@ -7,7 +7,7 @@ mod fixture;
 use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::Linear;
-use actor_critic::burn::tensor::Device;
+
 use actor_critic::nn::{
     DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
     TwoStreamCritic, TwoStreamCriticConfig, tanh_normal,

@@ -3,7 +3,7 @@
 mod fixture;
 
 use actor_critic::agent::{Agent, AgentError, Metrics};
-use actor_critic::burn::tensor::Device;
+
 use actor_critic::prelude::*;
 use actor_critic::train::{RunInfo, StepReport};
 
@@ -58,6 +58,8 @@ impl Environment for Counter {
 
 /// Acts with the number of its calls, and takes notes.
 struct Notes {
+    /// Calls of `update` after which the next one fails.
+    fails_after: usize,
     spaces: Spaces,
     device: Device,
     seen: Vec<Vec<f32>>,
@@ -93,6 +95,10 @@ impl Agent for Notes {
     }
 
     fn update(&mut self, batch: &Batch) -> Result<Loss, AgentError> {
+        if self.batches.len() == self.fails_after {
+            self.fails_after = usize::MAX;
+            return Err(AgentError::Diverged { quantity: "loss", value: f64::NAN });
+        }
         self.batches.push(batch.rewards.clone().try_into_vec_as().unwrap());
         Ok(Loss(self.batches.len() as f64))
     }
@@ -106,7 +112,7 @@ fn trainer(config: &TrainerConfig) -> Trainer<Counter, Notes> {
     let env = Counter::new();
     let spaces = Spaces::of(&env).unwrap();
     let device = fixture::devices().remove(0);
-    let agent = Notes { spaces, device, seen: Vec::new(), batches: Vec::new(), ends: 0 };
+    let agent = Notes { fails_after: usize::MAX, spaces, device, seen: Vec::new(), batches: Vec::new(), ends: 0 };
     Trainer::new(env, agent, config, Seed(0)).unwrap()
 }
 
@@ -183,6 +189,20 @@ fn every_episode_gets_a_seed_of_its_own_decided_by_the_root() {
     assert_eq!(first, seeds());
 }
 
+#[test]
+fn an_update_that_fails_on_the_last_step_does_not_lose_the_episode() {
+    let mut trainer = trainer(&config());
+    // The seventh step is the last of the second episode; its updates are the fourth to the sixth.
+    trainer.agent_mut().fails_after = 4;
+    let error = trainer.run(&mut []).unwrap_err();
+    assert_eq!(error.to_string(), "loss must be finite, got NaN: training has diverged");
+    assert_eq!((trainer.environment_steps(), trainer.episodes(), trainer.agent().ends), (7, 2, 2));
+
+    let rest = trainer.run(&mut []).unwrap();
+    assert_eq!(rest.iter().map(|episode| episode.episode).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(trainer.replay().len(), 14);
+}
+
 /// Notes which callbacks came, in order.
 #[derive(Default)]
 struct Calls(Vec<String>);
@@ -232,4 +252,83 @@ fn evaluation_is_greedy_and_leaves_the_agents_random_numbers_alone() {
         let explore = |agent: &mut Sac<_, _>| agent.select_action(&[1.0, 0.0, 0.0], ActionMode::Explore).unwrap();
         assert_eq!(explore(&mut judged), explore(&mut left_alone));
     }
+}
+
+/// A fixed law that pumps energy and pushes towards upright.
+struct Law {
+    spaces: Spaces,
+    device: Device,
+}
+
+impl Agent for Law {
+    type Metrics = Loss;
+
+    fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
+        assert_eq!(mode, ActionMode::Greedy, "evaluation does not explore");
+        let [cos, sin, speed] = observation else { panic!("Pendulum has three observations") };
+        let torque = if *cos > 0.9 { -10.0 * sin - 2.0 * speed } else { 2.0 * speed.signum() };
+        Ok(vec![torque.clamp(-2.0, 2.0)])
+    }
+
+    fn update(&mut self, _: &Batch) -> Result<Loss, AgentError> {
+        panic!("evaluation does not learn")
+    }
+}
+
+#[test]
+fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
+    let mut env = Pendulum::v1();
+    let mut agent = Law { spaces: Spaces::of(&env).unwrap(), device: fixture::devices().remove(0) };
+    let found = evaluate_on_pendulum_grid(&mut agent).unwrap();
+
+    let mut expected = Vec::new();
+    for i in 0..32 {
+        for j in 0..8 {
+            let pi = std::f64::consts::PI;
+            let start = actor_critic::env::pendulum::PendulumState {
+                theta: -pi + (f64::from(i) + 0.5) * pi / 16.0,
+                theta_dot: -1.0 + (f64::from(j) + 0.5) / 4.0,
+            };
+            let mut observation = env.reset_with(|pendulum| pendulum.reset_to(start)).unwrap();
+            let mut total = 0.0;
+            for t in 1..=200 {
+                let step = env.step(&agent.select_action(&observation, ActionMode::Greedy).unwrap()).unwrap();
+                total += f64::from(step.reward);
+                assert_eq!(step.is_last(), t == 200);
+                observation = step.observation;
+            }
+            expected.push(total);
+        }
+    }
+    assert_eq!(found.returns.len(), 256);
+    for (found, expected) in found.returns.iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-3, "found {found}, expected {expected}");
+    }
+    let mean = expected.iter().sum::<f64>() / 256.0;
+    assert!((found.mean_return() - mean).abs() < 1e-3 && found.regret(-100.0) == -100.0 - found.mean_return());
+}
+
+#[test]
+fn an_agent_for_other_spaces_is_not_evaluated() {
+    let mut agent = Law { spaces: Spaces::of(&Counter::new()).unwrap(), device: fixture::devices().remove(0) };
+    let error = evaluate_on_pendulum_grid(&mut agent).unwrap_err();
+    assert!(error.to_string().starts_with("agent and environment must have the same spaces"));
+}
+
+#[test]
+fn a_boxed_environment_can_be_trained_in() {
+    let env: Box<dyn Environment> = Box::new(Counter::new());
+    let spaces = Spaces::of(&env).unwrap();
+    let device = fixture::devices().remove(0);
+    let agent = Notes { fails_after: usize::MAX, spaces, device, seen: Vec::new(), batches: Vec::new(), ends: 0 };
+    let mut trainer = Trainer::new(env, agent, &config(), Seed(0)).unwrap();
+    assert_eq!(trainer.run(&mut []).unwrap().len(), 4);
 }

@@ -4,13 +4,9 @@
 
 use std::path::PathBuf;
 
-use actor_critic::burn::tensor::Device;
+use actor_critic::env::pendulum::MEAN_OPTIMUM;
 use actor_critic::prelude::*;
-use actor_critic::train::{Progress, plot::LearningCurve};
 use clap::{Args, ValueEnum};
-
-/// Mean return of the best possible policy over Pendulum's start states, by dynamic programming.
-const PENDULUM_OPTIMUM: f64 = -137.5;
 
 /// A backend that this build contains.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -21,6 +17,12 @@ pub enum DeviceName {
     Ndarray,
     #[cfg(feature = "wgpu")]
     Wgpu,
+    #[cfg(feature = "vulkan")]
+    Vulkan,
+    #[cfg(feature = "metal")]
+    Metal,
+    #[cfg(feature = "webgpu")]
+    Webgpu,
     #[cfg(feature = "cuda")]
     Cuda,
     #[cfg(feature = "rocm")]
@@ -37,6 +39,12 @@ impl DeviceName {
             Self::Ndarray => Device::ndarray(),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => Device::wgpu(Default::default()),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Device::vulkan(Default::default()),
+            #[cfg(feature = "metal")]
+            Self::Metal => Device::metal(Default::default()),
+            #[cfg(feature = "webgpu")]
+            Self::Webgpu => Device::webgpu(Default::default()),
             #[cfg(feature = "cuda")]
             Self::Cuda => Device::cuda(0),
             #[cfg(feature = "rocm")]
@@ -89,7 +97,7 @@ pub fn train<E: Environment, A: Agent>(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let result = args.result(name);
     let mut history = CsvHistory::create(result.with_extension("csv"))?;
-    let mut curve = LearningCurve::new(&result, name.replace('_', " ")).with_optimum("optimum", PENDULUM_OPTIMUM);
+    let mut curve = LearningCurve::new(&result, name.replace('_', " ")).with_optimum("optimum", MEAN_OPTIMUM);
     let mut progress = Progress::around(Console::every(5));
     trainer.run(&mut [&mut progress, &mut history, &mut curve])?;
     Ok(())

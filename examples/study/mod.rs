@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use actor_critic::burn::tensor::Device;
+use actor_critic::agent::AgentError;
 use actor_critic::env::pendulum::GRID_OPTIMUM;
 use actor_critic::nn::{DeterministicActorConfig, TwoStreamCriticConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
@@ -12,6 +12,10 @@ use rayon::prelude::*;
 
 /// Episodes between two evaluations on the grid.
 const EVALUATE_EVERY: usize = 10;
+/// The lab's noise, which no study varies: 0.2 N·m on an axis from −2 to 2 N·m, never reset.
+const NOISE_VOLATILITY: f64 = 0.2 / 2.0;
+const NOISE_REVERSION: f64 = 0.15;
+const NOISE_DT: f64 = 0.01;
 
 /// The settings that the studies vary.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +49,7 @@ impl Setting {
 /// Mean greedy return on the grid after some episodes of one run.
 pub type Learning = Vec<(usize, f64)>;
 
-/// Trains one agent, evaluating it as it goes.
+/// Trains one agent, evaluating it as it goes. A run that diverges is judged by the policy it had last, to the end.
 fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Result<Learning, Error> {
     let env = Pendulum::v1();
     let spaces = Spaces::of(&env)?;
@@ -55,9 +59,9 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
     let critic = TwoStreamCriticConfig::new().with_hidden_dims(hidden_dims);
     let critic = critic.init(&spaces, &mut seed.stream(Stream::CriticWeights), device)?;
     let noise = OrnsteinUhlenbeckConfig::new()
-        .with_volatility(0.1)
-        .with_reversion(0.15)
-        .with_dt(0.01)
+        .with_volatility(NOISE_VOLATILITY)
+        .with_reversion(NOISE_REVERSION)
+        .with_dt(NOISE_DT)
         .with_reset_each_episode(false);
     let config = DdpgConfig::new()
         .with_discount(setting.discount)
@@ -75,7 +79,17 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
 
     let mut learning = Vec::new();
     while trainer.episodes() < episodes {
-        let ended = trainer.step()?.episode.is_some();
+        let ended = match trainer.step() {
+            Ok(report) => report.episode.is_some(),
+            Err(Error::Agent(error @ AgentError::Diverged { .. })) => {
+                println!("{} seed {}: {error} in episode {}", setting.label, seed.0, trainer.episodes());
+                let mean_return = evaluate_on_pendulum_grid(trainer.agent_mut())?.mean_return();
+                let left = (trainer.episodes() + 1..=episodes).filter(|n| n % EVALUATE_EVERY == 0 || *n == episodes);
+                learning.extend(left.map(|episode| (episode, mean_return)));
+                break;
+            }
+            Err(error) => return Err(error),
+        };
         if ended && (trainer.episodes() % EVALUATE_EVERY == 0 || trainer.episodes() == episodes) {
             learning.push((trainer.episodes(), evaluate_on_pendulum_grid(trainer.agent_mut())?.mean_return()));
         }

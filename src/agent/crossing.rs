@@ -35,20 +35,26 @@ impl Crossing {
 
     /// Reads one action, `[1, A]`, adds `noise` in half-ranges, and clips it to the bounds.
     pub(crate) fn action(&self, action: Tensor<2>, noise: Option<Vec<f32>>) -> Result<Vec<f32>, AgentError> {
-        let mut action: Vec<f32> = action.try_into_vec_as()?;
         let space = self.spaces.action();
+        let (expected, found) = ([1, space.dim()], action.dims());
+        if expected != found {
+            return Err(AgentError::ActionShape { expected, found });
+        }
+        let mut action: Vec<f32> = action.try_into_vec_as()?;
+        if let Some((axis, value)) = first_non_finite(&action) {
+            return Err(AgentError::NonFiniteAction { axis, value });
+        }
         if let Some(noise) = noise {
             let (expected, found) = (space.dim(), noise.len());
             if expected != found {
                 return Err(AgentError::NoiseLength { expected, found });
             }
+            if let Some((axis, value)) = first_non_finite(&noise) {
+                return Err(AgentError::NonFiniteNoise { axis, value });
+            }
             for ((a, noise), half_range) in action.iter_mut().zip(noise).zip(space.half_range()) {
                 *a += noise * half_range;
             }
-        }
-        // After the noise, which may be a user's own.
-        if let Some((axis, value)) = first_non_finite(&action) {
-            return Err(AgentError::NonFiniteAction { axis, value });
         }
         Ok(space.clip(&action))
     }
@@ -62,6 +68,9 @@ impl Crossing {
 
     pub(crate) fn check_batch(&self, batch: &Batch) -> Result<(), AgentError> {
         let n = batch.len();
+        if n == 0 {
+            return Err(AgentError::EmptyBatch);
+        }
         let (observation, action) = (self.spaces.observation().dim(), self.spaces.action().dim());
         let fields = [
             ("observations", &batch.observations, observation),
@@ -77,6 +86,12 @@ impl Crossing {
             }
         }
         Ok(())
+    }
+
+    /// Checks noise that was given from outside for `n` actions.
+    pub(crate) fn check_normal(&self, field: &'static str, noise: &Tensor<2>, n: usize) -> Result<(), AgentError> {
+        let (expected, found) = ([n, self.spaces.action().dim()], noise.dims());
+        if expected == found { Ok(()) } else { Err(AgentError::BatchShape { field, expected, found }) }
     }
 
     pub(crate) fn check_actor(&self, actor: &impl Actor) -> Result<(), ConfigError> {

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
 use super::{ActionMode, Agent, AgentError, Metrics};
-use crate::config::{ConfigError, in_unit_interval, positive};
+use crate::config::{ConfigError, adam_epsilon, in_unit_interval, positive};
 use crate::env::Spaces;
 use crate::nn::{Actor, Critic, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
@@ -34,7 +34,7 @@ pub struct DdpgConfig {
     /// Noise on the actions taken in the environment.
     #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
     pub noise: NoiseConfig,
-    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
     #[config(default = 1e-8)]
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of a whole network, `(0, ∞)`. Off by default.
@@ -52,9 +52,9 @@ impl DdpgConfig {
         in_unit_interval("tau", self.tau)?;
         positive("actor_learning_rate", self.actor_learning_rate)?;
         positive("critic_learning_rate", self.critic_learning_rate)?;
-        positive("adam_epsilon", self.adam_epsilon)?;
+        adam_epsilon(self.adam_epsilon)?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))?;
-        self.noise.init(1).map(drop)
+        self.noise.validate()
     }
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
@@ -107,7 +107,7 @@ pub struct Ddpg<A, C> {
     config: DdpgConfig,
 }
 
-impl<A: std::fmt::Debug, C: std::fmt::Debug> std::fmt::Debug for Ddpg<A, C> {
+impl<A, C> std::fmt::Debug for Ddpg<A, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ddpg").field("config", &self.config).finish_non_exhaustive()
     }
@@ -190,6 +190,11 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     pub fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
         let actions = self.actor.tracked().act(batch.observations.clone());
         deterministic_actor_loss(self.critic.plain().q_value(batch.observations.clone(), actions))
+    }
+
+    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
+    pub fn policy(&self) -> &A {
+        self.actor.plain()
     }
 
     /// Returns the actor, its parameters on the tape.

@@ -2,7 +2,9 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorReadError};
+use burn::tensor::Tensor;
+
+use super::AgentError;
 
 /// Scales the gradients of `module` so that their common Euclidean norm is at most `max_norm`.
 ///
@@ -12,11 +14,15 @@ pub(crate) fn clip_gradient_norm<M: Module>(
     gradients: GradientsParams,
     module: &M,
     max_norm: f64,
-) -> Result<GradientsParams, TensorReadError> {
+) -> Result<GradientsParams, AgentError> {
     let mut norm = SquaredNorm { gradients: &gradients, sum: None };
     module.visit(&mut norm);
     let Some(sum) = norm.sum else { return Ok(gradients) };
-    let factor = max_norm / (f64::from(sum.sqrt().try_into_scalar::<f32>()?) + 1e-6);
+    let norm = f64::from(sum.sqrt().try_into_scalar::<f32>()?);
+    if !norm.is_finite() {
+        return Err(AgentError::Diverged { quantity: "gradient norm", value: norm });
+    }
+    let factor = max_norm / (norm + 1e-6);
     if factor >= 1.0 {
         return Ok(gradients);
     }
@@ -80,6 +86,16 @@ mod tests {
         let [weight, bias] = clipped(0.5);
         weight.assert_approx_eq::<f32>(&TensorData::from([[0.3_f32]]), Tolerance::absolute(1e-6));
         bias.assert_approx_eq::<f32>(&TensorData::from([-0.4_f32]), Tolerance::absolute(1e-6));
+    }
+
+    #[test]
+    fn a_norm_that_is_not_finite_is_named() {
+        let device = crate::test_device();
+        let layer = Linear { weight: Param::from_data([[1.0_f32]], &device), bias: None };
+        let mut gradients = GradientsParams::new();
+        gradients.register(layer.weight.id, Tensor::<2>::from_data([[f32::NAN]], &device));
+        let error = clip_gradient_norm(gradients, &layer, 1.0).unwrap_err();
+        assert_eq!(error.to_string(), "gradient norm must be finite, got NaN: training has diverged");
     }
 
     #[test]

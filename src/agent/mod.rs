@@ -50,6 +50,17 @@ pub enum AgentError {
         /// `[n, columns]` that came.
         found: [usize; 2],
     },
+    /// A batch without transitions.
+    #[error("a batch must hold at least 1 transition, got 0")]
+    EmptyBatch,
+    /// The actor answered one observation with a tensor of the wrong shape.
+    #[error("the actor must answer one observation with shape {expected:?}, got {found:?}")]
+    ActionShape {
+        /// `[1, A]`.
+        expected: [usize; 2],
+        /// Shape that came.
+        found: [usize; 2],
+    },
     /// A noise process gave another number of values than it has axes.
     #[error("noise must have {expected} values, one per axis of the action space, got {found}")]
     NoiseLength {
@@ -58,8 +69,16 @@ pub enum AgentError {
         /// Values that came.
         found: usize,
     },
-    /// The actor answered a finite observation with NaN or infinity, or the noise on it was such.
-    #[error("action must be finite, got {value} on axis {axis}: the actor has diverged, or its noise is not finite")]
+    /// A noise process gave NaN or infinity.
+    #[error("noise must be finite, got {value} on axis {axis}")]
+    NonFiniteNoise {
+        /// Axis of the first such value.
+        axis: usize,
+        /// The value.
+        value: f32,
+    },
+    /// The actor answered a finite observation with NaN or infinity.
+    #[error("the actor's action must be finite, got {value} on axis {axis}: its weights have diverged")]
     NonFiniteAction {
         /// Axis of the first such component.
         axis: usize,
@@ -116,15 +135,21 @@ pub trait Agent {
     ///
     /// - [`AgentError::Observation`] if the observation has the wrong length or is not finite
     /// - [`AgentError::NonFiniteAction`] if the policy has diverged
+    /// - [`AgentError::ActionShape`], [`AgentError::NoiseLength`] or [`AgentError::NonFiniteNoise`] if a network or a noise
+    ///   process of your own breaks its word
     fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError>;
 
     /// Takes one gradient step on each network.
     ///
     /// # Errors
     ///
-    /// - [`AgentError::BatchShape`] if the batch does not fit, before anything is changed
+    /// - [`AgentError::EmptyBatch`] or [`AgentError::BatchShape`] if the batch does not fit, before anything is changed
     /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
     ///   it belongs to has not
+    ///
+    /// # Panics
+    ///
+    /// Panics if the batch is on another device.
     fn update(&mut self, batch: &Batch) -> Result<Self::Metrics, AgentError>;
 
     /// Called at the end of every episode. Does nothing unless the agent's noise begins anew.

@@ -9,7 +9,7 @@ use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{ActionMode, Agent, AgentError, Metrics};
-use crate::config::{ConfigError, at_least, in_unit_interval, positive};
+use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, positive};
 use crate::env::Spaces;
 use crate::nn::{
     ActionSample, Critic, Ensemble, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig, StochasticActor,
@@ -40,7 +40,7 @@ pub struct SacConfig {
     /// Updates between two steps of the target, at least 1.
     #[config(default = 1)]
     pub target_update_interval: usize,
-    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
     #[config(default = 1e-8)]
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
@@ -60,7 +60,7 @@ impl SacConfig {
         positive("critic_learning_rate", self.critic_learning_rate)?;
         self.temperature.validate()?;
         at_least("target_update_interval", 1, self.target_update_interval)?;
-        positive("adam_epsilon", self.adam_epsilon)?;
+        adam_epsilon(self.adam_epsilon)?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }
 
@@ -110,7 +110,6 @@ impl Metrics for SacMetrics {
 /// [`docs/algorithms/sac.md`](crate::_docs::sac) lists every detail and where it differs from the papers.
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905.
-#[derive(Debug)]
 pub struct Sac<A, C: Critic> {
     actor: Learner<A>,
     critics: Learner<Ensemble<C>>,
@@ -121,6 +120,12 @@ pub struct Sac<A, C: Critic> {
     updates: usize,
     crossing: Crossing,
     config: SacConfig,
+}
+
+impl<A, C: Critic> std::fmt::Debug for Sac<A, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sac").field("config", &self.config).field("updates", &self.updates).finish_non_exhaustive()
+    }
 }
 
 impl<A: StochasticActor, C: Critic> Sac<A, C> {
@@ -227,6 +232,8 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         noise: Tensor<2>,
     ) -> Result<SacMetrics, AgentError> {
         self.crossing.check_batch(batch)?;
+        self.crossing.check_normal("next noise", &next_noise, batch.len())?;
+        self.crossing.check_normal("noise", &noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
         let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
@@ -251,6 +258,11 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     #[doc(alias = "alpha")]
     pub fn temperature(&self) -> f64 {
         self.temperature.value()
+    }
+
+    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
+    pub fn policy(&self) -> &A {
+        self.actor.plain()
     }
 
     /// Returns the actor, its parameters on the tape.

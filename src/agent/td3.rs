@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
 use super::{ActionMode, Agent, AgentError, Metrics};
-use crate::config::{ConfigError, at_least, in_unit_interval, non_negative, positive};
+use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
 use crate::nn::{
     ActionBounds, Actor, Critic, DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig,
@@ -46,7 +46,7 @@ pub struct Td3Config {
     /// Updates of the critics for one of the actor and the targets, at least 1.
     #[config(default = 2)]
     pub policy_delay: usize,
-    /// Adam's ε, `(0, ∞)`. PyTorch's default; burn's is 1e-5.
+    /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
     #[config(default = 1e-8)]
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
@@ -67,9 +67,9 @@ impl Td3Config {
         non_negative("smoothing_std", self.smoothing_std)?;
         non_negative("smoothing_clip", self.smoothing_clip)?;
         at_least("policy_delay", 1, self.policy_delay)?;
-        positive("adam_epsilon", self.adam_epsilon)?;
+        adam_epsilon(self.adam_epsilon)?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))?;
-        self.noise.init(1).map(drop)
+        self.noise.validate()
     }
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
@@ -127,7 +127,7 @@ pub struct Td3<A, C: Critic> {
     config: Td3Config,
 }
 
-impl<A: std::fmt::Debug, C: Critic> std::fmt::Debug for Td3<A, C> {
+impl<A, C: Critic> std::fmt::Debug for Td3<A, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Td3").field("config", &self.config).finish_non_exhaustive()
     }
@@ -232,6 +232,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
     /// As [`Agent::update`].
     pub fn update_with_noise(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Result<Td3Metrics, AgentError> {
         self.crossing.check_batch(batch)?;
+        self.crossing.check_normal("next noise", &next_noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
         let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
@@ -244,6 +245,11 @@ impl<A: Actor, C: Critic> Td3<A, C> {
             self.target_actor.follow(self.actor.plain(), self.config.tau)?;
         }
         Ok(Td3Metrics { critic_loss, actor_loss: self.actor_loss })
+    }
+
+    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
+    pub fn policy(&self) -> &A {
+        self.actor.plain()
     }
 
     /// Returns the actor, its parameters on the tape.

@@ -164,6 +164,42 @@ pub trait Environment {
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError>;
 }
 
+impl<E: Environment + ?Sized> Environment for &mut E {
+    fn observation_space(&self) -> &BoxSpace {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        (**self).action_space()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        (**self).reset(seed)
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        (**self).step(action)
+    }
+}
+
+impl<E: Environment + ?Sized> Environment for Box<E> {
+    fn observation_space(&self) -> &BoxSpace {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        (**self).action_space()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        (**self).reset(seed)
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        (**self).step(action)
+    }
+}
+
 /// What one step of an environment gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -209,7 +245,7 @@ impl Spaces {
     /// # Errors
     ///
     /// As [`Spaces::new`].
-    pub fn of(env: &impl Environment) -> Result<Self, SpaceError> {
+    pub fn of<E: Environment + ?Sized>(env: &E) -> Result<Self, SpaceError> {
         Self::new(env.observation_space().clone(), env.action_space().clone())
     }
 

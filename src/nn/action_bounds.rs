@@ -40,7 +40,14 @@ impl ActionBounds {
     /// # Shapes
     ///
     /// - `unit`: `[n, A]`; returns `[n, A]`
+    ///
+    /// The ends of `[−1, 1]` meet the bounds to within one rounding; agents clip what leaves for the environment.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `unit` has another number of columns.
     pub fn scale(&self, unit: Tensor<2>) -> Tensor<2> {
+        assert_shape!(unit, [_, self.dim()]);
         unit * self.half_range.clone() + self.center.clone()
     }
 
@@ -64,12 +71,17 @@ impl ActionBounds {
         self.clip(actions + (noise * std).clamp(-limit, limit) * self.half_range.clone())
     }
 
-    /// Clips actions to the bounds; the gradient of a clipped component is 0.
+    /// Clips actions to the bounds, to within one rounding; the gradient of a clipped component is 0.
     ///
     /// # Shapes
     ///
     /// - `actions`: `[n, A]`; returns `[n, A]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if `actions` has another number of columns.
     pub fn clip(&self, actions: Tensor<2>) -> Tensor<2> {
+        assert_shape!(actions, [_, self.dim()]);
         let unit = (actions - self.center.clone()) / self.half_range.clone();
         self.scale(unit.clamp(-1.0, 1.0))
     }
@@ -105,6 +117,14 @@ mod tests {
         bounds.clip(outside).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
 
         assert!((bounds.log_volume() - 2.0_f64.ln()).abs() < 1e-7); // ln 2 + ln 1
+    }
+
+    #[test]
+    #[should_panic(expected = "assert_shape!(unit, [_, self.dim()])")]
+    fn a_single_axis_does_not_broadcast_over_two() {
+        let device = crate::test_device();
+        let bounds = ActionBounds::new(&BoxSpace::symmetric(1.0, 1).unwrap(), &device).unwrap();
+        bounds.scale(Tensor::zeros([4, 2], &device));
     }
 
     #[test]

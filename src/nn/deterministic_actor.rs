@@ -43,7 +43,7 @@ impl DeterministicActorConfig {
     }
 }
 
-/// A policy μ(o) = center + half-range · tanh(f(o)), inside the bounds for any weights.
+/// A policy μ(o) = center + half-range · tanh(f(o)), inside the bounds for any weights, to within one rounding.
 #[derive(Module, Debug)]
 pub struct DeterministicActor {
     /// The layers f, from observation to action before squashing.

@@ -24,6 +24,10 @@ pub enum Initialization {
 /// # Shapes
 ///
 /// - weight: `[d_input, d_output]`, the transpose of PyTorch's; bias: `[d_output]`
+///
+/// # Panics
+///
+/// Panics if a size is 0.
 pub fn linear(
     d_input: usize,
     d_output: usize,
@@ -31,6 +35,7 @@ pub fn linear(
     rng: &mut impl Rng,
     device: &Device,
 ) -> Linear {
+    assert!(d_input > 0 && d_output > 0, "a linear layer must have inputs and outputs");
     let (weight_bound, bias_bound) = match initialization {
         Initialization::FanIn => {
             let bound = (1.0 / d_input as f64).sqrt() as f32;

@@ -40,11 +40,24 @@ pub enum NoiseConfig {
 }
 
 impl NoiseConfig {
+    /// Checks every range of the chosen process.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Off => Ok(()),
+            Self::Gaussian(config) => config.validate(),
+            Self::OrnsteinUhlenbeck(config) => config.validate(),
+        }
+    }
+
     /// Creates the process for `dim` action axes.
     ///
     /// # Errors
     ///
-    /// Whatever the chosen configuration's `validate` returns.
+    /// As [`validate`](Self::validate), or [`ConfigError::TooSmall`] if `dim` is 0.
     pub fn init(&self, dim: usize) -> Result<Box<dyn ActionNoise>, ConfigError> {
         Ok(match self {
             Self::Off => Box::new(GaussianNoiseConfig::new().with_std(0.0).init(dim)?),

@@ -78,7 +78,7 @@ pub enum ReplayError {
 /// ```
 ///
 /// [^1]: L.-J. Lin (1992). *Self-improving reactive agents based on reinforcement learning, planning and teaching*.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReplayBuffer {
     capacity: usize,
     observation_dim: usize,
@@ -90,6 +90,18 @@ pub struct ReplayBuffer {
     rewards: Vec<f32>,
     next_observations: Vec<f32>,
     terminated: Vec<bool>,
+}
+
+impl std::fmt::Debug for ReplayBuffer {
+    /// Shows the sizes, not the millions of numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReplayBuffer")
+            .field("capacity", &self.capacity)
+            .field("len", &self.len())
+            .field("observation_dim", &self.observation_dim)
+            .field("action_dim", &self.action_dim)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ReplayBuffer {

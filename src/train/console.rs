@@ -10,6 +10,7 @@ use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 pub struct Console<W = Stdout> {
     every: usize,
     out: W,
+    started: bool,
 }
 
 impl Console {
@@ -22,13 +23,16 @@ impl Console {
 impl<W: Write> Console<W> {
     /// Prints to `out` the episodes whose index is a multiple of `every`; 0 counts as 1.
     pub fn to(out: W, every: usize) -> Self {
-        Self { every: every.max(1), out }
+        Self { every: every.max(1), out, started: false }
     }
 }
 
 impl<W: Write> Observer for Console<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        writeln!(self.out, "{}", run.config)?;
+        // A run that was ended and goes on has shown its schedule already.
+        if !std::mem::replace(&mut self.started, true) {
+            writeln!(self.out, "{}", run.config)?;
+        }
         Ok(())
     }
 
@@ -55,7 +59,9 @@ mod tests {
         let mut out = Vec::new();
         let mut console = Console::to(&mut out, 5);
         let config = TrainerConfig::new(7);
-        console.on_start(&RunInfo { config: &config, metric_names: &[] }).unwrap();
+        for _ in 0..2 {
+            console.on_start(&RunInfo { config: &config, metric_names: &[] }).unwrap();
+        }
         for i in 0..7 {
             let summary = episode::summary_for_tests(i, -100.0 - i as f64, -150.126);
             assert!(console.on_episode(&summary).unwrap().is_continue());

@@ -15,7 +15,8 @@ use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 #[derive(Debug)]
 pub struct CsvHistory<W: Write> {
     writer: csv::Writer<W>,
-    metrics: usize,
+    /// Number of metric columns, once the header is written.
+    metrics: Option<usize>,
 }
 
 impl CsvHistory<File> {
@@ -35,7 +36,7 @@ impl CsvHistory<File> {
 impl<W: Write> CsvHistory<W> {
     /// Writes to `out`.
     pub fn to(out: W) -> Self {
-        Self { writer: csv::Writer::from_writer(out), metrics: 0 }
+        Self { writer: csv::Writer::from_writer(out), metrics: None }
     }
 }
 
@@ -43,9 +44,12 @@ impl<W: Write> Observer for CsvHistory<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
         let columns =
             ["episode", "steps", "environment_steps", "updates", "return", "average_return", "terminated", "truncated"];
-        self.metrics = run.metric_names.len();
-        self.writer.write_record(columns.iter().chain(run.metric_names))?;
-        self.writer.flush()?;
+        // A run that was ended and goes on has its header already.
+        if self.metrics.is_none() {
+            self.metrics = Some(run.metric_names.len());
+            self.writer.write_record(columns.iter().chain(run.metric_names))?;
+            self.writer.flush()?;
+        }
         Ok(())
     }
 
@@ -62,7 +66,7 @@ impl<W: Write> Observer for CsvHistory<W> {
         ];
         match &episode.metrics {
             Some(metrics) => row.extend(metrics.iter().map(f64::to_string)),
-            None => row.extend(std::iter::repeat_n(String::new(), self.metrics)),
+            None => row.extend(std::iter::repeat_n(String::new(), self.metrics.unwrap_or(0))),
         }
         self.writer.write_record(row)?;
         self.writer.flush()?;
@@ -83,9 +87,10 @@ mod tests {
         history.on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"] }).unwrap();
         let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
         let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
-        for summary in [&first, &second] {
-            assert!(history.on_episode(summary).unwrap().is_continue());
-        }
+        assert!(history.on_episode(&first).unwrap().is_continue());
+        // The run was ended and goes on: no second header.
+        history.on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"] }).unwrap();
+        assert!(history.on_episode(&second).unwrap().is_continue());
         drop(history);
         let mut reader = csv::Reader::from_reader(out.as_slice());
         assert_eq!(
@@ -105,6 +110,7 @@ mod tests {
         );
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows[0][4].parse::<f64>().unwrap().to_bits(), (-0.1_f64 - 0.2).to_bits());
+        assert_eq!(rows.len(), 2);
         assert_eq!((&rows[0][8], &rows[0][9]), ("", ""));
         assert_eq!(rows[1][8].parse::<f64>().unwrap(), 1e-17);
     }

@@ -2,7 +2,7 @@
 
 use crate::agent::{ActionMode, Agent};
 use crate::env::pendulum::{Pendulum, evaluation_grid};
-use crate::env::{Environment, EnvironmentError};
+use crate::env::{Environment, EnvironmentError, Spaces, check_action};
 use crate::error::Error;
 
 /// Returns of the greedy policy, one per start.
@@ -32,7 +32,8 @@ impl Evaluation {
 ///
 /// # Errors
 ///
-/// Whatever the environment or the agent reports.
+/// - [`Error::SpacesDiffer`] if the agent was built for other spaces
+/// - whatever the environment or the agent reports
 ///
 /// # Examples
 ///
@@ -52,13 +53,20 @@ pub fn evaluate<A: Agent, E: Environment, S>(
     starts: impl IntoIterator<Item = S>,
     mut begin: impl FnMut(&mut E, S) -> Result<Vec<f32>, EnvironmentError>,
 ) -> Result<Evaluation, Error> {
+    let spaces = Spaces::of(env)?;
+    if spaces != *agent.spaces() {
+        return Err(Error::spaces_differ(spaces, agent.spaces()));
+    }
     let mut returns = Vec::new();
     for start in starts {
         let mut observation = begin(env, start)?;
+        spaces.check_observation(&observation)?;
         let mut episode_return = 0.0;
         loop {
-            let step = env.step(&agent.select_action(&observation, ActionMode::Greedy)?)?;
-            agent.spaces().check_step(&step)?;
+            let action = agent.select_action(&observation, ActionMode::Greedy)?;
+            check_action(spaces.action(), &action)?;
+            let step = env.step(&action)?;
+            spaces.check_step(&step)?;
             episode_return += f64::from(step.reward);
             if step.is_last() {
                 break;
@@ -75,7 +83,7 @@ pub fn evaluate<A: Agent, E: Environment, S>(
 ///
 /// # Errors
 ///
-/// Whatever the agent reports.
+/// As [`evaluate`].
 pub fn evaluate_on_pendulum_grid(agent: &mut impl Agent) -> Result<Evaluation, Error> {
     evaluate(agent, &mut Pendulum::v1(), evaluation_grid(), |env, start| {
         env.reset_with(|pendulum| pendulum.reset_to(start))

@@ -51,6 +51,9 @@ pub trait Observer {
     }
 }
 
+/// Watches nothing.
+impl Observer for () {}
+
 /// What is known before the first step.
 #[derive(Debug, Clone)]
 pub struct RunInfo<'a> {

@@ -161,7 +161,7 @@ pub struct Reference {
 /// let picture = Plot::new("Pendulum-v1")
 ///     .with_labels("episode", "return")
 ///     .with_curve(Curve::from_values("SAC", [-1400.0, -900.0, -150.0]))
-///     .with_reference("optimum", -147.8)
+///     .with_reference("optimum", -137.5)
 ///     .draw()?;
 /// assert!(picture.svg().starts_with("<svg"));
 /// # Ok::<(), actor_critic::train::plot::PlotError>(())

@@ -22,9 +22,13 @@ const REFRESH: Duration = Duration::from_millis(200);
 /// ```no_run
 /// use actor_critic::train::Progress;
 ///
-/// let mut bar = Progress::new(); // or Progress::around(Console::every(5))
-/// # let trainer_run = |_: &mut [&mut dyn actor_critic::train::Observer]| ();
-/// trainer_run(&mut [&mut bar]);
+/// use actor_critic::prelude::*;
+///
+/// # fn run<E: Environment, A: Agent>(mut trainer: Trainer<E, A>) -> Result<(), Error> {
+/// let mut bar = Progress::around(Console::every(5)); // or Progress::new()
+/// trainer.run(&mut [&mut bar])?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Progress<O = ()> {
@@ -34,9 +38,6 @@ pub struct Progress<O = ()> {
     started: Instant,
     refreshed: Instant,
 }
-
-/// Watches nothing: what is inside a [`Progress`] that stands alone.
-impl Observer for () {}
 
 impl Progress {
     /// Makes a bar that appears when the run starts.

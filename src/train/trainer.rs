@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use super::episode::{Episode, Returns};
 use super::{EpisodeSummary, Observer, RunInfo, StepReport, TrainerConfig};
 use crate::agent::{ActionMode, Agent, Metrics};
-use crate::env::{Environment, EnvironmentError, Spaces};
+use crate::env::{Environment, EnvironmentError, Spaces, check_action};
 use crate::error::Error;
 use crate::replay::{ReplayBuffer, Transition};
 use crate::rng::{Seed, Stream};
@@ -129,11 +129,12 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///
     /// - [`Error::Environment`] if the environment fails or breaks its contract: the episode is dropped, what was stored
     ///   of it stays, and the next call begins a new one
-    /// - [`Error::Agent`] if the agent fails; after [`AgentError::Diverged`](crate::agent::AgentError::Diverged) it cannot
-    ///   be trained on
+    /// - [`Error::Agent`] if the agent cannot act: the next call asks it again; or if it cannot learn: the environment
+    ///   step stands, and the next call takes the next one. After
+    ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) it cannot be trained on
     pub fn step(&mut self) -> Result<StepReport, Error> {
-        let observation = match self.observation.take() {
-            Some(observation) => observation,
+        let observation = match &self.observation {
+            Some(observation) => observation.clone(),
             None => self.begin_episode()?,
         };
         let action = if self.environment_steps < self.config.warmup_steps {
@@ -141,29 +142,35 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         } else {
             self.agent.select_action(&observation, ActionMode::Explore)?
         };
-        let step = self.env.step(&action)?;
-        self.spaces.check_step(&step)?;
+        check_action(self.spaces.action(), &action)?;
+        let step = match self.env.step(&action).and_then(|step| self.spaces.check_step(&step).map(|()| step)) {
+            Ok(step) => step,
+            Err(error) => {
+                self.observation = None;
+                self.agent.end_episode();
+                return Err(error.into());
+            }
+        };
 
         self.replay.push(&Transition::new(&observation, &action, &step))?;
         self.environment_steps += 1;
         self.episode.add_step(step.reward);
-        if !step.is_last() {
-            self.observation = Some(step.observation.clone());
-        }
+        self.observation = (!step.is_last()).then(|| step.observation.clone());
 
-        let metrics = self.learn()?;
+        let metrics = self.learn();
         let episode = step.is_last().then(|| {
             self.agent.end_episode();
             let episode = std::mem::take(&mut self.episode);
             self.returns.finish(episode, &step, self.environment_steps, self.updates)
         });
-        Ok(StepReport { environment_steps: self.environment_steps, updates: self.updates, metrics, episode })
+        Ok(StepReport { environment_steps: self.environment_steps, updates: self.updates, metrics: metrics?, episode })
     }
 
     fn begin_episode(&mut self) -> Result<Vec<f32>, EnvironmentError> {
-        self.episode = Episode::default();
         let observation = self.env.reset(self.episode_rng.random())?;
         self.spaces.check_observation(&observation)?;
+        self.episode = Episode::default();
+        self.observation = Some(observation.clone());
         Ok(observation)
     }
 

@@ -17,7 +17,7 @@ use crate::train::{EpisodeSummary, Observer, ObserverError, RunInfo};
 /// use actor_critic::train::plot::LearningCurve;
 ///
 /// // Writes results/sac.svg and results/sac.png.
-/// let mut picture = LearningCurve::new("results/sac", "SAC on Pendulum-v1").with_optimum("optimum", -147.8);
+/// let mut picture = LearningCurve::new("results/sac", "SAC on Pendulum-v1").with_optimum("optimum", -137.5);
 /// # let trainer_run = |_: &mut [&mut dyn actor_critic::train::Observer]| ();
 /// trainer_run(&mut [&mut picture]);
 /// ```

@@ -19,7 +19,7 @@ fn plot() -> Plot {
             (1.0, -1000.0, -900.0),
             (2.0, -250.0, -150.0),
         ]))
-        .with_reference("optimum", -147.8)
+        .with_reference("optimum", -137.5)
 }
 
 /// The width and height that the head of a PNG file names.
