@@ -4,10 +4,7 @@
 //! changes one setting at a time, several seeds each, on all cores; prints a table, writes a CSV and a picture with a panel
 //! per setting. 33 runs of half the lab's length: about half an hour on two cores.
 
-mod cli;
 mod study;
-
-use std::path::PathBuf;
 
 use actor_critic::train::plot::write_panels;
 use clap::Parser;
@@ -20,27 +17,16 @@ const BATCH_SIZES: [usize; 2] = [32, 256];
 const RATE_FACTORS: [f64; 2] = [0.25, 4.0];
 const HIDDEN_DIMS: [usize; 2] = [32, 64];
 const REPLAY_CAPACITIES: [usize; 2] = [1_000, 5_000];
-const SEEDS: u64 = 3;
-const EPISODES: usize = 100;
 
 #[derive(Parser)]
 #[command(about = "DDPG on Pendulum-v1 with one hyperparameter changed at a time")]
 struct Cli {
-    /// Seeds per setting: 0, 1, …
-    #[arg(long, default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
-    /// Episodes of each run
-    #[arg(long, default_value_t = EPISODES, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    episodes: usize,
     #[command(flatten)]
-    device: cli::DeviceArg,
-    /// Folder for the results
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
+    study: study::StudyArgs,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args = Cli::parse();
+    let args = Cli::parse().study;
     let lab = Setting::lab();
     let panels: [(&str, [Setting; 2]); 5] = [
         ("discount γ", DISCOUNTS.map(|discount| Setting { label: format!("γ = {discount}"), discount, ..lab.clone() })),
@@ -72,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     let mut settings = vec![lab];
     settings.extend(panels.iter().flat_map(|(_, settings)| settings.clone()));
-    let learnings = study::run(&settings, args.seeds, args.episodes, &args.device.device())?;
+    let learnings = study::run(&settings, &args)?;
 
     study::print_table(&settings, &learnings);
     study::write_csv(&args.out.join("hyperparameter_study.csv"), &settings, &learnings)?;

@@ -4,6 +4,8 @@
 //! after any number of runs of `ddpg_pendulum` and `sac_pendulum`, prints a Markdown table for each and draws
 //! every seed's running average, their mean and the lab's into one picture. A second.
 
+mod cli;
+
 use std::path::{Path, PathBuf};
 
 use actor_critic::env::pendulum::MEAN_OPTIMUM;
@@ -75,7 +77,8 @@ fn histories(folder: &Path, name: &str) -> Result<Vec<Vec<f64>>, Box<dyn std::er
 }
 
 fn print_table(name: &str, lab: &[f64], runs: &[Vec<f64>]) {
-    println!("\n{name}, {} seeds\n\n| episode | lab | ours, mean | ours, each seed |\n|---|---|---|---|", runs.len());
+    let title = cli::title(name);
+    println!("\n{title}, {} seeds\n\n| episode | lab | ours, mean | ours, each seed |\n|---|---|---|---|", runs.len());
     for episode in ROWS {
         let each: Vec<String> = runs.iter().map(|run| format!("{:.0}", run[episode])).collect();
         let mean = runs.iter().map(|run| run[episode]).sum::<f64>() / runs.len() as f64;
@@ -87,7 +90,7 @@ fn plot(name: &str, lab: &[f64], runs: &[Vec<f64>]) -> Plot {
     let length = runs.iter().map(Vec::len).min().unwrap_or(0);
     let mean = (0..length).map(|i| runs.iter().map(|run| run[i]).sum::<f64>() / runs.len() as f64);
     let lab = lab.iter().enumerate().map(|(i, &average)| ((i * LAB_EVERY) as f64, average));
-    let title = format!("{}: average score over the last 100 episodes", name.replace('_', " "));
+    let title = format!("{}: average score over the last 100 episodes", cli::title(name));
     let mut plot = Plot::new(title).with_labels("episode", "average score");
     for (i, run) in runs.iter().enumerate() {
         let label = if i == 0 { "each seed" } else { "" };

@@ -4,39 +4,25 @@
 //! trains DDPG with four values of τ and several seeds each, on all cores; writes a CSV and one picture with a band per τ.
 //! Twelve runs of half the lab's length, since what τ decides is decided early: about ten minutes on two cores.
 
-mod cli;
 mod study;
-
-use std::path::PathBuf;
 
 use clap::Parser;
 
 use study::Setting;
 
 const TAUS: [f64; 4] = [0.0, 0.005, 0.05, 1.0];
-const SEEDS: u64 = 3;
-const EPISODES: usize = 100;
 
 #[derive(Parser)]
 #[command(about = "DDPG on Pendulum-v1 with four values of tau")]
 struct Cli {
-    /// Seeds per value: 0, 1, …
-    #[arg(long, default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
-    /// Episodes of each run
-    #[arg(long, default_value_t = EPISODES, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    episodes: usize,
     #[command(flatten)]
-    device: cli::DeviceArg,
-    /// Folder for the results
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
+    study: study::StudyArgs,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args = Cli::parse();
+    let args = Cli::parse().study;
     let settings = TAUS.map(|tau| Setting { label: format!("τ = {tau}"), tau, ..Setting::lab() });
-    let learnings = study::run(&settings, args.seeds, args.episodes, &args.device.device())?;
+    let learnings = study::run(&settings, &args)?;
 
     study::print_table(&settings, &learnings);
     study::write_csv(&args.out.join("tau_study.csv"), &settings, &learnings)?;

@@ -8,6 +8,18 @@ use actor_critic::env::pendulum::MEAN_OPTIMUM;
 use actor_critic::prelude::*;
 use clap::{Args, ValueEnum};
 
+#[cfg(not(any(
+    feature = "flex",
+    feature = "ndarray",
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "webgpu",
+    feature = "cuda",
+    feature = "rocm"
+)))]
+compile_error!("the examples need a backend, such as the feature flex");
+
 /// A backend that this build contains.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum DeviceName {
@@ -89,6 +101,11 @@ impl RunArgs {
     }
 }
 
+/// Turns `sac_pendulum` into the title of a picture.
+pub fn title(name: &str) -> String {
+    format!("{} on Pendulum-v1", name.trim_end_matches("_pendulum").to_uppercase())
+}
+
 /// Trains to the end under the lab's console line, a CSV history, a learning curve and a progress bar.
 pub fn train<E: Environment, A: Agent>(
     trainer: &mut Trainer<E, A>,
@@ -97,7 +114,8 @@ pub fn train<E: Environment, A: Agent>(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let result = args.result(name);
     let mut history = CsvHistory::create(result.with_extension("csv"))?;
-    let mut curve = LearningCurve::new(&result, name.replace('_', " ")).with_optimum("optimum", MEAN_OPTIMUM);
+    let title = format!("{}, seed {}", title(name), args.seed);
+    let mut curve = LearningCurve::new(&result, title).with_optimum("optimum", MEAN_OPTIMUM);
     let mut progress = Progress::around(Console::every(5));
     trainer.run(&mut [&mut progress, &mut history, &mut curve])?;
     Ok(())

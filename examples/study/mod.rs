@@ -1,6 +1,6 @@
 //! DDPG runs with the lab's settings, one of them changed: what the two studies share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actor_critic::agent::AgentError;
 use actor_critic::env::pendulum::GRID_OPTIMUM;
@@ -8,7 +8,11 @@ use actor_critic::nn::{DeterministicActorConfig, TwoStreamCriticConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::train::plot::{Curve, Plot};
+use clap::{Args, builder::RangedU64ValueParser};
 use rayon::prelude::*;
+
+#[path = "../cli/mod.rs"]
+mod cli;
 
 /// Episodes between two evaluations on the grid.
 const EVALUATE_EVERY: usize = 10;
@@ -16,6 +20,26 @@ const EVALUATE_EVERY: usize = 10;
 const NOISE_VOLATILITY: f64 = 0.2 / 2.0;
 const NOISE_REVERSION: f64 = 0.15;
 const NOISE_DT: f64 = 0.01;
+
+/// Seeds of each setting, and episodes of each run: half the lab's, since what a setting decides is decided early.
+const SEEDS: u64 = 3;
+const EPISODES: usize = 100;
+
+/// The flags of a study.
+#[derive(Debug, Args)]
+pub struct StudyArgs {
+    /// Seeds per setting: 0, 1, …
+    #[arg(long, default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Episodes of each run
+    #[arg(long, default_value_t = EPISODES, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub episodes: usize,
+    #[command(flatten)]
+    pub device: cli::DeviceArg,
+    /// Folder for the results
+    #[arg(long, default_value = "runs")]
+    pub out: PathBuf,
+}
 
 /// The settings that the studies vary.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,18 +122,19 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
 }
 
 /// Runs every setting with every seed, as many at a time as there are cores, in the order of the settings.
-pub fn run(settings: &[Setting], seeds: u64, episodes: usize, device: &Device) -> Result<Vec<Vec<Learning>>, Error> {
+pub fn run(settings: &[Setting], args: &StudyArgs) -> Result<Vec<Vec<Learning>>, Error> {
+    let device = args.device.device();
     let jobs: Vec<(&Setting, u64)> =
-        settings.iter().flat_map(|setting| (0..seeds).map(move |seed| (setting, seed))).collect();
+        settings.iter().flat_map(|setting| (0..args.seeds).map(move |seed| (setting, seed))).collect();
     let learnings: Vec<Learning> = (jobs.par_iter().with_max_len(1))
         .map(|&(setting, seed)| {
-            let learning = learn(setting, Seed(seed), episodes, device)?;
+            let learning = learn(setting, Seed(seed), args.episodes, &device)?;
             let last = learning.last().map_or(f64::NAN, |&(_, mean_return)| mean_return);
             println!("{} seed {seed}: regret {:.2}", setting.label, GRID_OPTIMUM - last);
             Ok(learning)
         })
         .collect::<Result<_, Error>>()?;
-    Ok(learnings.chunks(seeds as usize).map(<[Learning]>::to_vec).collect())
+    Ok(learnings.chunks(args.seeds as usize).map(<[Learning]>::to_vec).collect())
 }
 
 /// The mean over seeds with a band from the worst to the best.
