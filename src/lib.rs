@@ -8,6 +8,7 @@ pub mod agent;
 pub mod config;
 pub mod env;
 pub mod error;
+pub mod fused;
 pub mod nn;
 pub mod noise;
 pub mod objective;
@@ -31,6 +32,8 @@ pub mod _docs {
     pub mod environments {}
     #[doc = include_str!("../docs/lab.md")]
     pub mod lab {}
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
     #[doc = include_str!("../docs/algorithms/sac.md")]
     pub mod sac {}
     #[doc = include_str!("../docs/algorithms/td3.md")]

@@ -5,6 +5,8 @@
 
 use burn::tensor::{Tensor, assert_shape};
 
+use crate::fused;
+
 /// Computes the one-step bootstrapped target `y = r + γ (1 − d) Q′(o′, a′)`.
 ///
 /// Pass `terminated`, never `terminated || truncated`: a truncated episode still has a future[^1].
@@ -70,6 +72,9 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [n, _] = values.dims();
     assert_shape!(values, [n, 1]);
     assert_shape!(targets, [n, 1]);
+    if fused::applies(&values) && fused::applies(&targets) && !targets.is_autodiff() {
+        return fused::mean_squared_error(values, targets);
+    }
     (values - targets).square().mean()
 }
 

@@ -4,6 +4,8 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
+use crate::fused;
+
 /// Why a target could not follow a source.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -113,7 +115,15 @@ impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let source = self.source.0.get::<Tensor<D>>(&param.id).expect("the census found a partner for every parameter");
         let tau = self.tau;
-        param.map(|target| if tau == 1.0 { source } else { target * (1.0 - tau) + source * tau })
+        param.map(|target| {
+            if tau == 1.0 {
+                source
+            } else if fused::applies(&target) {
+                fused::blend(target, source, tau)
+            } else {
+                target * (1.0 - tau) + source * tau
+            }
+        })
     }
 }
 

@@ -48,7 +48,10 @@ impl Environment for Echo {
 /// Steps of the actor that a run is given.
 const ACTOR_STEPS: usize = 1_300;
 
-/// Trains; the greedy action must then be within 0.1 of the best one everywhere.
+/// Trains; the greedy action must then be within 0.1 of the best one on average, and within 0.25 everywhere, on an axis of 4.
+///
+/// Over twelve seeds of DDPG the largest error at this length had a median of 0.06 and a maximum of 0.2: a bound of 0.1 on the
+/// largest would be a draw of seeds, whereas an error in an equation leaves the action at the end of the axis or where it began.
 fn learns<A: Agent>(agent: A, seed: Seed, updates_per_actor_step: usize) {
     let schedule = TrainerConfig::new(200 + ACTOR_STEPS * updates_per_actor_step)
         .with_batch_size(64)
@@ -56,12 +59,15 @@ fn learns<A: Agent>(agent: A, seed: Seed, updates_per_actor_step: usize) {
         .with_learning_starts(200);
     let mut trainer = Trainer::new(Echo::new(), agent, &schedule, seed).unwrap();
     trainer.run(&mut []).unwrap();
-    for i in 0..=10 {
-        let observation = -1.0 + 0.2 * i as f32;
-        let action = trainer.agent_mut().select_action(&[observation], ActionMode::Greedy).unwrap();
-        let error = (action[0] - 0.5 * observation).abs();
-        assert!(error <= 0.1, "seed {seed:?}, observation {observation}: action {action:?}");
-    }
+    let observations = (0..=10).map(|i| -1.0 + 0.2 * i as f32);
+    let errors: Vec<f32> = observations
+        .map(|observation| {
+            let action = trainer.agent_mut().select_action(&[observation], ActionMode::Greedy).unwrap();
+            (action[0] - 0.5 * observation).abs()
+        })
+        .collect();
+    let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+    assert!(mean <= 0.1 && errors.iter().all(|&error| error <= 0.25), "seed {seed:?}: errors {errors:?}");
 }
 
 const HIDDEN_DIMS: [usize; 2] = [32, 32];

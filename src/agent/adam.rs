@@ -5,6 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
+use crate::fused::{self, AdamStep};
+
 /// Decay of the two moments: the paper's, and everybody's.
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -35,12 +37,13 @@ impl Adam {
         self.steps = self.steps.saturating_add(1);
         let bias_1 = 1.0 - BETA_1.powi(self.steps);
         let root_bias_2 = (1.0 - BETA_2.powi(self.steps)).sqrt();
-        module.map(&mut Step {
+        let scalars = AdamStep {
+            beta_1: BETA_1,
+            beta_2: BETA_2,
             step_size: self.learning_rate * root_bias_2 / bias_1,
             epsilon: self.epsilon * root_bias_2,
-            adam: self,
-            gradients,
-        })
+        };
+        module.map(&mut Step { adam: self, gradients, scalars })
     }
 }
 
@@ -48,29 +51,35 @@ impl Adam {
 struct Step<'a> {
     adam: &'a mut Adam,
     gradients: GradientsParams,
-    step_size: f64,
-    epsilon: f64,
+    scalars: AdamStep,
 }
 
 impl Step<'_> {
-    /// Returns `θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, after `m ← β₁ m + (1 − β₁) g` and
-    /// `v ← β₂ v + (1 − β₂) g²`.
+    /// Moves one parameter, and its moments with it.
     fn moved<const D: usize>(&mut self, id: ParamId, parameter: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
         let Adam { first_moments, second_moments, .. } = &mut *self.adam;
-        let decayed = |moments: &mut TensorContainer<ParamId>, decay: f64, value: Tensor<D>| {
-            let value = value * (1.0 - decay);
-            match moments.remove::<Tensor<D>>(&id) {
-                Some(moment) => moment * decay + value,
-                None => value,
-            }
-        };
-        let first = decayed(first_moments, BETA_1, gradient.clone());
-        let second = decayed(second_moments, BETA_2, gradient.square());
-        let step = first.clone() / (second.clone().sqrt() + self.epsilon) * self.step_size;
+        let moments = [&mut *first_moments, &mut *second_moments]
+            .map(|moments| moments.remove::<Tensor<D>>(&id).unwrap_or_else(|| gradient.zeros_like()));
+        let step = if fused::applies(&parameter) { fused::adam } else { adam_step };
+        let (parameter, [first, second]) = step(parameter, gradient, moments, self.scalars);
         first_moments.register(id, first);
         second_moments.register(id, second);
-        parameter - step
+        parameter
     }
+}
+
+/// Returns `θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, after `m ← β₁ m + (1 − β₁) g` and
+/// `v ← β₂ v + (1 − β₂) g²`, and m and v.
+fn adam_step<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    [first, second]: [Tensor<D>; 2],
+    AdamStep { beta_1, beta_2, step_size, epsilon }: AdamStep,
+) -> (Tensor<D>, [Tensor<D>; 2]) {
+    let first = first * beta_1 + gradient.clone() * (1.0 - beta_1);
+    let second = second * beta_2 + gradient.square() * (1.0 - beta_2);
+    let step = first.clone() / (second.clone().sqrt() + epsilon) * step_size;
+    (parameter - step, [first, second])
 }
 
 impl ModuleMapper for Step<'_> {

@@ -19,7 +19,7 @@ use crate::env::{EnvironmentError, Spaces};
 use crate::replay::Batch;
 use crate::target::TargetError;
 
-mod adam;
+pub(crate) mod adam;
 mod crossing;
 mod ddpg;
 mod gradient_norm;

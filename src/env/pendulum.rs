@@ -131,6 +131,8 @@ pub struct Pendulum {
     observation_space: BoxSpace,
     action_space: BoxSpace,
     state: Option<PendulumState>,
+    /// Of the angle in `state`: the observation has computed it, and the next step needs it again.
+    sine: f64,
 }
 
 impl Default for Pendulum {
@@ -165,6 +167,7 @@ impl Pendulum {
             action_space: symmetric(vec![config.max_torque]),
             config,
             state: None,
+            sine: 0.0,
         }
     }
 
@@ -188,8 +191,15 @@ impl Pendulum {
         let max_speed = self.config.max_speed;
         check_state("theta", state.theta, f64::NEG_INFINITY, f64::INFINITY)?;
         check_state("theta_dot", state.theta_dot, -max_speed, max_speed)?;
+        Ok(self.enter(state))
+    }
+
+    /// Takes on a state and returns its observation.
+    fn enter(&mut self, state: PendulumState) -> Vec<f32> {
+        let (sine, cosine) = libm::sincos(state.theta);
         self.state = Some(state);
-        Ok(observe(state))
+        self.sine = sine;
+        [cosine, sine, state.theta_dot].map(|x| x as f32).to_vec()
     }
 }
 
@@ -205,16 +215,14 @@ impl Environment for Pendulum {
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         let mut rng = NumpyRng::new(seed);
         let state = PendulumState { theta: rng.uniform(-PI, PI), theta_dot: rng.uniform(-1.0, 1.0) };
-        self.state = Some(state);
-        Ok(observe(state))
+        Ok(self.enter(state))
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         check_action(&self.action_space, action)?;
         let state = self.state.ok_or(EnvironmentError::StepBeforeReset)?;
-        let (next_state, reward) = advance(state, action[0], &self.config);
-        self.state = Some(next_state);
-        Ok(Step { observation: observe(next_state), reward: reward as f32, terminated: false, truncated: false })
+        let (next_state, reward) = advance_with_sine(state, self.sine, action[0], &self.config);
+        Ok(Step { observation: self.enter(next_state), reward: reward as f32, terminated: false, truncated: false })
     }
 }
 
@@ -238,6 +246,10 @@ impl Environment for Pendulum {
 /// assert!((reward + PI * PI / 4.0).abs() < 1e-12);
 /// ```
 pub fn advance(state: PendulumState, torque: f32, config: &PendulumConfig) -> (PendulumState, f64) {
+    advance_with_sine(state, libm::sin(state.theta), torque, config)
+}
+
+fn advance_with_sine(state: PendulumState, sine: f64, torque: f32, config: &PendulumConfig) -> (PendulumState, f64) {
     let PendulumState { theta, theta_dot } = state;
     let PendulumConfig { gravity, mass, length, dt, max_speed, max_torque } = *config;
 
@@ -249,7 +261,7 @@ pub fn advance(state: PendulumState, torque: f32, config: &PendulumConfig) -> (P
     let angle = wrap_to_pi(theta);
     let cost = angle * angle + 0.1 * (theta_dot * theta_dot) + effort;
 
-    let pull = 3.0 * gravity / (2.0 * length) * libm::sin(theta);
+    let pull = 3.0 * gravity / (2.0 * length) * sine;
     let theta_dot = (theta_dot + (pull + drive) * dt).clamp(-max_speed, max_speed);
     (PendulumState { theta: theta + theta_dot * dt, theta_dot }, -cost)
 }
@@ -266,7 +278,10 @@ pub fn advance(state: PendulumState, torque: f32, config: &PendulumConfig) -> (P
 /// assert!((wrap_to_pi(-2.5 * PI) + 0.5 * PI).abs() < 1e-12);
 /// ```
 pub fn wrap_to_pi(angle: f64) -> f64 {
-    (angle + PI).rem_euclid(TAU) - PI
+    let turned = angle + PI;
+    // Within the first turn the remainder is the number itself, and finding that out would cost as much as a sine.
+    let within = if (0.0..TAU).contains(&turned) { turned } else { turned.rem_euclid(TAU) };
+    within - PI
 }
 
 /// Returns the 256 states from which policies are evaluated, the same for everybody.
@@ -277,10 +292,6 @@ pub fn evaluation_grid() -> Vec<PendulumState> {
     (0..32)
         .flat_map(|i| (0..8).map(move |j| PendulumState { theta: midpoint(PI, i, 32), theta_dot: midpoint(1.0, j, 8) }))
         .collect()
-}
-
-fn observe(state: PendulumState) -> Vec<f32> {
-    [libm::cos(state.theta), libm::sin(state.theta), state.theta_dot].map(|x| x as f32).to_vec()
 }
 
 #[cfg(test)]

@@ -91,6 +91,16 @@ impl ActionBounds {
         self.log_volume
     }
 
+    /// Returns half the length of each interval, `[1, A]`.
+    pub(super) fn half_range(&self) -> &Tensor<2> {
+        &self.half_range
+    }
+
+    /// Returns the middle of each interval, `[1, A]`.
+    pub(super) fn center(&self) -> &Tensor<2> {
+        &self.center
+    }
+
     /// Returns A, the number of action axes.
     pub fn dim(&self) -> usize {
         self.half_range.dims()[1]

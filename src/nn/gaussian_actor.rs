@@ -70,16 +70,21 @@ impl GaussianActor {
     ///
     /// - `observations`: `[n, O]`; returns two of `[n, A]`
     pub fn distribution(&self, observations: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let features = self.trunk.features(observations);
-        let log_std = self.log_std.forward(features.clone()).clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1);
-        (self.mean.forward(features), log_std)
+        self.split(self.trunk.heads(observations, [&self.mean, &self.log_std]))
+    }
+
+    /// Splits what the two heads answered side by side.
+    fn split(&self, heads: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let axes = self.bounds.dim();
+        let log_std = heads.clone().narrow(1, axes, axes).clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1);
+        (heads.narrow(1, 0, axes), log_std)
     }
 }
 
 impl Actor for GaussianActor {
     /// Returns the squashed mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.bounds.scale(self.mean.forward(self.trunk.features(observations)).tanh())
+        self.bounds.scale(self.trunk.heads(observations, [&self.mean]).tanh())
     }
 }
 
@@ -87,7 +92,11 @@ impl StochasticActor for GaussianActor {
     fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
         let [n, _] = observations.dims();
         assert_shape!(noise, [n, self.bounds.dim()]);
-        let (mean, log_std) = self.distribution(observations);
+        let heads = self.trunk.heads(observations, [&self.mean, &self.log_std]);
+        if let Some(sample) = tanh_normal::fused_sample(&heads, &noise, &self.bounds, LOG_STD_RANGE) {
+            return sample;
+        }
+        let (mean, log_std) = self.split(heads);
         let u = mean + log_std.clone().exp() * noise.clone();
         let log_probs = tanh_normal::log_prob(noise, u.clone(), log_std, self.bounds.log_volume());
         ActionSample { actions: self.bounds.scale(u.tanh()), log_probs: Some(log_probs) }

@@ -3,11 +3,12 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
 use super::{Initialization, linear};
 use crate::config::{ConfigError, at_least};
+use crate::fused::{self, Form};
 
 /// The function between two linear layers.
 #[derive(Config, Debug, PartialEq, Copy)]
@@ -75,6 +76,28 @@ impl Mlp {
     ///
     /// Panics if `input` does not have the first width.
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        let form = Form { activation: self.activation, activate_last: false, heads: 1 };
+        fused::perceptron([input], self.layers.iter(), form).unwrap_or_else(|[input]| self.layer_by_layer(input))
+    }
+
+    /// Returns [`forward`](Self::forward) of two inputs side by side.
+    ///
+    /// # Shapes
+    ///
+    /// - `left`: `[n, l]`, `right`: `[n, r]`, with l + r the first width; returns `[n, last width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics on any other shape.
+    pub fn forward_joined(&self, left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+        let [n, _] = left.dims();
+        assert_shape!(right, [n, _]);
+        let form = Form { activation: self.activation, activate_last: false, heads: 1 };
+        fused::perceptron([left, right], self.layers.iter(), form)
+            .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1)))
+    }
+
+    fn layer_by_layer(&self, input: Tensor<2>) -> Tensor<2> {
         let last = self.layers.len() - 1;
         (self.layers.iter().enumerate()).fold(input, |x, (i, layer)| {
             let x = layer.forward(x);
@@ -92,7 +115,26 @@ impl Mlp {
     ///
     /// As [`forward`](Self::forward).
     pub fn features(&self, input: Tensor<2>) -> Tensor<2> {
-        self.activate(self.forward(input))
+        let form = Form { activation: self.activation, activate_last: true, heads: 1 };
+        fused::perceptron([input], self.layers.iter(), form)
+            .unwrap_or_else(|[input]| self.layers.iter().fold(input, |x, layer| self.activate(layer.forward(x))))
+    }
+
+    /// Returns the outputs, side by side, of linear layers that all stand on the [`features`](Self::features).
+    ///
+    /// # Shapes
+    ///
+    /// - `input`: `[n, first width]`; returns `[n, d]`, with d outputs in all heads together
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), and if a head does not have the last width.
+    pub fn heads<const H: usize>(&self, input: Tensor<2>, heads: [&Linear; H]) -> Tensor<2> {
+        let form = Form { activation: self.activation, activate_last: false, heads: H };
+        fused::perceptron([input], self.layers.iter().chain(heads), form).unwrap_or_else(|[input]| {
+            let features = self.features(input);
+            Tensor::cat(heads.iter().map(|head| head.forward(features.clone())).collect(), 1)
+        })
     }
 
     fn activate(&self, x: Tensor<2>) -> Tensor<2> {

@@ -2,7 +2,7 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, assert_shape};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{Activation, Critic, Initialization, Mlp, MlpConfig};
@@ -47,8 +47,6 @@ pub struct QNetwork {
 
 impl Critic for QNetwork {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
-        let [n, _] = observations.dims();
-        assert_shape!(actions, [n, _]);
-        self.trunk.forward(Tensor::cat(vec![observations, actions], 1))
+        self.trunk.forward_joined(observations, actions)
     }
 }

@@ -4,6 +4,9 @@ use std::f64::consts::{LN_2, PI};
 
 use burn::tensor::{Tensor, assert_shape};
 
+use super::{ActionBounds, ActionSample};
+use crate::fused;
+
 /// Computes `log(1 − tanh² u)`, the log-slope of tanh, for any u.
 ///
 /// Evaluating `1 − tanh² u` first rounds to 0 from |u| ≈ 9 on in single precision, and its gradient with it. The same
@@ -48,10 +51,40 @@ pub fn log_prob(noise: Tensor<2>, u: Tensor<2>, log_std: Tensor<2>, log_volume: 
     let [n, axes] = noise.dims();
     assert_shape!(u, [n, axes]);
     assert_shape!(log_std, [n, axes]);
-    let constant = axes as f64 * 0.5 * (2.0 * PI).ln() + log_volume;
     // `(u − mean) / std` is `noise` itself: computing it back would cancel where the deviation is small.
     let gaussian = noise.square() * -0.5 - log_std;
-    (gaussian - log_tanh_slope(u)).sum_dim(1) - constant
+    (gaussian - log_tanh_slope(u)).sum_dim(1) - normalization(axes, log_volume)
+}
+
+/// Samples actions from the mean and the log standard deviation side by side, before it is clamped; `None` if there is no
+/// kernel for it.
+pub(super) fn fused_sample(
+    heads: &Tensor<2>,
+    noise: &Tensor<2>,
+    bounds: &ActionBounds,
+    log_std_range: (f64, f64),
+) -> Option<ActionSample> {
+    let applies = [heads, noise, bounds.half_range(), bounds.center()].into_iter().all(fused::applies);
+    // The kernel has no gradient for the noise.
+    if !applies || noise.is_autodiff() {
+        return None;
+    }
+    let axes = bounds.dim();
+    let samples = fused::squash(
+        heads.clone(),
+        noise.clone(),
+        bounds.half_range().clone(),
+        bounds.center().clone(),
+        log_std_range,
+        normalization(axes, bounds.log_volume()),
+    );
+    let log_probs = samples.clone().narrow(1, axes, 1);
+    Some(ActionSample { actions: samples.narrow(1, 0, axes), log_probs: Some(log_probs) })
+}
+
+/// Returns `½ A log 2π + log_volume`.
+fn normalization(axes: usize, log_volume: f64) -> f64 {
+    axes as f64 * 0.5 * (2.0 * PI).ln() + log_volume
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, assert_shape};
+use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::{Activation, Critic, Initialization, Mlp, MlpConfig};
@@ -65,10 +65,7 @@ pub struct TwoStreamCritic {
 
 impl Critic for TwoStreamCritic {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
-        let [n, _] = observations.dims();
-        assert_shape!(actions, [n, _]);
-        let features = vec![self.observation_stream.features(observations), self.action_stream.features(actions)];
-        self.head.forward(Tensor::cat(features, 1))
+        self.head.forward_joined(self.observation_stream.features(observations), self.action_stream.features(actions))
     }
 }
 

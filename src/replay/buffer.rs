@@ -3,9 +3,9 @@
 use burn::tensor::Device;
 use rand::Rng;
 
+use super::minibatch::Minibatch;
 use super::{Batch, Transition};
 use crate::space::first_non_finite;
-use crate::upload::upload;
 
 /// Why the replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -60,7 +60,8 @@ pub enum ReplayError {
 
 /// The newest `capacity` transitions, sampled uniformly[^1].
 ///
-/// Columns lie flat in host memory: 4 (2 O + A + 1) + 1 bytes a transition, reserved at construction.
+/// They lie in host memory one after the other, each in one piece, since a batch asks for transitions from everywhere and each
+/// piece of memory is a wait of its own: 4 (2 O + A + 2) bytes a transition, reserved at construction.
 ///
 /// # Examples
 ///
@@ -81,15 +82,43 @@ pub enum ReplayError {
 #[derive(Clone)]
 pub struct ReplayBuffer {
     capacity: usize,
-    observation_dim: usize,
-    action_dim: usize,
+    form: Form,
     /// Row that the next transition overwrites, once the ring is full.
     cursor: usize,
-    observations: Vec<f32>,
-    actions: Vec<f32>,
-    rewards: Vec<f32>,
-    next_observations: Vec<f32>,
-    terminated: Vec<bool>,
+    len: usize,
+    rows: Vec<f32>,
+}
+
+/// How a row holds a transition: o, a, r, o′, and 1 for terminated.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Form {
+    pub(super) observation_dim: usize,
+    pub(super) action_dim: usize,
+}
+
+impl Form {
+    pub(super) fn width(self) -> usize {
+        2 * self.observation_dim + self.action_dim + 2
+    }
+
+    pub(super) fn read(self, row: &[f32]) -> Transition<'_> {
+        let (observation, rest) = row.split_at(self.observation_dim);
+        let (action, rest) = rest.split_at(self.action_dim);
+        let (next_observation, terminated) = rest[1..].split_at(self.observation_dim);
+        Transition { observation, action, reward: rest[0], next_observation, terminated: terminated[0] != 0.0 }
+    }
+
+    fn write(self, transition: &Transition<'_>, row: &mut [f32]) {
+        let (observation, rest) = row.split_at_mut(self.observation_dim);
+        let (action, rest) = rest.split_at_mut(self.action_dim);
+        let (reward, rest) = rest.split_at_mut(1);
+        let (next_observation, terminated) = rest.split_at_mut(self.observation_dim);
+        observation.copy_from_slice(transition.observation);
+        action.copy_from_slice(transition.action);
+        reward[0] = transition.reward;
+        next_observation.copy_from_slice(transition.next_observation);
+        terminated[0] = f32::from(transition.terminated);
+    }
 }
 
 impl std::fmt::Debug for ReplayBuffer {
@@ -98,8 +127,8 @@ impl std::fmt::Debug for ReplayBuffer {
         f.debug_struct("ReplayBuffer")
             .field("capacity", &self.capacity)
             .field("len", &self.len())
-            .field("observation_dim", &self.observation_dim)
-            .field("action_dim", &self.action_dim)
+            .field("observation_dim", &self.form.observation_dim)
+            .field("action_dim", &self.form.action_dim)
             .finish_non_exhaustive()
     }
 }
@@ -116,35 +145,23 @@ impl ReplayBuffer {
         if let Some(&(field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ReplayError::Zero { field });
         }
-        let column = |dim: usize| {
-            let mut values = Vec::new();
-            let length = capacity.checked_mul(dim).ok_or(ReplayError::OutOfMemory { capacity })?;
-            values.try_reserve_exact(length).map_err(|_| ReplayError::OutOfMemory { capacity })?;
-            Ok(values)
-        };
-        let mut terminated = Vec::new();
-        terminated.try_reserve_exact(capacity).map_err(|_| ReplayError::OutOfMemory { capacity })?;
-        Ok(Self {
-            capacity,
-            observation_dim,
-            action_dim,
-            cursor: 0,
-            observations: column(observation_dim)?,
-            actions: column(action_dim)?,
-            rewards: column(1)?,
-            next_observations: column(observation_dim)?,
-            terminated,
-        })
+        let form = Form { observation_dim, action_dim };
+        let numbers = (observation_dim.checked_mul(2))
+            .and_then(|width| width.checked_add(action_dim)?.checked_add(2)?.checked_mul(capacity))
+            .ok_or(ReplayError::OutOfMemory { capacity })?;
+        let mut rows = Vec::new();
+        rows.try_reserve_exact(numbers).map_err(|_| ReplayError::OutOfMemory { capacity })?;
+        Ok(Self { capacity, form, cursor: 0, len: 0, rows })
     }
 
     /// Returns how many transitions are stored.
     pub fn len(&self) -> usize {
-        self.rewards.len()
+        self.len
     }
 
     /// Returns whether nothing is stored.
     pub fn is_empty(&self) -> bool {
-        self.rewards.is_empty()
+        self.len == 0
     }
 
     /// Returns how many transitions can be stored.
@@ -161,88 +178,84 @@ impl ReplayBuffer {
     /// - [`ReplayError::Length`] if a vector has the wrong length
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
     pub fn push(&mut self, transition: &Transition<'_>) -> Result<(), ReplayError> {
-        let Transition { observation, action, reward, next_observation, terminated } = *transition;
-        check("observation", observation, self.observation_dim)?;
-        check("action", action, self.action_dim)?;
-        check("reward", &[reward], 1)?;
-        check("next observation", next_observation, self.observation_dim)?;
+        let Form { observation_dim, action_dim } = self.form;
+        check("observation", transition.observation, observation_dim)?;
+        check("action", transition.action, action_dim)?;
+        check("reward", &[transition.reward], 1)?;
+        check("next observation", transition.next_observation, observation_dim)?;
 
-        if self.len() < self.capacity {
-            self.observations.extend_from_slice(observation);
-            self.actions.extend_from_slice(action);
-            self.rewards.push(reward);
-            self.next_observations.extend_from_slice(next_observation);
-            self.terminated.push(terminated);
+        let width = self.form.width();
+        let row = if self.len < self.capacity {
+            self.rows.resize(self.rows.len() + width, 0.0);
+            self.len += 1;
+            self.len - 1
         } else {
             let row = self.cursor;
-            row_of_mut(&mut self.observations, row, self.observation_dim).copy_from_slice(observation);
-            row_of_mut(&mut self.actions, row, self.action_dim).copy_from_slice(action);
-            self.rewards[row] = reward;
-            row_of_mut(&mut self.next_observations, row, self.observation_dim).copy_from_slice(next_observation);
-            self.terminated[row] = terminated;
             self.cursor = (row + 1) % self.capacity;
-        }
+            row
+        };
+        self.form.write(transition, &mut self.rows[row * width..][..width]);
         Ok(())
     }
 
     /// Returns a stored transition by age, 0 being the oldest; `None` from [`len`](Self::len) on.
     pub fn get(&self, age: usize) -> Option<Transition<'_>> {
-        (age < self.len()).then(|| {
-            let row = (self.cursor + age) % self.len();
-            Transition {
-                observation: row_of(&self.observations, row, self.observation_dim),
-                action: row_of(&self.actions, row, self.action_dim),
-                reward: self.rewards[row],
-                next_observation: row_of(&self.next_observations, row, self.observation_dim),
-                terminated: self.terminated[row],
-            }
-        })
+        (age < self.len).then(|| self.form.read(self.row((self.cursor + age) % self.len)))
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        let width = self.form.width();
+        &self.rows[row * width..][..width]
     }
 
     /// Draws `n` different transitions, each subset equally likely, and uploads them to `device`.
     ///
     /// # Errors
     ///
+    /// As [`sample_into`](Self::sample_into).
+    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
+        let mut minibatch = Minibatch::new();
+        self.sample_into(n, rng, &mut minibatch)?;
+        Ok(minibatch.upload(device))
+    }
+
+    /// Draws `n` different transitions, each subset equally likely[^1], into memory that is used again.
+    ///
+    /// Nothing is allocated once `minibatch` has had a batch of this size from a replay of this length.
+    ///
+    /// # Errors
+    ///
+    /// `minibatch` stays as it was on an error.
+    ///
     /// - [`ReplayError::EmptyBatch`] if `n` is 0
     /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
-    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
+    ///
+    /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
+    pub fn sample_into(&self, n: usize, rng: &mut impl Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
         if n == 0 {
             return Err(ReplayError::EmptyBatch);
         }
-        if n > self.len() {
-            return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len() });
+        if n > self.len {
+            return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len });
         }
-        let rows = rand::seq::index::sample(rng, self.len(), n);
-        Ok(self.rows(&rows.into_vec(), device))
+        minibatch.begin(self.form, n);
+        let rows = minibatch.draw(n, self.len, rng);
+        for &row in &rows {
+            minibatch.push(self.row(row));
+        }
+        minibatch.keep(rows);
+        Ok(())
     }
 
-    /// Gathers the given rows into tensors: the only way from host to device.
-    pub(super) fn rows(&self, rows: &[usize], device: &Device) -> Batch {
-        let n = rows.len();
-        let gather = |column: &[f32], dim: usize| {
-            let mut values = Vec::with_capacity(n * dim);
-            for &row in rows {
-                values.extend_from_slice(row_of(column, row, dim));
-            }
-            upload(values, [n, dim], device)
-        };
-        let terminated = rows.iter().map(|&row| f32::from(self.terminated[row])).collect();
-        Batch {
-            observations: gather(&self.observations, self.observation_dim),
-            actions: gather(&self.actions, self.action_dim),
-            rewards: gather(&self.rewards, 1),
-            next_observations: gather(&self.next_observations, self.observation_dim),
-            terminated: upload(terminated, [n, 1], device),
+    /// Uploads everything, the oldest first.
+    pub(super) fn all(&self, device: &Device) -> Batch {
+        let mut minibatch = Minibatch::new();
+        minibatch.begin(self.form, self.len);
+        for age in 0..self.len {
+            minibatch.push(self.row((self.cursor + age) % self.len));
         }
+        minibatch.upload(device)
     }
-}
-
-fn row_of(column: &[f32], row: usize, dim: usize) -> &[f32] {
-    &column[row * dim..(row + 1) * dim]
-}
-
-fn row_of_mut(column: &mut [f32], row: usize, dim: usize) -> &mut [f32] {
-    &mut column[row * dim..(row + 1) * dim]
 }
 
 fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
@@ -314,8 +327,7 @@ mod tests {
             "reward must be finite, got NaN at index 0"
         );
         assert_eq!(replay.len(), 2);
-        assert_eq!(replay.actions.len(), 2);
-        assert_eq!(replay.observations.len(), 4);
+        assert_eq!(replay.rows.len(), 2 * 7);
     }
 
     #[test]
@@ -379,6 +391,38 @@ mod tests {
         }
         let chi_squared: f64 = counts.iter().map(|count| (count - 200.0).powi(2) / 200.0).sum();
         assert!(chi_squared < 90.0, "{chi_squared}");
+    }
+
+    #[test]
+    fn every_pair_is_sampled_equally_often() {
+        let replay = filled(6, 6);
+        let (mut rng, mut minibatch) = (Seed(12).stream(Stream::Replay), Minibatch::new());
+        let mut counts = [[0.0_f64; 6]; 6];
+        for _ in 0..15_000 {
+            replay.sample_into(2, &mut rng, &mut minibatch).unwrap();
+            let [a, b] = [0, 1].map(|i| minibatch.rewards()[i] as usize);
+            counts[a.min(b)][a.max(b)] += 1.0;
+        }
+        // χ² over the 15 pairs has mean 14 and a standard deviation of 5.3.
+        let pairs = (0..6).flat_map(|a| (a + 1..6).map(move |b| (a, b)));
+        let chi_squared: f64 = pairs.map(|(a, b)| (counts[a][b] - 1000.0).powi(2) / 1000.0).sum();
+        assert!(chi_squared < 40.0, "{chi_squared}");
+    }
+
+    #[test]
+    fn a_minibatch_is_used_again_without_a_trace_of_the_last() {
+        let device = crate::test_device();
+        let (large, small) = (filled(500, 500), filled(30, 90));
+        let mut minibatch = Minibatch::new();
+        large.sample_into(64, &mut Seed(1).stream(Stream::Replay), &mut minibatch).unwrap();
+        small.sample_into(20, &mut Seed(2).stream(Stream::Replay), &mut minibatch).unwrap();
+        let again = small.sample(20, &mut Seed(2).stream(Stream::Replay), &device).unwrap();
+        assert_eq!(minibatch.len(), 20);
+        minibatch.upload(&device).next_observations.into_data().assert_eq(&again.next_observations.into_data(), true);
+
+        // An error leaves it alone.
+        assert!(small.sample_into(31, &mut Seed(2).stream(Stream::Replay), &mut minibatch).is_err());
+        assert_eq!(minibatch.len(), 20);
     }
 
     #[test]

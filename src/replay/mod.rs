@@ -5,8 +5,10 @@ use burn::tensor::{Device, Tensor};
 use crate::env::Step;
 
 mod buffer;
+mod minibatch;
 
 pub use buffer::{ReplayBuffer, ReplayError};
+pub use minibatch::Minibatch;
 
 /// One step of experience, borrowed from whoever holds it.
 ///
@@ -79,8 +81,7 @@ impl Batch {
         for transition in transitions {
             buffer.push(transition)?;
         }
-        let rows: Vec<usize> = (0..transitions.len()).collect();
-        Ok(buffer.rows(&rows, device))
+        Ok(buffer.all(device))
     }
 
     /// Returns n, the number of transitions.

@@ -8,7 +8,7 @@ use super::{EpisodeSummary, Observer, RunInfo, StepReport, TrainerConfig};
 use crate::agent::{ActionMode, Agent, Metrics};
 use crate::env::{Environment, EnvironmentError, Spaces, check_action};
 use crate::error::Error;
-use crate::replay::{ReplayBuffer, Transition};
+use crate::replay::{Minibatch, ReplayBuffer, Transition};
 use crate::rng::{Seed, Stream};
 
 /// Trains an agent in an environment: acts, stores, samples, updates.
@@ -36,6 +36,7 @@ pub struct Trainer<E, A> {
     agent: A,
     spaces: Spaces,
     replay: ReplayBuffer,
+    minibatch: Minibatch,
     config: TrainerConfig,
     episode_rng: ChaCha8Rng,
     warmup_rng: ChaCha8Rng,
@@ -69,6 +70,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             agent,
             spaces,
             replay,
+            minibatch: Minibatch::new(),
             config: config.clone(),
             episode_rng: seed.stream(Stream::Episodes),
             warmup_rng: seed.stream(Stream::WarmUp),
@@ -133,17 +135,17 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///   step stands, and the next call takes the next one. After
     ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) it cannot be trained on
     pub fn step(&mut self) -> Result<StepReport, Error> {
-        let observation = match &self.observation {
-            Some(observation) => observation.clone(),
-            None => self.begin_episode()?,
-        };
+        if self.observation.is_none() {
+            self.begin_episode()?;
+        }
+        let observation = self.observation.as_deref().expect("an episode has begun");
         let action = if self.environment_steps < self.config.warmup_steps {
             self.spaces.action().sample(&mut self.warmup_rng)
         } else {
-            self.agent.select_action(&observation, ActionMode::Explore)?
+            self.agent.select_action(observation, ActionMode::Explore)?
         };
         check_action(self.spaces.action(), &action)?;
-        let step = match self.env.step(&action).and_then(|step| self.spaces.check_step(&step).map(|()| step)) {
+        let mut step = match self.env.step(&action).and_then(|step| self.spaces.check_step(&step).map(|()| step)) {
             Ok(step) => step,
             Err(error) => {
                 self.observation = None;
@@ -152,10 +154,10 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             }
         };
 
-        self.replay.push(&Transition::new(&observation, &action, &step))?;
+        self.replay.push(&Transition::new(observation, &action, &step))?;
         self.environment_steps += 1;
         self.episode.add_step(step.reward);
-        self.observation = (!step.is_last()).then(|| step.observation.clone());
+        self.observation = (!step.is_last()).then(|| std::mem::take(&mut step.observation));
 
         let metrics = self.learn();
         let episode = step.is_last().then(|| {
@@ -166,12 +168,12 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(StepReport { environment_steps: self.environment_steps, updates: self.updates, metrics: metrics?, episode })
     }
 
-    fn begin_episode(&mut self) -> Result<Vec<f32>, EnvironmentError> {
+    fn begin_episode(&mut self) -> Result<(), EnvironmentError> {
         let observation = self.env.reset(self.episode_rng.random())?;
         self.spaces.check_observation(&observation)?;
         self.episode = Episode::default();
-        self.observation = Some(observation.clone());
-        Ok(observation)
+        self.observation = Some(observation);
+        Ok(())
     }
 
     /// Takes the updates of one environment step; returns the metrics of the last.
@@ -181,7 +183,8 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         }
         let mut last = None;
         for _ in 0..self.config.updates_per_step {
-            let batch = self.replay.sample(self.config.batch_size, &mut self.replay_rng, self.agent.device())?;
+            self.replay.sample_into(self.config.batch_size, &mut self.replay_rng, &mut self.minibatch)?;
+            let batch = self.minibatch.upload(self.agent.device());
             let metrics = self.agent.update(&batch)?.values();
             self.updates += 1;
             self.episode.add_update(&metrics);

@@ -1,0 +1,211 @@
+//! What the benchmarks share: agents of every size, batches, the matrix products of an update, and fair timing.
+#![allow(dead_code, reason = "no benchmark uses all of it")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use actor_critic::burn::tensor::{Tensor, TensorData};
+use actor_critic::nn::{
+    DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, TwoStreamCriticConfig,
+};
+use actor_critic::prelude::*;
+use actor_critic::rand::RngExt;
+
+/// Observation and action axes of the Pendulum.
+pub const OBSERVATION: usize = 3;
+pub const ACTION: usize = 1;
+pub const SEED: Seed = Seed(0);
+
+pub type Ddpg<C> = actor_critic::agent::Ddpg<actor_critic::nn::DeterministicActor, C>;
+pub type Sac = actor_critic::agent::Sac<actor_critic::nn::GaussianActor, QNetwork>;
+
+pub fn device() -> Device {
+    Device::flex()
+}
+
+pub fn spaces() -> Spaces {
+    Spaces::of(&Pendulum::v1()).expect("the Pendulum's spaces are valid")
+}
+
+/// DDPG with two hidden layers, and a critic on observation and action together.
+pub fn ddpg(width: usize) -> Ddpg<QNetwork> {
+    let (spaces, device, dims) = (spaces(), device(), vec![width; 2]);
+    let actor = DeterministicActorConfig::new().with_hidden_dims(dims.clone());
+    let critic = QNetworkConfig::new().with_hidden_dims(dims);
+    let actor = actor.init(&spaces, &mut SEED.stream(Stream::ActorWeights), &device).unwrap();
+    let critic = critic.init(&spaces, &mut SEED.stream(Stream::CriticWeights), &device).unwrap();
+    Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, SEED).unwrap()
+}
+
+/// DDPG with the lab's networks: 256 wide, and a critic with a stream for each input.
+pub fn ddpg_lab() -> Ddpg<actor_critic::nn::TwoStreamCritic> {
+    let (spaces, device) = (spaces(), device());
+    let actor = DeterministicActorConfig::new();
+    let actor = actor.init(&spaces, &mut SEED.stream(Stream::ActorWeights), &device).unwrap();
+    let critic = TwoStreamCriticConfig::new();
+    let critic = critic.init(&spaces, &mut SEED.stream(Stream::CriticWeights), &device).unwrap();
+    Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, SEED).unwrap()
+}
+
+/// SAC with two hidden layers, two critics and a learned temperature; 256 wide, the lab's networks.
+pub fn sac(width: usize) -> Sac {
+    let (spaces, device, dims) = (spaces(), device(), vec![width; 2]);
+    let actor = GaussianActorConfig::new().with_hidden_dims(dims.clone());
+    let actor = actor.init(&spaces, &mut SEED.stream(Stream::ActorWeights), &device).unwrap();
+    let mut rng = SEED.stream(Stream::CriticWeights);
+    let critic = QNetworkConfig::new().with_hidden_dims(dims);
+    let critics = Ensemble::twin(|| critic.init(&spaces, &mut rng, &device)).unwrap();
+    Sac::new(actor, critics, &spaces, &SacConfig::new(), &device, SEED).unwrap()
+}
+
+/// A replay of `len` random transitions.
+pub fn replay(len: usize) -> ReplayBuffer {
+    let mut rng = SEED.stream(Stream::WarmUp);
+    let mut replay = ReplayBuffer::new(len, OBSERVATION, ACTION).unwrap();
+    for _ in 0..len {
+        let [observation, next_observation]: [[f32; OBSERVATION]; 2] =
+            std::array::from_fn(|_| std::array::from_fn(|_| rng.random_range(-1.0..1.0)));
+        let transition = Transition {
+            observation: &observation,
+            action: &[rng.random_range(-2.0..2.0)],
+            reward: rng.random_range(-16.0..0.0),
+            next_observation: &next_observation,
+            terminated: false,
+        };
+        replay.push(&transition).unwrap();
+    }
+    replay
+}
+
+pub fn batch(n: usize) -> Batch {
+    replay(1000).sample(n, &mut SEED.stream(Stream::Replay), &device()).unwrap()
+}
+
+/// Returns a matrix of numbers in `[−1, 1)`.
+pub fn random(shape: [usize; 2]) -> Tensor<2> {
+    let mut rng = SEED.stream(Stream::Update);
+    let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Tensor::from_data(TensorData::new(values, shape), &device())
+}
+
+/// The matrix products of an update, through the same backend, on operands that lie ready.
+pub struct Products(Vec<[Tensor<2>; 2]>);
+
+/// Which gradients a pass of a network computes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Pass {
+    /// None: targets.
+    Forward,
+    /// Of the weights.
+    Weights,
+    /// Of the input: the critic in the loss of the actor.
+    Input,
+}
+
+impl Products {
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a pass of `n` rows through layers of the given widths.
+    pub fn pass(mut self, n: usize, widths: &[usize], pass: Pass) -> Self {
+        for (i, layer) in widths.windows(2).enumerate() {
+            let (inputs, outputs) = (layer[0], layer[1]);
+            let [x, w, delta] = [[n, inputs], [inputs, outputs], [n, outputs]].map(random);
+            if pass == Pass::Weights {
+                self.0.push([x.clone().transpose(), delta.clone()]);
+            }
+            if pass == Pass::Input || (pass == Pass::Weights && i > 0) {
+                self.0.push([delta, w.clone().transpose()]);
+            }
+            self.0.push([x, w]);
+        }
+        self
+    }
+
+    /// Adds a pass of the lab's critic.
+    pub fn lab_critic(self, n: usize, pass: Pass) -> Self {
+        let head = [64, 256, 256, 1];
+        match pass {
+            Pass::Forward => {
+                self.pass(n, &[OBSERVATION, 16, 32], pass).pass(n, &[ACTION, 32], pass).pass(n, &head, pass)
+            }
+            // The loss reaches the streams through the first layer of the head, the actor through that of the action.
+            Pass::Weights => {
+                let mut all =
+                    self.pass(n, &[OBSERVATION, 16, 32], pass).pass(n, &[ACTION, 32], pass).pass(n, &head, pass);
+                let [delta, w] = [[n, 256], [64, 256]].map(random);
+                all.0.push([delta, w.transpose()]);
+                all
+            }
+            Pass::Input => {
+                self.pass(n, &[OBSERVATION, 16, 32], Pass::Forward).pass(n, &[ACTION, 32], pass).pass(n, &head, pass)
+            }
+        }
+    }
+
+    pub fn run(&self) {
+        for [a, b] in &self.0 {
+            black_box(a.clone().matmul(b.clone()));
+        }
+    }
+}
+
+pub fn ddpg_products(n: usize, width: usize) -> Products {
+    let (actor, critic) = ([OBSERVATION, width, width, ACTION], [OBSERVATION + ACTION, width, width, 1]);
+    Products::new()
+        .pass(n, &actor, Pass::Forward)
+        .pass(n, &critic, Pass::Forward)
+        .pass(n, &critic, Pass::Weights)
+        .pass(n, &actor, Pass::Weights)
+        .pass(n, &critic, Pass::Input)
+}
+
+pub fn ddpg_lab_products(n: usize) -> Products {
+    let actor = [OBSERVATION, 256, 256, ACTION];
+    Products::new()
+        .pass(n, &actor, Pass::Forward)
+        .lab_critic(n, Pass::Forward)
+        .lab_critic(n, Pass::Weights)
+        .pass(n, &actor, Pass::Weights)
+        .lab_critic(n, Pass::Input)
+}
+
+pub fn sac_products(n: usize, width: usize) -> Products {
+    // The two heads of the actor are one product of as many columns, which is kind to the products.
+    let (actor, critic) = ([OBSERVATION, width, width, 2 * ACTION], [OBSERVATION + ACTION, width, width, 1]);
+    let mut all = Products::new().pass(n, &actor, Pass::Forward).pass(n, &actor, Pass::Weights);
+    for _ in 0..2 {
+        all = all.pass(n, &critic, Pass::Forward).pass(n, &critic, Pass::Weights).pass(n, &critic, Pass::Input);
+    }
+    all
+}
+
+/// Times several pieces of work in turn, so that whatever else the machine does meets all of them, and returns the median
+/// seconds of one call of each.
+pub fn interleaved<const N: usize>(budget: Duration, mut work: [&mut dyn FnMut(); N]) -> [f64; N] {
+    // Long enough for the clock, short enough to take turns.
+    let calls: [u32; N] = std::array::from_fn(|i| {
+        let (start, mut calls) = (Instant::now(), 0);
+        while calls < 3 || start.elapsed() < Duration::from_millis(20) {
+            (work[i])();
+            calls += 1;
+        }
+        calls
+    });
+    let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    let start = Instant::now();
+    while samples[0].len() < 5 || start.elapsed() < budget {
+        for i in 0..N {
+            let start = Instant::now();
+            for _ in 0..calls[i] {
+                (work[i])();
+            }
+            samples[i].push(start.elapsed().as_secs_f64() / f64::from(calls[i]));
+        }
+    }
+    samples.map(|mut samples| {
+        samples.sort_by(f64::total_cmp);
+        samples[samples.len() / 2]
+    })
+}

@@ -1,0 +1,429 @@
+//! The operations on flex: from tensors to slices, and onto the tape.
+
+use std::ops::Range;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex, TensorMetadata};
+use burn::tensor::TensorData;
+use burn_flex::FlexTensor;
+
+use super::kernel::{self, Buffer, Layer, LayerGradient, Perceptron};
+use super::operation::{NetworkOps, ParameterOps, Tensors};
+use super::{AdamStep, Form};
+
+impl NetworkOps for Flex {
+    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FlexTensor {
+        forward(inputs.0, parameters.0, form).0
+    }
+
+    fn squash(
+        distribution: FlexTensor,
+        noise: FlexTensor,
+        half_range: FlexTensor,
+        center: FlexTensor,
+        log_std_range: (f32, f32),
+        constant: f32,
+    ) -> FlexTensor {
+        Sample::new(distribution, [noise, half_range, center], log_std_range, constant).draw()
+    }
+
+    fn mean_squared_error(values: FlexTensor, targets: FlexTensor) -> FlexTensor {
+        let [values, targets] = [values, targets].map(dense);
+        let (values, targets) = (slice(&values), slice(&targets));
+        let sum: f32 = values.iter().zip(targets).map(|(value, target)| (value - target) * (value - target)).sum();
+        tensor(vec![sum / values.len() as f32], [1])
+    }
+}
+
+impl<C: CheckpointStrategy> NetworkOps for Autodiff<Flex, C> {
+    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FloatTensor<Self> {
+        match inputs.0.len() + parameters.0.len() {
+            3 => tracked::<C, 3>(inputs, parameters, form),
+            4 => tracked::<C, 4>(inputs, parameters, form),
+            5 => tracked::<C, 5>(inputs, parameters, form),
+            6 => tracked::<C, 6>(inputs, parameters, form),
+            7 => tracked::<C, 7>(inputs, parameters, form),
+            8 => tracked::<C, 8>(inputs, parameters, form),
+            9 => tracked::<C, 9>(inputs, parameters, form),
+            10 => tracked::<C, 10>(inputs, parameters, form),
+            11 => tracked::<C, 11>(inputs, parameters, form),
+            12 => tracked::<C, 12>(inputs, parameters, form),
+            n => unreachable!("a node of {n} inputs was not turned away"),
+        }
+    }
+
+    fn squash(
+        distribution: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+        half_range: FloatTensor<Self>,
+        center: FloatTensor<Self>,
+        log_std_range: (f32, f32),
+        constant: f32,
+    ) -> FloatTensor<Self> {
+        let (distribution, node) = distribution.into_parts();
+        let constants = [noise, half_range, center].map(|tensor| tensor.into_primitive());
+        let sample = Sample::new(distribution, constants, log_std_range, constant);
+        let samples = sample.draw();
+        match SampleGradient.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(sample, samples),
+            OpsKind::UnTracked(prepared) => prepared.finish(samples),
+        }
+    }
+
+    fn mean_squared_error(values: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (values, node) = values.into_parts();
+        let targets = targets.into_primitive();
+        let loss = Flex::mean_squared_error(values.clone(), targets.clone());
+        match ErrorGradient.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish([values, targets], loss),
+            OpsKind::UnTracked(prepared) => prepared.finish(loss),
+        }
+    }
+}
+
+/// The gradient of a mean squared error.
+#[derive(Debug)]
+struct ErrorGradient;
+
+impl Backward<Flex, 1> for ErrorGradient {
+    type State = [FlexTensor; 2];
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
+            let [values, targets] = ops.state.map(dense);
+            let shape = values.shape();
+            let (values, targets) = (slice(&values), slice(&targets));
+            let factor = 2.0 * slice(&dense(gradient))[0] / values.len() as f32;
+            let gradient = values.iter().zip(targets).map(|(value, target)| (value - target) * factor).collect();
+            tensor(gradient, [shape[0], shape[1]])
+        });
+    }
+}
+
+/// What a sample of the squashed Gaussian is made of.
+#[derive(Debug, Clone)]
+struct Sample {
+    distribution: FlexTensor,
+    /// Noise, half-range and center.
+    constants: [FlexTensor; 3],
+    log_std_range: (f32, f32),
+    constant: f32,
+}
+
+impl Sample {
+    fn new(distribution: FlexTensor, constants: [FlexTensor; 3], log_std_range: (f32, f32), constant: f32) -> Self {
+        Self { distribution: dense(distribution), constants: constants.map(dense), log_std_range, constant }
+    }
+
+    fn given(&self) -> kernel::Squash<'_> {
+        let [noise, half_range, center] = self.constants.each_ref().map(slice);
+        let &Self { log_std_range, constant, .. } = self;
+        let distribution = slice(&self.distribution);
+        kernel::Squash { distribution, noise, half_range, center, log_std_range, constant }
+    }
+
+    fn draw(&self) -> FlexTensor {
+        let shape = self.constants[0].shape();
+        let mut samples = vec![0.0; shape[0] * (shape[1] + 1)];
+        kernel::squash(self.given(), &mut samples);
+        tensor(samples, [shape[0], shape[1] + 1])
+    }
+}
+
+/// The chain rule through a sample of the squashed Gaussian.
+#[derive(Debug)]
+struct SampleGradient;
+
+impl Backward<Flex, 1> for SampleGradient {
+    type State = Sample;
+
+    fn backward(self, ops: Ops<Sample, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Flex, _>(ops.parents, ops.node, gradients, |samples| {
+            let shape = ops.state.distribution.shape();
+            let mut distribution = vec![0.0; shape.num_elements()];
+            kernel::squash_gradient(ops.state.given(), slice(&dense(samples)), &mut distribution);
+            tensor(distribution, [shape[0], shape[1]])
+        });
+    }
+}
+
+/// Puts a perceptron on the tape, as a node of `N` inputs and parameters.
+fn tracked<C: CheckpointStrategy, const N: usize>(
+    inputs: Tensors<Autodiff<Flex, C>>,
+    parameters: Tensors<Autodiff<Flex, C>>,
+    form: Form,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let mut nodes = Vec::with_capacity(N);
+    let [inputs, parameters] = [inputs, parameters].map(|tensors| {
+        let parts = tensors.0.into_iter().map(|tensor| {
+            let (primitive, node) = tensor.into_parts();
+            nodes.push(node);
+            primitive
+        });
+        parts.collect::<Vec<_>>()
+    });
+    let nodes: [_; N] = nodes.try_into().expect("the caller counted inputs and parameters");
+    match PerceptronGradient.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => {
+            let (output, saved) = forward(inputs, parameters, form);
+            prepared.finish(saved, output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(forward(inputs, parameters, form).0),
+    }
+}
+
+/// What the backward pass needs of the forward pass.
+#[derive(Debug, Clone)]
+struct Saved {
+    input: Input,
+    stack: Stack,
+    hidden: Vec<Buffer>,
+    output: FlexTensor,
+}
+
+/// The input of a perceptron, in one matrix.
+#[derive(Debug, Clone)]
+struct Input {
+    values: Values,
+    rows: usize,
+    /// The columns of each tensor that it was made of.
+    columns: Vec<Range<usize>>,
+}
+
+#[derive(Debug, Clone)]
+enum Values {
+    Tensor(FlexTensor),
+    Joined(Buffer),
+}
+
+impl Input {
+    fn new(inputs: Vec<FlexTensor>) -> Self {
+        let rows = inputs[0].shape()[0];
+        let mut end = 0;
+        let columns: Vec<_> = (inputs.iter())
+            .map(|input| {
+                let start = end;
+                end += input.shape()[1];
+                start..end
+            })
+            .collect();
+        let mut inputs: Vec<_> = inputs.into_iter().map(dense).collect();
+        if inputs.len() == 1 {
+            return Self { values: Values::Tensor(inputs.remove(0)), rows, columns };
+        }
+        let mut joined = Buffer::new(rows * end);
+        for (input, columns) in inputs.iter().zip(&columns) {
+            let from = slice(input).chunks_exact(columns.len());
+            for (to, from) in joined.chunks_exact_mut(end).zip(from) {
+                to[columns.clone()].copy_from_slice(from);
+            }
+        }
+        Self { values: Values::Joined(joined), rows, columns }
+    }
+
+    fn slice(&self) -> &[f32] {
+        match &self.values {
+            Values::Tensor(tensor) => slice(tensor),
+            Values::Joined(buffer) => buffer,
+        }
+    }
+}
+
+/// The layers of a perceptron, the heads side by side in the last.
+#[derive(Debug, Clone)]
+struct Stack {
+    /// Weight and bias of each layer.
+    layers: Vec<[FlexTensor; 2]>,
+    /// The number of outputs of each head.
+    heads: Vec<usize>,
+    form: Form,
+}
+
+impl Stack {
+    fn new(parameters: Vec<FlexTensor>, form: Form) -> Self {
+        let mut parameters = parameters.into_iter().map(dense);
+        let mut layers = Vec::new();
+        while let (Some(weight), Some(bias)) = (parameters.next(), parameters.next()) {
+            layers.push([weight, bias]);
+        }
+        let first_head = layers.len() - form.heads;
+        let heads: Vec<usize> = layers[first_head..].iter().map(|[_, bias]| bias.shape()[0]).collect();
+        if heads.len() > 1 {
+            let inputs = layers[first_head][0].shape()[0];
+            let outputs = heads.iter().sum();
+            let [weights, biases] =
+                [0, 1].map(|which| layers[first_head..].iter().map(move |layer| slice(&layer[which])));
+            let weight = side_by_side(weights, &heads);
+            let bias = side_by_side(biases, &heads);
+            layers.truncate(first_head);
+            layers.push([tensor(weight, [inputs, outputs]), tensor(bias, [outputs])]);
+        }
+        Self { layers, heads, form }
+    }
+
+    /// Calls `f` with the layers as the kernel takes them.
+    fn with<R>(&self, f: impl FnOnce(&Perceptron<'_>) -> R) -> R {
+        let layers: Vec<_> =
+            self.layers.iter().map(|[weight, bias]| Layer { weight: slice(weight), bias: slice(bias) }).collect();
+        let Form { activation, activate_last, .. } = self.form;
+        f(&Perceptron { layers: &layers, activation, activate_last })
+    }
+}
+
+fn forward(inputs: Vec<FlexTensor>, parameters: Vec<FlexTensor>, form: Form) -> (FlexTensor, Saved) {
+    let input = Input::new(inputs);
+    let rows = input.rows;
+    let stack = Stack::new(parameters, form);
+    let (hidden, output) = stack.with(|perceptron| {
+        let mut outputs: Vec<Buffer> =
+            perceptron.layers.iter().map(|layer| Buffer::new(rows * layer.outputs())).collect();
+        let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(|buffer| &mut **buffer).collect();
+        kernel::forward(perceptron, rows, input.slice(), &mut slices);
+        let output = outputs.pop().expect("a perceptron has a layer").into_vec();
+        let columns = output.len() / rows;
+        (outputs, tensor(output, [rows, columns]))
+    });
+    (output.clone(), Saved { input, stack, hidden, output })
+}
+
+/// The chain rule through a perceptron.
+#[derive(Debug)]
+struct PerceptronGradient;
+
+impl<const N: usize> Backward<Flex, N> for PerceptronGradient {
+    type State = Saved;
+
+    fn backward(self, ops: Ops<Saved, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let Saved { input, stack, hidden, output } = ops.state;
+        let output_gradient = dense(gradients.consume::<Flex>(&ops.node));
+        let (input_nodes, parameter_nodes) = ops.parents.split_at(input.columns.len());
+
+        let tracked =
+            || input_nodes.iter().zip(&input.columns).filter_map(|(node, columns)| Some((node.as_ref()?, columns)));
+        let mut inputs: Vec<_> =
+            tracked().map(|(_, columns)| (columns.clone(), vec![0.0; input.rows * columns.len()])).collect();
+        let layers = stack.with(|perceptron| {
+            let mut layers: Option<Vec<_>> = (parameter_nodes.iter().any(Option::is_some))
+                .then(|| perceptron.layers.iter().map(LayerGradient::of).collect());
+            let outputs: Vec<&[f32]> = hidden.iter().map(|buffer| &**buffer).chain([slice(&output)]).collect();
+            let wanted = kernel::Gradients { inputs: &mut inputs, layers: layers.as_deref_mut() };
+            kernel::backward(perceptron, input.rows, input.slice(), &outputs, slice(&output_gradient), wanted);
+            layers
+        });
+
+        for ((node, columns), (_, gradient)) in tracked().zip(inputs) {
+            gradients.register::<Flex>(node.id, tensor(gradient, [input.rows, columns.len()]));
+        }
+        for (node, gradient) in parameter_nodes.iter().zip(layers.into_iter().flat_map(|layers| stack.split(layers))) {
+            match node {
+                Some(node) => gradients.register::<Flex>(node.id, gradient),
+                None => recycle(gradient),
+            }
+        }
+    }
+}
+
+impl Stack {
+    /// Returns the gradients of weight and bias of each layer and each head, in the order of the parameters.
+    fn split(&self, mut gradients: Vec<LayerGradient>) -> Vec<FlexTensor> {
+        let joined = gradients.pop().expect("a perceptron has a layer");
+        let inputs = joined.weight.len() / joined.bias.len();
+        let mut tensors = Vec::with_capacity(2 * (gradients.len() + self.heads.len()));
+        for LayerGradient { weight, bias } in gradients {
+            let (inputs, outputs) = (weight.len() / bias.len(), bias.len());
+            tensors.push(tensor(weight, [inputs, outputs]));
+            tensors.push(tensor(bias, [outputs]));
+        }
+        if let [outputs] = self.heads[..] {
+            tensors.push(tensor(joined.weight, [inputs, outputs]));
+            tensors.push(tensor(joined.bias, [outputs]));
+        } else {
+            let (weights, biases) = (apart(&joined.weight, &self.heads), apart(&joined.bias, &self.heads));
+            for ((weight, bias), &outputs) in weights.into_iter().zip(biases).zip(&self.heads) {
+                tensors.push(tensor(weight, [inputs, outputs]));
+                tensors.push(tensor(bias, [outputs]));
+            }
+        }
+        tensors
+    }
+}
+
+/// Joins matrices of as many rows into one, left to right.
+fn side_by_side<'a>(matrices: impl Iterator<Item = &'a [f32]>, widths: &[usize]) -> Vec<f32> {
+    let matrices: Vec<_> = matrices.zip(widths).map(|(matrix, &width)| matrix.chunks_exact(width)).collect();
+    let rows = matrices[0].len();
+    (0..rows)
+        .flat_map(|row| matrices.iter().flat_map(move |matrix| matrix.clone().nth(row).unwrap_or_default()))
+        .copied()
+        .collect()
+}
+
+/// Undoes [`side_by_side`].
+fn apart(joined: &[f32], widths: &[usize]) -> Vec<Vec<f32>> {
+    let rows = joined.chunks_exact(widths.iter().sum());
+    let mut start = 0;
+    (widths.iter())
+        .map(|&width| {
+            let columns = start..start + width;
+            start += width;
+            rows.clone().flat_map(|row| &row[columns.clone()]).copied().collect()
+        })
+        .collect()
+}
+
+/// Returns a tensor whose elements are one slice.
+fn dense(tensor: FlexTensor) -> FlexTensor {
+    if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
+}
+
+fn slice(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("the tensor was made dense")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// Keeps the memory of a tensor that nobody else holds.
+fn recycle(tensor: FlexTensor) {
+    if tensor.is_unique()
+        && let Ok(values) = tensor.into_data().try_into_vec()
+    {
+        kernel::recycle(values);
+    }
+}
+
+impl ParameterOps for Flex {
+    fn adam(
+        mut parameter: FlexTensor,
+        gradient: FlexTensor,
+        mut first: FlexTensor,
+        mut second: FlexTensor,
+        step: AdamStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let gradient = dense(gradient);
+        let [theta, m, v] = [&mut parameter, &mut first, &mut second].map(in_place);
+        kernel::adam(theta, slice(&gradient), m, v, step);
+        recycle(gradient);
+        (parameter, first, second)
+    }
+
+    fn blend(mut target: FlexTensor, source: FlexTensor, tau: f64) -> FlexTensor {
+        let source = dense(source);
+        kernel::blend(in_place(&mut target), slice(&source), tau);
+        target
+    }
+}
+
+/// Returns the elements of a tensor to be overwritten; they are copied first if somebody else holds them.
+fn in_place(tensor: &mut FlexTensor) -> &mut [f32] {
+    let whole = tensor.as_slice::<f32>().is_some_and(|elements| elements.len() == tensor.storage::<f32>().len());
+    if !whole {
+        *tensor = tensor.to_contiguous();
+    }
+    tensor.storage_mut()
+}

@@ -1,0 +1,62 @@
+//! Passes over the parameters of a network.
+
+use super::per_instruction_set;
+use crate::fused::AdamStep;
+
+/// A hundred times the smallest normal number: one step of decay does not lead below that.
+const NEGLIGIBLE: f32 = 100.0 * f32::MIN_POSITIVE;
+
+per_instruction_set! {
+    /// Moves parameters and moments in place: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `θ ← θ − η m / (√v + ε)`.
+    ///
+    /// The moments of a parameter whose gradient stays 0, that of a dead unit, halve every few steps until they are
+    /// subnormal, where a processor takes a hundred times as long. They become 0 before that.
+    pub(crate) fn adam(
+        parameters: &mut [f32],
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+        step: AdamStep,
+    ) = adam_body
+}
+
+#[inline(always)]
+fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
+    parameters: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    step: AdamStep,
+) {
+    let AdamStep { beta_1, beta_2, step_size, epsilon } = step;
+    let (keep_1, take_1) = (beta_1 as f32, (1.0 - beta_1) as f32);
+    let (keep_2, take_2) = (beta_2 as f32, (1.0 - beta_2) as f32);
+    let (step_size, epsilon) = (step_size as f32, epsilon as f32);
+    let n = parameters.len();
+    let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
+    for i in 0..n {
+        let g = gradient[i];
+        let m = first[i] * keep_1 + g * take_1;
+        let v = second[i] * keep_2 + g * g * take_2;
+        let dead = m.abs() < NEGLIGIBLE;
+        let m = if dead { 0.0 } else { m };
+        // Only with m: beside an m that counts, the smallest v keeps the step from being a large one.
+        let v = if dead & (v < NEGLIGIBLE) { 0.0 } else { v };
+        first[i] = m;
+        second[i] = v;
+        parameters[i] -= m / (v.sqrt() + epsilon) * step_size;
+    }
+}
+
+per_instruction_set! {
+    /// Moves `target` in place: `θ′ ← (1 − τ) θ′ + τ θ`.
+    pub(crate) fn blend(target: &mut [f32], source: &[f32], tau: f64) = blend_body
+}
+
+#[inline(always)]
+fn blend_body<const FMA: bool, const MR: usize, const NR: usize>(target: &mut [f32], source: &[f32], tau: f64) {
+    let (keep, take) = ((1.0 - tau) as f32, tau as f32);
+    for (target, &source) in target.iter_mut().zip(source) {
+        *target = *target * keep + source * take;
+    }
+}

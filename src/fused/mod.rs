@@ -1,0 +1,144 @@
+//! Fused operations: what costs more in the number of its pieces than in arithmetic, done as one.
+//!
+//! Each has two forms that agree to within rounding. One is made of burn's operations, works on every backend, and is found
+//! where the equation is. The other is a kernel for burn's default CPU backend, flex, that is used in its place whenever all
+//! its inputs are there: for a whole [`Mlp`](crate::nn::Mlp), forward and backward; for a sample of the squashed Gaussian with
+//! its density; for the loss of a critic; for the steps of Adam, and for those of a target. Networks that are made of something
+//! else than `Mlp` work as they are, and get the last three.
+//!
+//! Fusion is on unless the environment variable `ACTOR_CRITIC_FUSION` is `off`, or inside [`without`].
+
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod kernel;
+#[cfg(feature = "flex")]
+mod operation;
+
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use burn::tensor::Tensor;
+
+use crate::nn::Activation;
+
+/// The environment variable that turns fusion off for a whole process.
+const VARIABLE: &str = "ACTOR_CRITIC_FUSION";
+
+static ON_AT_START: LazyLock<bool> = LazyLock::new(|| std::env::var_os(VARIABLE).is_none_or(|value| value != "off"));
+
+thread_local! {
+    /// What this thread is told, instead of what the variable says.
+    static SWITCHED: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// Returns whether fused kernels are used on this thread, where there is one.
+pub fn enabled() -> bool {
+    cfg!(feature = "flex") && SWITCHED.get().unwrap_or(*ON_AT_START)
+}
+
+/// Calls `f` without fused kernels on this thread: every operation is one of burn's.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::fused;
+///
+/// assert!(!fused::without(fused::enabled));
+/// ```
+pub fn without<R>(f: impl FnOnce() -> R) -> R {
+    switched(false, f)
+}
+
+fn switched<R>(on: bool, f: impl FnOnce() -> R) -> R {
+    /// Restores the switch even if `f` panics.
+    struct Restore(Option<bool>);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SWITCHED.set(self.0);
+        }
+    }
+
+    let _restore = Restore(SWITCHED.replace(Some(on)));
+    f()
+}
+
+/// The layers of a perceptron as an operation takes them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    /// The function after each layer but the last.
+    pub(crate) activation: Activation,
+    /// Whether it also stands after the last.
+    pub(crate) activate_last: bool,
+    /// How many of the last layers share an input and stand side by side in the output, at least 1.
+    pub(crate) heads: usize,
+}
+
+/// The scalars of one step of Adam, in double precision until they meet the parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AdamStep {
+    pub(crate) beta_1: f64,
+    pub(crate) beta_2: f64,
+    /// η √(1 − β₂ᵗ) / (1 − β₁ᵗ)
+    pub(crate) step_size: f64,
+    /// ε √(1 − β₂ᵗ)
+    pub(crate) epsilon: f64,
+}
+
+#[cfg(feature = "flex")]
+pub(crate) use operation::{adam, blend, mean_squared_error, perceptron, squash};
+
+/// Returns whether there is a kernel for a tensor: for all operations but [`perceptron`], which finds out itself.
+#[cfg(feature = "flex")]
+pub(crate) fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
+    enabled() && operation::is_flex(&tensor.clone().into_dispatch())
+}
+
+#[cfg(not(feature = "flex"))]
+pub(crate) use absent::{adam, applies, blend, mean_squared_error, perceptron, squash};
+
+/// Without flex, no kernel ever applies.
+#[cfg(not(feature = "flex"))]
+mod absent {
+    use burn::nn::Linear;
+
+    use super::{AdamStep, Form, Tensor};
+
+    pub(crate) fn applies<const D: usize>(_: &Tensor<D>) -> bool {
+        false
+    }
+
+    pub(crate) fn perceptron<'a, const I: usize>(
+        inputs: [Tensor<2>; I],
+        _: impl Iterator<Item = &'a Linear>,
+        _: Form,
+    ) -> Result<Tensor<2>, [Tensor<2>; I]> {
+        Err(inputs)
+    }
+
+    pub(crate) fn squash(_: Tensor<2>, _: Tensor<2>, _: Tensor<2>, _: Tensor<2>, _: (f64, f64), _: f64) -> Tensor<2> {
+        unreachable!("no kernel applies")
+    }
+
+    pub(crate) fn mean_squared_error(_: Tensor<2>, _: Tensor<2>) -> Tensor<1> {
+        unreachable!("no kernel applies")
+    }
+
+    pub(crate) fn adam<const D: usize>(
+        _: Tensor<D>,
+        _: Tensor<D>,
+        _: [Tensor<D>; 2],
+        _: AdamStep,
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        unreachable!("no kernel applies")
+    }
+
+    pub(crate) fn blend<const D: usize>(_: Tensor<D>, _: Tensor<D>, _: f64) -> Tensor<D> {
+        unreachable!("no kernel applies")
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "flex")]
+mod tests;
