@@ -287,8 +287,8 @@ unsafe fn transpose_square_avx(from: *const f32, stride: usize, to: *mut f32, to
             _mm256_shuffle_ps::<0xEE>(b, d),
         ]
     });
-    for s in 0..4 {
-        let (low, high) = (fours[0][s], fours[1][s]);
+    let [left, right] = fours;
+    for (s, (low, high)) in left.into_iter().zip(right).enumerate() {
         let columns = [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)];
         for (half, column) in columns.into_iter().enumerate() {
             // SAFETY: as above.

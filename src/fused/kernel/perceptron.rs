@@ -88,7 +88,7 @@ pub(crate) fn forward(perceptron: &Perceptron<'_>, rows: usize, input: &[f32], o
         (input, outputs)
     });
     for_each(parts.collect(), |(input, mut outputs)| {
-        forward_rows(perceptron, input.len() / columns, input, &mut outputs)
+        forward_rows(perceptron, input.len() / columns, input, &mut outputs);
     });
 }
 
