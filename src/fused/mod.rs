@@ -66,6 +66,7 @@ fn switched<R>(on: bool, f: impl FnOnce() -> R) -> R {
 
 /// The layers of a perceptron as an operation takes them.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only a kernel reads it"))]
 pub(crate) struct Form {
     /// The function after each layer but the last.
     pub(crate) activation: Activation,
