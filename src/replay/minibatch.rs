@@ -33,7 +33,7 @@ pub struct Minibatch {
     form: Form,
     observations: Vec<f32>,
     actions: Vec<f32>,
-    rewards: Vec<f32>,
+    pub(super) rewards: Vec<f32>,
     next_observations: Vec<f32>,
     terminated: Vec<f32>,
     /// The rows of the last draw.
@@ -56,11 +56,6 @@ impl Minibatch {
     /// Returns whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
-    }
-
-    /// Returns the rewards.
-    pub fn rewards(&self) -> &[f32] {
-        &self.rewards
     }
 
     /// Uploads the transitions to `device`, each field at once.
@@ -103,26 +98,21 @@ impl Minibatch {
         self.terminated.push(f32::from(transition.terminated));
     }
 
-    /// Draws `n` different rows below `len`, each subset equally likely; [`keep`](Self::keep) takes the list back.
-    pub(super) fn draw(&mut self, n: usize, len: usize, rng: &mut impl Rng) -> Vec<usize> {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        rows.reserve(n);
+    /// Draws `n` different rows below `len`, each subset equally likely, and adds what `row` returns for each.
+    pub(super) fn draw<'a>(&mut self, n: usize, len: usize, rng: &mut impl Rng, row: impl Fn(usize) -> &'a [f32]) {
+        self.rows.clear();
+        self.rows.reserve(n);
         self.drawn.resize(self.drawn.len().max(len.div_ceil(64)), 0);
         for last in len - n..len {
             let row = rng.random_range(0..=last);
             // Floyd: what was drawn before stands for `last`, which cannot have been.
             let row = if self.drawn[row / 64] >> (row % 64) & 1 == 1 { last } else { row };
             self.drawn[row / 64] |= 1 << (row % 64);
-            rows.push(row);
+            self.rows.push(row);
         }
-        for &row in &rows {
-            self.drawn[row / 64] = 0;
+        for i in 0..n {
+            self.drawn[self.rows[i] / 64] = 0;
+            self.push(row(self.rows[i]));
         }
-        rows
-    }
-
-    pub(super) fn keep(&mut self, rows: Vec<usize>) {
-        self.rows = rows;
     }
 }
