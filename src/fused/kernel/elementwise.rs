@@ -55,6 +55,7 @@ per_instruction_set! {
 
 #[inline(always)]
 fn blend_body<const FMA: bool, const MR: usize, const NR: usize>(target: &mut [f32], source: &[f32], tau: f64) {
+    assert_eq!(target.len(), source.len(), "target and source have one shape");
     let (keep, take) = ((1.0 - tau) as f32, tau as f32);
     for (target, &source) in target.iter_mut().zip(source) {
         *target = *target * keep + source * take;
