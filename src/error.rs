@@ -1,11 +1,13 @@
 //! One error for a whole program.
 
 use crate::agent::AgentError;
+use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
 use crate::replay::ReplayError;
 use crate::space::SpaceError;
+use crate::state::StateError;
 use crate::target::TargetError;
 
 /// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
@@ -37,6 +39,12 @@ pub enum Error {
     /// A target that does not belong to its source.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A checkpoint that could not be written or taken up.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A state that does not fit.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// An agent built for another environment.
     #[error(
         "agent and environment must have the same spaces; build the agent from `Spaces::of(&env)` (environment: {environment:?}, agent: {agent:?})"

@@ -5,7 +5,9 @@ pub use burn;
 pub use rand;
 
 pub mod agent;
+pub mod checkpoint;
 pub mod config;
+mod digest;
 pub mod env;
 pub mod error;
 pub mod fused;
@@ -16,6 +18,7 @@ pub mod prelude;
 pub mod replay;
 pub mod rng;
 pub mod space;
+pub mod state;
 pub mod target;
 pub mod train;
 mod upload;
@@ -34,6 +37,8 @@ pub mod _docs {
     pub mod lab {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+    #[doc = include_str!("../docs/reliability.md")]
+    pub mod reliability {}
     #[doc = include_str!("../docs/algorithms/sac.md")]
     pub mod sac {}
     #[doc = include_str!("../docs/algorithms/td3.md")]

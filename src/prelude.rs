@@ -3,6 +3,7 @@
 pub use crate::agent::{
     ActionMode, Agent, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig,
 };
+pub use crate::checkpoint::Checkpoints;
 pub use crate::env::{Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment};
 pub use crate::error::Error;
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
@@ -10,11 +11,12 @@ pub use crate::noise::{ActionNoise, NoiseConfig};
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
 pub use crate::rng::{Seed, Stream};
 pub use crate::space::BoxSpace;
+pub use crate::state::SaveState;
 #[cfg(feature = "progress")]
 pub use crate::train::Progress;
 #[cfg(feature = "plot")]
 pub use crate::train::plot::LearningCurve;
 pub use crate::train::{
-    Console, CsvHistory, Observer, StopAt, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
+    CheckpointEvery, Console, CsvHistory, Observer, StopAt, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
 };
 pub use burn::tensor::Device;

@@ -60,6 +60,17 @@ pub struct BoxSpace {
     high: Vec<f32>,
 }
 
+/// Shows the interval of each axis, `[-2, 2] × [0, 1]`.
+impl std::fmt::Display for BoxSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (axis, (low, high)) in self.low.iter().zip(&self.high).enumerate() {
+            let times = if axis == 0 { "" } else { " × " };
+            write!(f, "{times}[{low}, {high}]")?;
+        }
+        Ok(())
+    }
+}
+
 impl BoxSpace {
     /// Creates the box `[low₀, high₀] × [low₁, high₁] × …`.
     ///

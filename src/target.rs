@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
 use crate::fused;
+use crate::state::{State, StateError, parameters};
 
 /// Why a target could not follow a source.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -72,6 +73,16 @@ impl<M: Module> Target<M> {
 
     pub(crate) fn module(&self) -> &M {
         self.0.as_ref().expect("the target is only away while it is blended")
+    }
+
+    pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        parameters::save(self.module())
+    }
+
+    /// Returns the same target with the parameters of the part `part` of a state.
+    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+        let module = parameters::load(self.module(), state.take_state(part));
+        Ok(Self(Some(module.map_err(|error| error.within(part))?)))
     }
 
     pub(crate) fn follow(&mut self, source: &M, tau: f64) -> Result<(), TargetError> {

@@ -9,6 +9,7 @@ use actor_critic::config::ConfigError;
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
 use actor_critic::prelude::*;
+use actor_critic::state::{State, StateError};
 
 fn spaces() -> Spaces {
     Spaces::new(BoxSpace::unbounded(3).unwrap(), BoxSpace::symmetric(2.0, 1).unwrap()).unwrap()
@@ -206,6 +207,16 @@ fn noise_for_another_number_of_axes_is_refused() {
 
 /// Noise that is not what it says.
 struct BrokenNoise(Vec<f32>);
+
+impl SaveState for BrokenNoise {
+    fn save_state(&self) -> Result<State, StateError> {
+        Ok(State::new())
+    }
+
+    fn load_state(&mut self, state: State) -> Result<(), StateError> {
+        state.finish()
+    }
+}
 
 impl ActionNoise for BrokenNoise {
     fn dim(&self) -> usize {

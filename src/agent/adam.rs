@@ -6,6 +6,8 @@ use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
 use crate::fused::{self, AdamStep};
+use crate::state::parameters::{self, Visit};
+use crate::state::{State, StateError};
 
 /// Decay of the two moments: the paper's, and everybody's.
 const BETA_1: f64 = 0.9;
@@ -44,6 +46,69 @@ impl Adam {
             epsilon: self.epsilon * root_bias_2,
         };
         module.map(&mut Step { adam: self, gradients, scalars })
+    }
+}
+
+impl Adam {
+    /// Returns the number of steps, and the moments under the paths of their parameters in `module`.
+    pub(crate) fn save_state<M: Module>(&self, module: &M) -> Result<State, StateError> {
+        let mut save = Save { adam: self, state: State::new() };
+        save.state.put("steps", self.steps as u64);
+        parameters::visit(module, &mut save)?;
+        Ok(save.state)
+    }
+
+    /// Returns the same optimizer with the steps and moments of a state, for the parameters of `module`.
+    pub(crate) fn loaded<M: Module>(&self, module: &M, mut state: State) -> Result<Self, StateError> {
+        let mut adam = Self::new(self.learning_rate, self.epsilon);
+        let steps: u64 = state.take("steps")?;
+        adam.steps =
+            i32::try_from(steps).map_err(|_| StateError::invalid("steps", format!("at most {}", i32::MAX), steps))?;
+        let mut load = Load { adam, state };
+        parameters::visit(module, &mut load)?;
+        load.state.finish()?;
+        Ok(load.adam)
+    }
+}
+
+/// Names of the moments of the parameter `name`.
+fn moment_names(name: &str) -> [String; 2] {
+    ["first_moments", "second_moments"].map(|moments| format!("{moments}.{name}"))
+}
+
+struct Save<'a> {
+    adam: &'a Adam,
+    state: State,
+}
+
+impl Visit for Save<'_> {
+    fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, _: Tensor<D>) -> Result<(), StateError> {
+        let moments = [&self.adam.first_moments, &self.adam.second_moments];
+        for (name, moments) in moment_names(name).iter().zip(moments) {
+            // A parameter that has had no gradient yet has no moments.
+            if let Some(moment) = moments.get::<Tensor<D>>(&id) {
+                parameters::put(&mut self.state, name, moment)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Load {
+    adam: Adam,
+    state: State,
+}
+
+impl Visit for Load {
+    fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, value: Tensor<D>) -> Result<(), StateError> {
+        let names = moment_names(name);
+        if names.iter().all(|name| self.state.shape(name).is_err()) {
+            return Ok(());
+        }
+        let [first, second] = names.map(|name| parameters::take(&mut self.state, &name, &value));
+        self.adam.first_moments.register(id, first?);
+        self.adam.second_moments.register(id, second?);
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
-use super::{ActionMode, Agent, AgentError, Metrics};
+use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, in_unit_interval, positive};
 use crate::env::Spaces;
 use crate::nn::{Actor, Critic, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
@@ -14,6 +14,7 @@ use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
 use crate::objective::{deterministic_actor_loss, td_loss, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
+use crate::state::{SaveState, State, StateError};
 use crate::target::Target;
 
 /// Settings of [`Ddpg`]. See the table in [`crate::agent`] for sources and the lab's values.
@@ -220,6 +221,36 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     /// Returns the settings.
     pub fn config(&self) -> &DdpgConfig {
         &self.config
+    }
+}
+
+impl<A: Actor, C: Critic> SaveState for Ddpg<A, C> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = identity("ddpg", &self.config, &self.crossing.spaces);
+        state.put_state("actor", self.actor.save_state()?);
+        state.put_state("critic", self.critic.save_state()?);
+        state.put_state("target_actor", self.target_actor.save_state()?);
+        state.put_state("target_critic", self.target_critic.save_state()?);
+        state.put_state("noise", self.noise.save_state()?);
+        state.put_rng("noise_rng", &self.noise_rng);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        expect_identity(&mut state, "ddpg", &self.config, &self.crossing.spaces)?;
+        let actor = self.actor.loaded("actor", &mut state)?;
+        let critic = self.critic.loaded("critic", &mut state)?;
+        let target_actor = self.target_actor.loaded("target_actor", &mut state)?;
+        let target_critic = self.target_critic.loaded("target_critic", &mut state)?;
+        let noise_rng = state.take_rng("noise_rng", &self.noise_rng)?;
+        let noise = state.take_state("noise");
+        state.finish()?;
+        // Last of what can fail, since it changes something.
+        self.noise.load_state(noise).map_err(|error| error.within("noise"))?;
+        (self.actor, self.critic) = (actor, critic);
+        (self.target_actor, self.target_critic) = (target_actor, target_critic);
+        self.noise_rng = noise_rng;
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use super::AgentError;
 use super::adam::Adam;
 use super::gradient_norm::clip_gradient_norm;
+use crate::state::{State, StateError, parameters};
 
 /// A network being trained, with its optimizer.
 pub(crate) struct Learner<M> {
@@ -81,6 +82,27 @@ impl<M: Module> Learner<M> {
         let count = losses.len() as f64;
         let sum = losses.into_iter().reduce(|sum, loss| sum + loss).expect("an ensemble has at least one critic");
         Ok(self.minimize(sum)? / count)
+    }
+
+    /// Returns network and optimizer.
+    pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put_state("network", parameters::save(self.plain())?);
+        state.put_state("optimizer", self.optimizer.save_state(self.plain())?);
+        Ok(state)
+    }
+
+    /// Returns the same learner with network and optimizer of the part `part` of a state.
+    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+        let load = |mut state: State| {
+            let network = parameters::load(self.plain(), state.take_state("network"));
+            let network = network.map_err(|error| error.within("network"))?;
+            let optimizer = self.optimizer.loaded(&network, state.take_state("optimizer"));
+            let optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
+            state.finish()?;
+            Ok(Self { networks: Some(Networks::of(network.train())), optimizer, ..*self })
+        };
+        load(state.take_state(part)).map_err(|error: StateError| error.within(part))
     }
 
     fn networks(&self) -> &Networks<M> {

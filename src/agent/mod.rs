@@ -13,10 +13,13 @@
 //! The lab's values are spelled out in the examples. The defaults are those of Stable-Baselines3, but for the noise of DDPG
 //! and TD3, which is off there.
 
+use std::fmt::Display;
+
 use burn::tensor::{Device, TensorReadError};
 
 use crate::env::{EnvironmentError, Spaces};
 use crate::replay::Batch;
+use crate::state::{State, StateError, expect_same_config};
 use crate::target::TargetError;
 
 pub(crate) mod adam;
@@ -154,6 +157,27 @@ pub trait Agent {
 
     /// Called at the end of every episode. Does nothing unless the agent's noise begins anew.
     fn end_episode(&mut self) {}
+}
+
+/// Begins the state of an agent with what must be the same wherever it is loaded.
+fn identity(algorithm: &str, config: &impl Display, spaces: &Spaces) -> State {
+    let mut state = State::new();
+    state.put_text("algorithm", algorithm);
+    state.put_text("config", config.to_string());
+    state.put_text("spaces", spaces.to_string());
+    state
+}
+
+/// Takes what [`identity`] has put, and requires it to be what is here.
+fn expect_identity(
+    state: &mut State,
+    algorithm: &str,
+    config: &impl Display,
+    spaces: &Spaces,
+) -> Result<(), StateError> {
+    state.expect_text("algorithm", algorithm)?;
+    expect_same_config("config", &state.take_text("config")?, &config.to_string(), &[])?;
+    state.expect_text("spaces", &spaces.to_string())
 }
 
 /// The numbers that an update reports, for observers that do not know the algorithm.

@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
-use super::{ActionMode, Agent, AgentError, Metrics};
+use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, positive};
 use crate::env::Spaces;
 use crate::nn::{
@@ -17,6 +17,7 @@ use crate::nn::{
 use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value, td_loss, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
+use crate::state::{SaveState, State, StateError};
 use crate::target::Target;
 
 /// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
@@ -283,6 +284,37 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     /// Returns the settings.
     pub fn config(&self) -> &SacConfig {
         &self.config
+    }
+}
+
+impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = identity("sac", &self.config, &self.crossing.spaces);
+        state.put_state("actor", self.actor.save_state()?);
+        state.put_state("critics", self.critics.save_state()?);
+        state.put_state("target_critics", self.target_critics.save_state()?);
+        state.put_state("temperature", self.temperature.save_state()?);
+        state.put_rng("exploration_rng", &self.exploration_rng);
+        state.put_rng("update_rng", &self.update_rng);
+        state.put("updates", self.updates as u64);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        expect_identity(&mut state, "sac", &self.config, &self.crossing.spaces)?;
+        let actor = self.actor.loaded("actor", &mut state)?;
+        let critics = self.critics.loaded("critics", &mut state)?;
+        let target_critics = self.target_critics.loaded("target_critics", &mut state)?;
+        let temperature = self.temperature.loaded("temperature", &mut state)?;
+        let exploration_rng = state.take_rng("exploration_rng", &self.exploration_rng)?;
+        let update_rng = state.take_rng("update_rng", &self.update_rng)?;
+        let updates = state.take_count("updates")?;
+        state.finish()?;
+        (self.actor, self.critics) = (actor, critics);
+        (self.target_critics, self.temperature) = (target_critics, temperature);
+        (self.exploration_rng, self.update_rng) = (exploration_rng, update_rng);
+        self.updates = updates;
+        Ok(())
     }
 }
 

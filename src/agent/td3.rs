@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
 use super::learner::{Learner, StepRule};
-use super::{ActionMode, Agent, AgentError, Metrics};
+use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
 use crate::nn::{
@@ -17,6 +17,7 @@ use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
 use crate::objective::{deterministic_actor_loss, td_loss, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
+use crate::state::{SaveState, State, StateError};
 use crate::target::Target;
 
 /// Settings of [`Td3`]; the defaults are the paper's.
@@ -275,6 +276,43 @@ impl<A: Actor, C: Critic> Td3<A, C> {
     /// Returns the settings.
     pub fn config(&self) -> &Td3Config {
         &self.config
+    }
+}
+
+impl<A: Actor, C: Critic> SaveState for Td3<A, C> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = identity("td3", &self.config, &self.crossing.spaces);
+        state.put_state("actor", self.actor.save_state()?);
+        state.put_state("critics", self.critics.save_state()?);
+        state.put_state("target_actor", self.target_actor.save_state()?);
+        state.put_state("target_critics", self.target_critics.save_state()?);
+        state.put_state("noise", self.noise.save_state()?);
+        state.put_rng("noise_rng", &self.noise_rng);
+        state.put_rng("update_rng", &self.update_rng);
+        state.put("updates", self.updates as u64);
+        state.put("actor_loss", self.actor_loss);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        expect_identity(&mut state, "td3", &self.config, &self.crossing.spaces)?;
+        let actor = self.actor.loaded("actor", &mut state)?;
+        let critics = self.critics.loaded("critics", &mut state)?;
+        let target_actor = self.target_actor.loaded("target_actor", &mut state)?;
+        let target_critics = self.target_critics.loaded("target_critics", &mut state)?;
+        let noise_rng = state.take_rng("noise_rng", &self.noise_rng)?;
+        let update_rng = state.take_rng("update_rng", &self.update_rng)?;
+        let updates = state.take_count("updates")?;
+        let actor_loss = state.take("actor_loss")?;
+        let noise = state.take_state("noise");
+        state.finish()?;
+        // Last of what can fail, since it changes something.
+        self.noise.load_state(noise).map_err(|error| error.within("noise"))?;
+        (self.actor, self.critics) = (actor, critics);
+        (self.target_actor, self.target_critics) = (target_actor, target_critics);
+        (self.noise_rng, self.update_rng) = (noise_rng, update_rng);
+        (self.updates, self.actor_loss) = (updates, actor_loss);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::AgentError;
 use super::learner::{Learner, StepRule};
 use crate::config::{ConfigError, finite, non_negative, positive};
 use crate::objective::temperature_loss;
+use crate::state::{State, StateError};
 
 /// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in reward per nat.
 #[derive(Config, Debug, PartialEq)]
@@ -88,6 +89,36 @@ impl Temperature {
         match self {
             Self::Fixed(value) | Self::Learned { value, .. } => *value,
         }
+    }
+
+    /// Returns what a learned temperature has learned.
+    pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        if let Self::Learned { log_temperature, value, .. } = self {
+            state.put_state("learner", log_temperature.save_state()?);
+            // Not the exponential of the parameter before the first update.
+            state.put("value", *value);
+        }
+        Ok(state)
+    }
+
+    /// Returns the same temperature with the part `part` of a state.
+    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+        let mut state = state.take_state(part);
+        let loaded = match self {
+            Self::Fixed(value) => Self::Fixed(*value),
+            Self::Learned { log_temperature, target_entropy, .. } => {
+                let log_temperature =
+                    log_temperature.loaded("learner", &mut state).map_err(|error| error.within(part))?;
+                let value: f64 = state.take("value").map_err(|error| error.within(part))?;
+                if value <= 0.0 {
+                    return Err(StateError::invalid("value", "positive", value).within(part));
+                }
+                Self::Learned { log_temperature: Box::new(log_temperature), target_entropy: *target_entropy, value }
+            }
+        };
+        state.finish().map_err(|error| error.within(part))?;
+        Ok(loaded)
     }
 
     /// Takes one gradient step towards the target entropy; `None` if the temperature is fixed.

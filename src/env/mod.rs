@@ -229,6 +229,13 @@ pub struct Spaces {
     action: BoxSpace,
 }
 
+/// Shows both spaces, axis by axis.
+impl std::fmt::Display for Spaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "observation {}, action {}", self.observation, self.action)
+    }
+}
+
 impl Spaces {
     /// Pairs an observation space with an action space.
     ///

@@ -28,6 +28,7 @@
 use super::numpy_rng::NumpyRng;
 use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
+use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
 
 const MIN_POSITION: f64 = -1.2;
@@ -206,6 +207,41 @@ fn reward(action: f32, arrived: bool) -> f32 {
 
 fn observe(state: MountainCarState) -> Vec<f32> {
     vec![state.position as f32, state.velocity as f32]
+}
+
+impl SaveState for MountainCarContinuous {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        if let Some(Car { state: MountainCarState { position, velocity }, precision, arrived }) = self.car {
+            state.put("position", position);
+            state.put("velocity", velocity);
+            state.put("single_precision", u64::from(precision == Precision::Single));
+            state.put("arrived", u64::from(arrived));
+        }
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        if state.names().next().is_none() {
+            self.car = None;
+            return Ok(());
+        }
+        let loaded = MountainCarState { position: state.take("position")?, velocity: state.take("velocity")? };
+        let precision = if state.take_flag("single_precision")? { Precision::Single } else { Precision::Double };
+        let arrived = state.take_flag("arrived")?;
+        state.finish()?;
+        let within = |name, value: f64, low, high| {
+            // A state in single precision may be the f32 that is nearest to a bound.
+            if (f64::from(low as f32).min(low)..=f64::from(high as f32).max(high)).contains(&value) {
+                return Ok(());
+            }
+            Err(StateError::invalid(name, format!("in [{low}, {high}]"), value))
+        };
+        within("position", loaded.position, MIN_POSITION, MAX_POSITION)?;
+        within("velocity", loaded.velocity, -MAX_SPEED, MAX_SPEED)?;
+        self.car = Some(Car { state: loaded, precision, arrived });
+        Ok(())
+    }
 }
 
 #[cfg(test)]

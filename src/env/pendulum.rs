@@ -22,6 +22,7 @@
 use super::numpy_rng::NumpyRng;
 use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
+use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};
 use std::num::NonZeroUsize;
 
@@ -80,18 +81,21 @@ impl PendulumConfig {
     /// [`PendulumError::ConstantOutOfRange`] names the first that is not in `[1e-6, 1e6]`, a range in which no step
     /// can overflow.
     pub fn validate(&self) -> Result<(), PendulumError> {
-        let constants = [
+        match self.constants().into_iter().find(|(_, value)| !(1e-6..=1e6).contains(value)) {
+            Some((name, value)) => Err(PendulumError::ConstantOutOfRange { name, value }),
+            None => Ok(()),
+        }
+    }
+
+    fn constants(&self) -> [(&'static str, f64); 6] {
+        [
             ("gravity", self.gravity),
             ("mass", self.mass),
             ("length", self.length),
             ("dt", self.dt),
             ("max_speed", self.max_speed),
             ("max_torque", self.max_torque),
-        ];
-        match constants.into_iter().find(|(_, value)| !(1e-6..=1e6).contains(value)) {
-            Some((name, value)) => Err(PendulumError::ConstantOutOfRange { name, value }),
-            None => Ok(()),
-        }
+        ]
     }
 }
 
@@ -223,6 +227,34 @@ impl Environment for Pendulum {
         let state = self.state.ok_or(EnvironmentError::StepBeforeReset)?;
         let (next_state, reward) = advance_with_sine(state, self.sine, action[0], &self.config);
         Ok(Step { observation: self.enter(next_state), reward: reward as f32, terminated: false, truncated: false })
+    }
+}
+
+impl SaveState for Pendulum {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        for (name, constant) in self.config.constants() {
+            state.put(name, constant);
+        }
+        if let Some(PendulumState { theta, theta_dot }) = self.state {
+            state.put("theta", theta);
+            state.put("theta_dot", theta_dot);
+        }
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        for (name, constant) in self.config.constants() {
+            state.expect(name, constant)?;
+        }
+        if state.names().next().is_none() {
+            self.state = None;
+            return Ok(());
+        }
+        let loaded = PendulumState { theta: state.take("theta")?, theta_dot: state.take("theta_dot")? };
+        state.finish()?;
+        self.reset_to(loaded).map_err(|error| StateError::invalid("theta_dot", error.to_string(), loaded.theta_dot))?;
+        Ok(())
     }
 }
 

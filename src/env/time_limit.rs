@@ -2,6 +2,7 @@
 
 use super::{Environment, EnvironmentError, Step};
 use crate::space::BoxSpace;
+use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
 
 /// Cuts off the episodes of another environment after a number of steps.
@@ -112,6 +113,39 @@ impl<E: Environment> Environment for TimeLimit<E> {
         step.truncated |= elapsed == self.max_steps.get();
         self.phase = if step.is_last() { Phase::Ended } else { Phase::Running { elapsed } };
         Ok(step)
+    }
+}
+
+impl<E: SaveState> SaveState for TimeLimit<E> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put("max_steps", self.max_steps.get() as u64);
+        let (phase, elapsed) = match self.phase {
+            Phase::BeforeReset => ("before reset", 0),
+            Phase::Running { elapsed } => ("running", elapsed as u64),
+            Phase::Ended => ("ended", 0),
+        };
+        state.put_text("phase", phase);
+        state.put("elapsed", elapsed);
+        state.put_state("env", self.env.save_state()?);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        state.expect("max_steps", self.max_steps.get() as u64)?;
+        let elapsed = state.take_count("elapsed")?;
+        let phase = match state.take_text("phase")?.as_str() {
+            "before reset" => Phase::BeforeReset,
+            "running" if elapsed < self.max_steps.get() => Phase::Running { elapsed },
+            "running" => return Err(StateError::invalid("elapsed", format!("below {}", self.max_steps), elapsed)),
+            "ended" => Phase::Ended,
+            other => return Err(StateError::invalid("phase", "before reset, running or ended", other)),
+        };
+        let env = state.take_state("env");
+        state.finish()?;
+        self.env.load_state(env).map_err(|error| error.within("env"))?;
+        self.phase = phase;
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::ActionNoise;
 use crate::config::{ConfigError, at_least, non_negative};
+use crate::state::{SaveState, State, StateError};
 
 /// Settings of [`GaussianNoise`].
 #[derive(Config, Debug, PartialEq)]
@@ -54,6 +55,21 @@ impl ActionNoise for GaussianNoise {
     fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32> {
         let mut draw = || -> f64 { StandardNormal.sample(&mut *rng) };
         (0..self.dim).map(|_| (self.std * draw()) as f32).collect()
+    }
+}
+
+impl SaveState for GaussianNoise {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put("std", self.std);
+        state.put("dim", self.dim as u64);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        state.expect("std", self.std)?;
+        state.expect("dim", self.dim as u64)?;
+        state.finish()
     }
 }
 

@@ -4,6 +4,7 @@ use burn::config::Config;
 use rand::Rng;
 
 use crate::config::ConfigError;
+use crate::state::SaveState;
 
 mod gaussian;
 mod ornstein_uhlenbeck;
@@ -17,7 +18,7 @@ pub use ornstein_uhlenbeck::{OrnsteinUhlenbeck, OrnsteinUhlenbeckConfig};
 ///
 /// - A value of 1 displaces an action by half the length of its axis, so one setting serves every action space.
 /// - All randomness comes from the generator that is passed in; the process keeps only its own state.
-pub trait ActionNoise: Send {
+pub trait ActionNoise: SaveState + Send {
     /// Returns the number of action axes.
     fn dim(&self) -> usize;
 

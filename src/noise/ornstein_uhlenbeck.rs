@@ -6,6 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::ActionNoise;
 use crate::config::{ConfigError, at_least, non_negative, positive};
+use crate::state::{SaveState, State, StateError};
 
 /// Settings of [`OrnsteinUhlenbeck`].
 ///
@@ -88,6 +89,31 @@ impl ActionNoise for OrnsteinUhlenbeck {
         if self.config.reset_each_episode {
             self.state.fill(0.0);
         }
+    }
+}
+
+impl SaveState for OrnsteinUhlenbeck {
+    fn save_state(&self) -> Result<State, StateError> {
+        let OrnsteinUhlenbeckConfig { volatility, reversion, dt, reset_each_episode } = self.config;
+        let mut state = State::new();
+        state.put("volatility", volatility);
+        state.put("reversion", reversion);
+        state.put("dt", dt);
+        state.put("reset_each_episode", u64::from(reset_each_episode));
+        state.put_array("x", &[self.state.len()], self.state.clone());
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        let OrnsteinUhlenbeckConfig { volatility, reversion, dt, reset_each_episode } = self.config;
+        state.expect("volatility", volatility)?;
+        state.expect("reversion", reversion)?;
+        state.expect("dt", dt)?;
+        state.expect("reset_each_episode", u64::from(reset_each_episode))?;
+        let x = state.take_array("x", &[self.state.len()])?;
+        state.finish()?;
+        self.state = x;
+        Ok(())
     }
 }
 

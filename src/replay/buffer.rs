@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use rand::Rng;
 
 use super::minibatch::Minibatch;
-use super::{Batch, Transition};
+use super::{Batch, Transition, segment};
+use crate::digest::Digest;
 use crate::space::first_non_finite;
 
 /// Why the replay refused a transition or a request.
@@ -81,12 +82,15 @@ pub enum ReplayError {
 /// [^1]: L.-J. Lin (1992). *Self-improving reactive agents based on reinforcement learning, planning and teaching*.
 #[derive(Clone)]
 pub struct ReplayBuffer {
-    capacity: usize,
-    form: Form,
+    pub(super) capacity: usize,
+    pub(super) form: Form,
     /// Row that the next transition overwrites, once the ring is full.
-    cursor: usize,
-    len: usize,
-    rows: Vec<f32>,
+    pub(super) cursor: usize,
+    pub(super) len: usize,
+    pub(super) rows: Vec<f32>,
+    /// Of each piece that a checkpoint has written, until something is written into it.
+    pub(super) digests: Vec<Option<Digest>>,
+    segment_rows: usize,
 }
 
 /// How a row holds a transition: o, a, r, o′, and 1 for terminated.
@@ -151,7 +155,15 @@ impl ReplayBuffer {
             .ok_or(ReplayError::OutOfMemory { capacity })?;
         let mut rows = Vec::new();
         rows.try_reserve_exact(numbers).map_err(|_| ReplayError::OutOfMemory { capacity })?;
-        Ok(Self { capacity, form, cursor: 0, len: 0, rows })
+        Ok(Self {
+            capacity,
+            form,
+            cursor: 0,
+            len: 0,
+            rows,
+            digests: Vec::new(),
+            segment_rows: segment::segment_rows(form),
+        })
     }
 
     /// Returns how many transitions are stored.
@@ -195,6 +207,11 @@ impl ReplayBuffer {
             row
         };
         self.form.write(transition, &mut self.rows[row * width..][..width]);
+        let segment = row / self.segment_rows;
+        match self.digests.get_mut(segment) {
+            Some(digest) => *digest = None,
+            None => self.digests.push(None),
+        }
         Ok(())
     }
 

@@ -6,9 +6,11 @@ use crate::env::Step;
 
 mod buffer;
 mod minibatch;
+mod segment;
 
 pub use buffer::{ReplayBuffer, ReplayError};
 pub use minibatch::Minibatch;
+pub(crate) use segment::ReplayForm;
 
 /// One step of experience, borrowed from whoever holds it.
 ///

@@ -11,12 +11,15 @@ use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 ///
 /// Columns: `episode`, `steps`, `environment_steps`, `updates`, `return`, `average_return`, `terminated`, `truncated`, and
 /// the mean of each metric over the updates of the episode (empty if there was none). Numbers have as many digits as it
-/// takes to read back the same bits, and nothing depends on the clock: the same run gives the same file.
+/// takes to read back the same bits, and nothing depends on the clock: the same run gives the same file. A run that is resumed
+/// from a checkpoint gives it too: the rows of the episodes before come first.
 #[derive(Debug)]
 pub struct CsvHistory<W: Write> {
     writer: csv::Writer<W>,
     /// Number of metric columns, once the header is written.
     metrics: Option<usize>,
+    /// Number of rows that are written.
+    rows: usize,
 }
 
 impl CsvHistory<File> {
@@ -36,7 +39,7 @@ impl CsvHistory<File> {
 impl<W: Write> CsvHistory<W> {
     /// Writes to `out`.
     pub fn to(out: W) -> Self {
-        Self { writer: csv::Writer::from_writer(out), metrics: None }
+        Self { writer: csv::Writer::from_writer(out), metrics: None, rows: 0 }
     }
 }
 
@@ -50,10 +53,17 @@ impl<W: Write> Observer for CsvHistory<W> {
             self.writer.write_record(columns.iter().chain(run.metric_names))?;
             self.writer.flush()?;
         }
-        Ok(())
+        run.history.iter().skip(self.rows).try_for_each(|episode| self.write(episode))
     }
 
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        self.write(episode)?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl<W: Write> CsvHistory<W> {
+    fn write(&mut self, episode: &EpisodeSummary) -> Result<(), ObserverError> {
         let mut row = vec![
             episode.episode.to_string(),
             episode.steps.to_string(),
@@ -70,7 +80,8 @@ impl<W: Write> Observer for CsvHistory<W> {
         }
         self.writer.write_record(row)?;
         self.writer.flush()?;
-        Ok(ControlFlow::Continue(()))
+        self.rows += 1;
+        Ok(())
     }
 }
 
@@ -84,12 +95,17 @@ mod tests {
         let mut out = Vec::new();
         let mut history = CsvHistory::to(&mut out);
         let config = TrainerConfig::new(2);
-        history.on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"] }).unwrap();
+        history
+            .on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"], history: &[] })
+            .unwrap();
         let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
         let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
         assert!(history.on_episode(&first).unwrap().is_continue());
-        // The run was ended and goes on: no second header.
-        history.on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"] }).unwrap();
+        // The run was ended and goes on: no second header, and no row twice.
+        let before = [first.clone()];
+        history
+            .on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"], history: &before })
+            .unwrap();
         assert!(history.on_episode(&second).unwrap().is_continue());
         drop(history);
         let mut reader = csv::Reader::from_reader(out.as_slice());

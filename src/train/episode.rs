@@ -1,18 +1,16 @@
 //! The episode under way.
 
-use std::collections::VecDeque;
-
 use super::EpisodeSummary;
 use crate::env::Step;
 
 /// Sums over one episode.
 #[derive(Debug, Default)]
 pub(super) struct Episode {
-    steps: usize,
+    pub(super) steps: usize,
     /// In f64: 200 rewards of order 10 would lose a digit in f32.
-    episode_return: f64,
-    metric_sums: Vec<f64>,
-    updates: usize,
+    pub(super) episode_return: f64,
+    pub(super) metric_sums: Vec<f64>,
+    pub(super) updates: usize,
 }
 
 impl Episode {
@@ -28,23 +26,19 @@ impl Episode {
     }
 }
 
-/// The returns of the last episodes, and how many there were.
+/// The episodes that have ended, and the window of their running average.
 #[derive(Debug)]
-pub(super) struct Returns {
-    episodes: usize,
-    last: VecDeque<f64>,
+pub(super) struct History {
+    pub(super) episodes: Vec<EpisodeSummary>,
     window: usize,
 }
 
-impl Returns {
+impl History {
     pub(super) fn new(window: usize) -> Self {
-        Self { episodes: 0, last: VecDeque::new(), window }
+        Self { episodes: Vec::new(), window }
     }
 
-    pub(super) fn episodes(&self) -> usize {
-        self.episodes
-    }
-
+    /// Adds the episode that `last_step` has ended.
     pub(super) fn finish(
         &mut self,
         episode: Episode,
@@ -52,23 +46,22 @@ impl Returns {
         environment_steps: usize,
         updates: usize,
     ) -> EpisodeSummary {
-        if self.last.len() == self.window {
-            self.last.pop_front();
-        }
-        self.last.push_back(episode.episode_return);
-        self.episodes += 1;
-        EpisodeSummary {
-            episode: self.episodes - 1,
+        let before = &self.episodes[self.episodes.len().saturating_sub(self.window - 1)..];
+        let returns = before.iter().map(|episode| episode.episode_return).chain([episode.episode_return]);
+        let summary = EpisodeSummary {
+            episode: self.episodes.len(),
             steps: episode.steps,
             episode_return: episode.episode_return,
-            average_return: self.last.iter().sum::<f64>() / self.last.len() as f64,
+            average_return: returns.sum::<f64>() / (before.len() + 1) as f64,
             terminated: last_step.terminated,
             truncated: last_step.truncated,
             environment_steps,
             updates,
             metrics: (episode.updates > 0)
                 .then(|| episode.metric_sums.iter().map(|sum| sum / episode.updates as f64).collect()),
-        }
+        };
+        self.episodes.push(summary.clone());
+        summary
     }
 }
 
@@ -95,13 +88,13 @@ mod tests {
     #[test]
     fn the_average_is_over_the_last_episodes_and_metrics_over_the_updates() {
         let step = Step { observation: vec![], reward: 0.0, terminated: false, truncated: true };
-        let mut returns = Returns::new(2);
+        let mut history = History::new(2);
         let averages: Vec<f64> = [-3.0, -1.0, -2.0]
             .iter()
             .map(|&reward| {
                 let mut episode = Episode::default();
                 episode.add_step(reward);
-                returns.finish(episode, &step, 1, 0).average_return
+                history.finish(episode, &step, 1, 0).average_return
             })
             .collect();
         assert_eq!(averages, [-3.0, -2.0, -1.5]);
@@ -109,7 +102,7 @@ mod tests {
         let mut episode = Episode::default();
         episode.add_update(&[1.0, 4.0]);
         episode.add_update(&[3.0, 0.0]);
-        let summary = returns.finish(episode, &step, 2, 2);
+        let summary = history.finish(episode, &step, 2, 2);
         assert_eq!(summary.metrics, Some(vec![2.0, 2.0]));
         assert_eq!((summary.episode, summary.terminated, summary.truncated), (3, false, true));
     }

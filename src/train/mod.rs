@@ -4,6 +4,7 @@ use burn::config::Config;
 
 use crate::config::{ConfigError, at_least, at_most};
 
+mod checkpoint_every;
 mod console;
 mod csv_history;
 mod early_stop;
@@ -14,8 +15,10 @@ mod observer;
 pub mod plot;
 #[cfg(feature = "progress")]
 mod progress;
+mod resume;
 mod trainer;
 
+pub use checkpoint_every::CheckpointEvery;
 pub use console::Console;
 pub use csv_history::CsvHistory;
 pub use early_stop::StopAt;
@@ -23,6 +26,7 @@ pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use observer::{EpisodeSummary, Observer, ObserverError, RunInfo, StepReport};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
+pub use resume::Resumed;
 pub use trainer::Trainer;
 
 /// The schedule of a [`Trainer`]: everything that is not the agent's.

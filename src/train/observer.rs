@@ -61,6 +61,8 @@ pub struct RunInfo<'a> {
     pub config: &'a TrainerConfig,
     /// Names of the metrics in every [`StepReport`] and [`EpisodeSummary`].
     pub metric_names: &'static [&'static str],
+    /// The episodes that have ended before: none, unless the run was ended or interrupted and goes on.
+    pub history: &'a [EpisodeSummary],
 }
 
 /// What one environment step brought.

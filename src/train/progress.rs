@@ -95,6 +95,7 @@ impl<O: Observer> Observer for Progress<O> {
         self.bar.set_length(run.config.episodes as u64);
         // A bar that has shown one run starts again for the next.
         self.bar.reset();
+        self.bar.set_position(run.history.len() as u64);
         Ok(())
     }
 
@@ -223,7 +224,7 @@ mod tests {
 
     fn start(progress: &mut Progress<impl Observer>, episodes: usize) {
         let config = TrainerConfig::new(episodes);
-        progress.on_start(&RunInfo { config: &config, metric_names: &[] }).unwrap();
+        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[] }).unwrap();
     }
 
     fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {

@@ -1,9 +1,12 @@
 //! The loop of off-policy training.
 
+use std::ops::ControlFlow;
+
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
-use super::episode::{Episode, Returns};
+use super::episode::{Episode, History};
+use super::resume::EnvironmentState;
 use super::{EpisodeSummary, Observer, RunInfo, StepReport, TrainerConfig};
 use crate::agent::{ActionMode, Agent, Metrics};
 use crate::env::{Environment, EnvironmentError, Spaces, check_action};
@@ -32,21 +35,22 @@ use crate::rng::{Seed, Stream};
 /// ```
 #[derive(Debug)]
 pub struct Trainer<E, A> {
-    env: E,
-    agent: A,
+    pub(super) env: E,
+    pub(super) environment_state: Option<EnvironmentState<E>>,
+    pub(super) agent: A,
     spaces: Spaces,
-    replay: ReplayBuffer,
+    pub(super) replay: ReplayBuffer,
     minibatch: Minibatch,
-    config: TrainerConfig,
-    episode_rng: ChaCha8Rng,
-    warmup_rng: ChaCha8Rng,
-    replay_rng: ChaCha8Rng,
-    environment_steps: usize,
-    updates: usize,
-    returns: Returns,
-    episode: Episode,
+    pub(super) config: TrainerConfig,
+    pub(super) episode_rng: ChaCha8Rng,
+    pub(super) warmup_rng: ChaCha8Rng,
+    pub(super) replay_rng: ChaCha8Rng,
+    pub(super) environment_steps: usize,
+    pub(super) updates: usize,
+    pub(super) history: History,
+    pub(super) episode: Episode,
     /// What the agent sees now; `None` between episodes.
-    observation: Option<Vec<f32>>,
+    pub(super) observation: Option<Vec<f32>>,
 }
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
@@ -67,6 +71,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let replay = ReplayBuffer::new(config.replay_capacity, spaces.observation().dim(), spaces.action().dim())?;
         Ok(Self {
             env,
+            environment_state: None,
             agent,
             spaces,
             replay,
@@ -77,7 +82,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             replay_rng: seed.stream(Stream::Replay),
             environment_steps: 0,
             updates: 0,
-            returns: Returns::new(config.average_window),
+            history: History::new(config.average_window),
             episode: Episode::default(),
             observation: None,
         })
@@ -91,7 +96,16 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///
     /// As [`step`](Self::step), or [`Error::Observer`].
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Vec<EpisodeSummary>, Error> {
-        let outcome = self.run_observed(observers);
+        self.run_with(observers, |_| Ok(ControlFlow::Continue(())))
+    }
+
+    /// As [`run`](Self::run), with a call after every step that may end the run.
+    pub(super) fn run_with(
+        &mut self,
+        observers: &mut [&mut dyn Observer],
+        after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<Vec<EpisodeSummary>, Error> {
+        let outcome = self.run_observed(observers, after_step);
         let mut finished = Ok(());
         for observer in observers {
             // Every observer is told, even if another one fails to finish.
@@ -101,23 +115,30 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         finished.map(|()| episodes)
     }
 
-    fn run_observed(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Vec<EpisodeSummary>, Error> {
-        let run = RunInfo { config: &self.config, metric_names: A::Metrics::NAMES };
+    fn run_observed(
+        &mut self,
+        observers: &mut [&mut dyn Observer],
+        mut after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<Vec<EpisodeSummary>, Error> {
+        let history = &self.history.episodes;
+        let run = RunInfo { config: &self.config, metric_names: A::Metrics::NAMES, history };
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
         let mut episodes = Vec::new();
-        while self.returns.episodes() < self.config.episodes {
+        while self.episodes() < self.config.episodes {
             let report = self.step()?;
             for observer in observers.iter_mut() {
                 observer.on_step(&report).map_err(Error::Observer)?;
             }
-            let Some(episode) = report.episode else { continue };
             let mut ended = false;
-            for observer in observers.iter_mut() {
-                ended |= observer.on_episode(&episode).map_err(Error::Observer)?.is_break();
+            if let Some(episode) = report.episode {
+                for observer in observers.iter_mut() {
+                    ended |= observer.on_episode(&episode).map_err(Error::Observer)?.is_break();
+                }
+                episodes.push(episode);
             }
-            episodes.push(episode);
+            ended |= after_step(self)?.is_break();
             if ended {
                 break;
             }
@@ -163,7 +184,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let episode = step.is_last().then(|| {
             self.agent.end_episode();
             let episode = std::mem::take(&mut self.episode);
-            self.returns.finish(episode, &step, self.environment_steps, self.updates)
+            self.history.finish(episode, &step, self.environment_steps, self.updates)
         });
         Ok(StepReport { environment_steps: self.environment_steps, updates: self.updates, metrics: metrics?, episode })
     }
@@ -220,7 +241,12 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 
     /// Returns how many episodes have ended.
     pub fn episodes(&self) -> usize {
-        self.returns.episodes()
+        self.history.episodes.len()
+    }
+
+    /// Returns the episodes that have ended, from the first of the run, however often it was interrupted.
+    pub fn history(&self) -> &[EpisodeSummary] {
+        &self.history.episodes
     }
 
     /// Returns how many environment steps have been taken.

@@ -45,6 +45,12 @@ impl LearningCurve {
         self
     }
 
+    fn add(&mut self, episode: &EpisodeSummary) {
+        let x = episode.episode as f64;
+        self.returns.push((x, episode.episode_return));
+        self.averages.push((x, episode.average_return));
+    }
+
     /// Returns the plot of the episodes so far, to add to it or to place it among panels.
     pub fn plot(&self) -> Plot {
         let average =
@@ -63,17 +69,14 @@ impl LearningCurve {
 impl Observer for LearningCurve {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
         self.window = Some(run.config.average_window);
+        self.returns.clear();
+        self.averages.clear();
+        run.history.iter().for_each(|episode| self.add(episode));
         Ok(())
     }
 
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
-        if episode.episode == 0 {
-            self.returns.clear();
-            self.averages.clear();
-        }
-        let x = episode.episode as f64;
-        self.returns.push((x, episode.episode_return));
-        self.averages.push((x, episode.average_return));
+        self.add(episode);
         Ok(ControlFlow::Continue(()))
     }
 

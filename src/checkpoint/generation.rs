@@ -1,0 +1,255 @@
+//! Writing and reading one generation.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::manifest::{FORMAT, Manifest, PartForm};
+use super::{CheckpointError, Defect, failed, flush_directory};
+use crate::digest::Digest;
+use crate::replay::ReplayBuffer;
+use crate::state::State;
+
+const MANIFEST: &str = "manifest.json";
+const MANIFEST_DIGEST: &str = "manifest.sha256";
+pub(crate) const AGENT: &str = "agent.safetensors";
+pub(crate) const TRAINER: &str = "trainer.safetensors";
+
+/// Longest manifest, in bytes: room for a replay of 100 GB.
+const MAX_MANIFEST: u64 = 4 << 20;
+
+/// Everything that a generation is made of.
+pub(crate) struct Snapshot<'a> {
+    /// Without number and parts, which come when it is written.
+    pub(crate) manifest: Manifest,
+    pub(crate) agent: State,
+    pub(crate) trainer: State,
+    pub(crate) replay: &'a mut ReplayBuffer,
+}
+
+fn replay_part(segment: usize) -> String {
+    format!("replay-{segment:05}.safetensors")
+}
+
+/// Writes a generation into the new directory `side`; files in `known` are linked and not written again.
+pub(super) fn write(
+    side: &Path,
+    generation: u64,
+    snapshot: Snapshot<'_>,
+    known: &HashMap<Digest, PathBuf>,
+) -> Result<HashMap<Digest, String>, CheckpointError> {
+    let Snapshot { mut manifest, agent, trainer, replay } = snapshot;
+    let unwritable = |part: &str| {
+        let part = part.to_owned();
+        move |source| CheckpointError::Write { part, source }
+    };
+    // Before anything is written: a number that is not finite is found here.
+    let states = [(AGENT, agent), (TRAINER, trainer)]
+        .map(|(part, state)| state.to_bytes().map(|bytes| (part, bytes)).map_err(unwritable(part)));
+    fs::create_dir(side).map_err(failed("create", side))?;
+    let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new() };
+    for state in states {
+        let (part, bytes) = state?;
+        directory.write(part.to_owned(), Digest::of(&bytes), &bytes)?;
+    }
+    for segment in 0..replay.replay_form().segments() {
+        let part = replay_part(segment);
+        let (digest, file) = replay.segment_digest(segment).map_err(unwritable(&part))?;
+        if file.is_none() && known.get(&digest).is_some_and(|path| directory.link(&part, digest, path)) {
+            continue;
+        }
+        let file = file.map_or_else(|| replay.segment_file(segment), Ok).map_err(unwritable(&part))?;
+        directory.write(part, digest, &file)?;
+    }
+    manifest.generation = generation;
+    manifest.parts = directory.parts;
+    let text = serde_json::to_string_pretty(&manifest).expect("a manifest is numbers and text") + "\n";
+    write_file(&side.join(MANIFEST), text.as_bytes())?;
+    write_file(&side.join(MANIFEST_DIGEST), digest_line(text.as_bytes()).as_bytes())?;
+    flush_directory(side)?;
+    Ok(directory.digests)
+}
+
+/// Returns what `sha256sum manifest.json` prints.
+fn digest_line(manifest: &[u8]) -> String {
+    format!("{}  {MANIFEST}\n", Digest::of(manifest))
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let write = || {
+        let mut file = File::create_new(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(failed("write", path))
+}
+
+/// The parts of a generation that is being written.
+struct Directory<'a> {
+    path: &'a Path,
+    parts: BTreeMap<String, PartForm>,
+    digests: HashMap<Digest, String>,
+}
+
+impl Directory<'_> {
+    fn write(&mut self, part: String, digest: Digest, bytes: &[u8]) -> Result<(), CheckpointError> {
+        write_file(&self.path.join(&part), bytes)?;
+        self.add(part, digest, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Links a file that is there already; returns whether that could be done.
+    fn link(&mut self, part: &str, digest: Digest, there: &Path) -> bool {
+        let here = self.path.join(part);
+        let Ok(length) = fs::hard_link(there, &here).and_then(|()| Ok(fs::metadata(&here)?.len())) else {
+            return false;
+        };
+        self.add(part.to_owned(), digest, length);
+        true
+    }
+
+    fn add(&mut self, part: String, digest: Digest, bytes: u64) {
+        self.digests.insert(digest, part.clone());
+        self.parts.insert(part, PartForm { bytes, sha256: digest.to_string() });
+    }
+}
+
+/// A generation whose files are all there, of the right length, and what was written.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) manifest: Manifest,
+    pub(crate) agent: State,
+    pub(crate) trainer: State,
+    pub(crate) replay: ReplayBuffer,
+    /// Where each file is, by its content.
+    pub(super) files: HashMap<Digest, PathBuf>,
+}
+
+impl Generation {
+    /// Reads and verifies every part, the replay into an empty one of its sizes.
+    pub(super) fn read(path: &Path, manifest: Manifest, mut replay: ReplayBuffer) -> Result<Self, Defect> {
+        check_names(path, &manifest)?;
+        let mut files = HashMap::new();
+        let mut read = |part: &str| {
+            let (bytes, digest) = read_part(path, &manifest, part)?;
+            files.insert(digest, path.join(part));
+            Ok((bytes, digest))
+        };
+        let defect = |part: &str| {
+            let file = part.to_owned();
+            move |source| Defect::File { file, source }
+        };
+        let mut state = |part| read(part).and_then(|(bytes, _)| State::from_bytes(&bytes).map_err(defect(part)));
+        let (agent, trainer) = (state(AGENT)?, state(TRAINER)?);
+        for segment in 0..manifest.replay.segments() {
+            let part = replay_part(segment);
+            let (bytes, digest) = read(&part)?;
+            replay.append_segment(&bytes, digest, &manifest.replay).map_err(defect(&part))?;
+        }
+        Ok(Self { manifest, agent, trainer, replay, files })
+    }
+}
+
+/// Reads and verifies a manifest, as far as that can be done without the parts.
+pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, Defect> {
+    let text = read_file(path, MANIFEST, Length::AtMost(MAX_MANIFEST))?;
+    let expected = digest_line(&text);
+    let found = read_file(path, MANIFEST_DIGEST, Length::Exactly(expected.len() as u64))?;
+    if found != expected.as_bytes() {
+        let found = String::from_utf8_lossy(&found).trim_end().to_owned();
+        return Err(Defect::Damaged {
+            file: MANIFEST.to_owned(),
+            expected: found,
+            found: expected.trim_end().to_owned(),
+        });
+    }
+    /// What a manifest of any version has.
+    #[derive(serde::Deserialize)]
+    struct Version {
+        format: u64,
+    }
+    let Version { format } = serde_json::from_slice(&text).map_err(Defect::Manifest)?;
+    if format != FORMAT {
+        return Err(Defect::Version { supported: FORMAT, found: format });
+    }
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(Defect::Manifest)?;
+    let contradiction = |rule: String, found: String| Err(Defect::Contradiction { rule, found });
+    if manifest.generation != generation {
+        return contradiction(
+            format!("the generation of its directory, {generation}"),
+            manifest.generation.to_string(),
+        );
+    }
+    if let Some((rule, found)) = manifest.replay.contradiction() {
+        return contradiction(rule.to_owned(), found.to_string());
+    }
+    // Counted first: the sizes may ask for more names than there is memory for.
+    let (expected, found) = (manifest.replay.segments() + 2, manifest.parts.len());
+    let missing = || part_names(&manifest).find(|part| !manifest.parts.contains_key(part));
+    if expected != found || missing().is_some() {
+        return contradiction(
+            format!("{expected} parts, one for agent and trainer each and the rest for the replay"),
+            found.to_string(),
+        );
+    }
+    Ok(manifest)
+}
+
+fn part_names(manifest: &Manifest) -> impl Iterator<Item = String> {
+    [AGENT, TRAINER].map(str::to_owned).into_iter().chain((0..manifest.replay.segments()).map(replay_part))
+}
+
+/// Requires a directory to hold the files of a generation and nothing else.
+fn check_names(path: &Path, manifest: &Manifest) -> Result<(), Defect> {
+    let unreadable = |source| Defect::Unreadable { file: "the directory".to_owned(), source };
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        let name = name.to_string_lossy();
+        if name != MANIFEST && name != MANIFEST_DIGEST && !manifest.parts.contains_key(&*name) {
+            return Err(Defect::Stray { file: name.into_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn read_part(path: &Path, manifest: &Manifest, part: &str) -> Result<(Vec<u8>, Digest), Defect> {
+    let PartForm { bytes, sha256 } = &manifest.parts[part];
+    let content = read_file(path, part, Length::Exactly(*bytes))?;
+    let digest = Digest::of(&content);
+    let found = digest.to_string();
+    if found != *sha256 {
+        return Err(Defect::Damaged { file: part.to_owned(), expected: sha256.clone(), found });
+    }
+    Ok((content, digest))
+}
+
+#[derive(Clone, Copy)]
+enum Length {
+    Exactly(u64),
+    AtMost(u64),
+}
+
+/// Reads a regular file, once its length is known to be what it must be.
+fn read_file(path: &Path, file: &str, length: Length) -> Result<Vec<u8>, Defect> {
+    let unreadable = |source| Defect::Unreadable { file: file.to_owned(), source };
+    let path = path.join(file);
+    // Asked before opening: to open a pipe is to wait for its other end. A link is not followed.
+    let metadata = fs::symlink_metadata(&path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Defect::NotAFile { file: file.to_owned() });
+    }
+    let found = metadata.len();
+    let (fits, expected) = match length {
+        Length::Exactly(expected) => (found == expected, format!("{expected} bytes")),
+        Length::AtMost(limit) => (found <= limit, format!("at most {limit} bytes")),
+    };
+    if !fits {
+        return Err(Defect::Length { file: file.to_owned(), expected, found });
+    }
+    let mut content = Vec::new();
+    let out_of_memory = |_| unreadable(io::ErrorKind::OutOfMemory.into());
+    content.try_reserve_exact(found as usize).map_err(out_of_memory)?;
+    File::open(&path).and_then(|opened| opened.take(found).read_to_end(&mut content)).map_err(unreadable)?;
+    Ok(content)
+}

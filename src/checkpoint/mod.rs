@@ -1,0 +1,400 @@
+//! Checkpoints of whole runs, in a directory that survives a crash at any moment.
+//!
+//! A directory holds generations, each whole in a directory of its own:
+//!
+//! ```text
+//! checkpoints/
+//!   lock                         held by the process that writes
+//!   generation-00000007/
+//!     manifest.json              versions, agent, environment, settings, counters, size and SHA-256 of each part
+//!     manifest.sha256            for `sha256sum -c`
+//!     agent.safetensors          networks, targets, moments, temperature, noise, random streams
+//!     trainer.safetensors        counters, episode history, random streams, the episode under way
+//!     replay-00000.safetensors   4 MiB of transitions; a part that has not changed is a hard link to the last generation's
+//! ```
+//!
+//! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Reading one never runs code,
+//! and gives what was saved or an error. [`Trainer::save`](crate::train::Trainer::save) writes,
+//! [`Trainer::resume`](crate::train::Trainer::resume) reads, and [`CheckpointEvery`](crate::train::CheckpointEvery) does it
+//! on a schedule. What each promise rests on is in [`docs/reliability.md`](crate::_docs::reliability).
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::replay::ReplayBuffer;
+use crate::state::{FileError, StateError};
+
+mod generation;
+mod manifest;
+
+pub(crate) use generation::{Generation, Snapshot};
+pub(crate) use manifest::{Manifest, short_type_name};
+
+/// Name of the file that the writing process locks.
+const LOCK: &str = "lock";
+
+/// Beginning of the name of a generation's directory.
+const GENERATION: &str = "generation-";
+
+/// Beginning of the name of a directory that is being written or removed.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Why a checkpoint could not be written or taken up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the file system says.
+        source: io::Error,
+    },
+    /// Another process, or another value in this one, writes to the directory.
+    #[error("{} is in use by another writer; give each run a directory of its own", directory.display())]
+    Locked {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The episode has not ended, and the environment does not save its state.
+    #[error(
+        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`, or save after an episode"
+    )]
+    MidEpisode,
+    /// A state that cannot be saved, or does not fit.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A state that cannot be written.
+    #[error("{part} cannot be written")]
+    Write {
+        /// The file.
+        part: String,
+        /// Why not.
+        source: FileError,
+    },
+    /// A checkpoint of something else.
+    #[error("the checkpoint was made with {what} {saved}, which is not {here}")]
+    Differs {
+        /// What differs.
+        what: &'static str,
+        /// In the checkpoint.
+        saved: String,
+        /// Here.
+        here: String,
+    },
+    /// No generation is whole.
+    #[error("no checkpoint in {} can be used: {}", directory.display(), list(skipped))]
+    NoneIntact {
+        /// The directory.
+        directory: PathBuf,
+        /// All of them, the newest first.
+        skipped: Vec<Skipped>,
+    },
+}
+
+/// A generation that was not taken up.
+#[derive(Debug, thiserror::Error)]
+#[error("generation {generation}: {defect}")]
+#[non_exhaustive]
+pub struct Skipped {
+    /// Its number.
+    pub generation: u64,
+    /// What is wrong with it.
+    #[source]
+    pub defect: Defect,
+}
+
+fn list(skipped: &[Skipped]) -> String {
+    skipped.iter().map(Skipped::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What is wrong with a generation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// A file that is missing or cannot be read.
+    #[error("{file} cannot be read: {source}")]
+    Unreadable {
+        /// Its name.
+        file: String,
+        /// What the file system says.
+        source: io::Error,
+    },
+    /// A link, a pipe, a directory.
+    #[error("{file} must be a regular file")]
+    NotAFile {
+        /// Its name.
+        file: String,
+    },
+    /// A file that does not belong there.
+    #[error("{file} does not belong to a checkpoint")]
+    Stray {
+        /// Its name.
+        file: String,
+    },
+    /// A file of another length than the manifest says, or than it can have.
+    #[error("{file} must be {expected} long, got {found} bytes")]
+    Length {
+        /// Its name.
+        file: String,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: u64,
+    },
+    /// A file whose content is not what was written.
+    #[error("{file} is damaged: its SHA-256 must be {expected}, got {found}")]
+    Damaged {
+        /// Its name.
+        file: String,
+        /// Digest that was noted when it was written.
+        expected: String,
+        /// Digest of what is there.
+        found: String,
+    },
+    /// A format that this version of the crate does not read.
+    #[error("manifest.json must have format {supported}, which this version of the crate reads, got {found}")]
+    Version {
+        /// The format that is read.
+        supported: u64,
+        /// The format that was found.
+        found: u64,
+    },
+    /// A manifest that is not one.
+    #[error("manifest.json must be the manifest of a checkpoint: {0}")]
+    Manifest(#[source] serde_json::Error),
+    /// A manifest whose numbers contradict each other.
+    #[error("manifest.json must give {rule}, got {found}")]
+    Contradiction {
+        /// What must hold.
+        rule: String,
+        /// What was found.
+        found: String,
+    },
+    /// A file that is not what its name says.
+    #[error("{file}: {source}")]
+    File {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        source: FileError,
+    },
+}
+
+/// A directory of checkpoints, held for writing by one run at a time.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let folder = tempfile::tempdir().expect("a temporary folder");
+/// # let path = folder.path().join("checkpoints");
+/// let trainer = || {
+///     let env = Pendulum::v1();
+///     let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+///     Ok::<_, Error>(Trainer::new(env, agent, &TrainerConfig::new(2), Seed(0))?.with_environment_state())
+/// };
+///
+/// let mut checkpoints = Checkpoints::open(&path)?;
+/// let mut first = trainer()?;
+/// (0..10).try_for_each(|_| first.step().map(drop))?;
+/// first.save(&mut checkpoints)?;
+///
+/// // In another process, or after a crash:
+/// let mut second = trainer()?;
+/// let resumed = second.resume(&mut checkpoints)?.expect("a checkpoint was saved");
+/// assert_eq!((resumed.environment_steps, resumed.skipped.len()), (10, 0));
+/// assert_eq!(first.step()?, second.step()?);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Checkpoints {
+    directory: PathBuf,
+    keep: usize,
+    /// The lock lasts as long as the file is open, and ends with the process, however that ends.
+    _lock: File,
+    /// Score of each generation that has one.
+    scores: HashMap<u64, f64>,
+    /// Where the files of the newest generation are, by their content.
+    known: HashMap<Digest, PathBuf>,
+}
+
+impl Checkpoints {
+    /// Opens a directory for writing and reading, creating it if need be, and keeps others from writing to it.
+    ///
+    /// What a crashed run left unfinished is removed.
+    ///
+    /// # Errors
+    ///
+    /// - [`CheckpointError::Locked`] if another run has opened it
+    /// - [`CheckpointError::Io`] if the file system refuses
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, CheckpointError> {
+        let directory = directory.into();
+        fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
+        let path = directory.join(LOCK);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let lock = lock.map_err(failed("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(CheckpointError::Locked { directory }),
+            Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+        }
+        let mut checkpoints = Self { directory, keep: 3, _lock: lock, scores: HashMap::new(), known: HashMap::new() };
+        checkpoints.remove_unfinished()?;
+        for generation in checkpoints.generations()? {
+            if let Ok(Manifest { score: Some(score), .. }) =
+                generation::read_manifest(&checkpoints.path(generation), generation)
+            {
+                checkpoints.scores.insert(generation, score);
+            }
+        }
+        Ok(checkpoints)
+    }
+
+    /// Keeps the newest `n` generations, 3 unless told otherwise, at least 1; one with the best score is kept besides.
+    #[must_use]
+    pub fn keep(mut self, n: usize) -> Self {
+        self.keep = n.max(1);
+        self
+    }
+
+    /// Returns the directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns the numbers of the generations that are there, whole or not, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Io`] if the directory cannot be read.
+    pub fn generations(&self) -> Result<Vec<u64>, CheckpointError> {
+        let number = |name: &String| name.strip_prefix(GENERATION)?.parse().ok();
+        let ours = |&generation: &u64| generation < u64::MAX && self.path(generation).is_dir();
+        let mut generations: Vec<u64> = self.names()?.iter().filter_map(number).filter(ours).collect();
+        generations.sort_unstable();
+        Ok(generations)
+    }
+
+    /// Returns the generation with the highest score; the newest of several.
+    pub fn best(&self) -> Option<u64> {
+        self.scores.iter().max_by(|a, b| a.1.total_cmp(b.1).then(a.0.cmp(b.0))).map(|(&generation, _)| generation)
+    }
+
+    /// Returns the directory of a generation.
+    pub fn path(&self, generation: u64) -> PathBuf {
+        self.directory.join(format!("{GENERATION}{generation:08}"))
+    }
+
+    /// Writes a generation and removes those that are not to be kept; returns its number.
+    pub(crate) fn write(&mut self, snapshot: Snapshot<'_>) -> Result<u64, CheckpointError> {
+        let generation = self.generations()?.last().map_or(0, |newest| newest + 1);
+        let side = self.directory.join(format!("{UNFINISHED}{generation:08}"));
+        let score = snapshot.manifest.score;
+        let written = generation::write(&side, generation, snapshot, &self.known);
+        let finished = written.and_then(|digests| {
+            let path = self.path(generation);
+            fs::rename(&side, &path).map_err(failed("rename to", &path))?;
+            flush_directory(&self.directory)?;
+            Ok(digests)
+        });
+        let digests = match finished {
+            Ok(digests) => digests,
+            Err(error) => {
+                // As much as can be: what stays is removed when the directory is opened again.
+                let _ = fs::remove_dir_all(&side);
+                return Err(error);
+            }
+        };
+        let path = self.path(generation);
+        self.known = digests.into_iter().map(|(digest, name)| (digest, path.join(name))).collect();
+        if let Some(score) = score {
+            self.scores.insert(generation, score);
+        }
+        self.prune()?;
+        Ok(generation)
+    }
+
+    /// Reads the newest generation that is whole, and says what is wrong with those after it; `None` if there is none at all.
+    ///
+    /// `accept` is shown each manifest, and returns an empty replay for it, or why it cannot be taken up here.
+    pub(crate) fn read(
+        &mut self,
+        accept: impl Fn(&Manifest) -> Result<ReplayBuffer, CheckpointError>,
+    ) -> Result<Option<(Generation, Vec<Skipped>)>, CheckpointError> {
+        let mut skipped = Vec::new();
+        for generation in self.generations()?.into_iter().rev() {
+            let path = self.path(generation);
+            let read = match generation::read_manifest(&path, generation) {
+                Ok(manifest) => {
+                    let replay = accept(&manifest)?;
+                    Generation::read(&path, manifest, replay)
+                }
+                Err(defect) => Err(defect),
+            };
+            match read {
+                Ok(read) => {
+                    self.known = read.files.clone();
+                    return Ok(Some((read, skipped)));
+                }
+                Err(defect) => skipped.push(Skipped { generation, defect }),
+            }
+        }
+        if skipped.is_empty() {
+            return Ok(None);
+        }
+        Err(CheckpointError::NoneIntact { directory: self.directory.clone(), skipped })
+    }
+
+    fn prune(&mut self) -> Result<(), CheckpointError> {
+        let generations = self.generations()?;
+        let best = self.best();
+        for &generation in generations.iter().rev().skip(self.keep).filter(|&&generation| Some(generation) != best) {
+            let (path, aside) =
+                (self.path(generation), self.directory.join(format!("{UNFINISHED}old-{generation:08}")));
+            // Renamed first, so that a crash in between does not leave half of it.
+            fs::rename(&path, &aside).map_err(failed("rename", &path))?;
+            fs::remove_dir_all(&aside).map_err(failed("remove", &aside))?;
+            self.scores.remove(&generation);
+        }
+        Ok(())
+    }
+
+    fn remove_unfinished(&self) -> Result<(), CheckpointError> {
+        for name in self.names()?.iter().filter(|name| name.starts_with(UNFINISHED)) {
+            let path = self.directory.join(name);
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(failed("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the names of what the directory holds; those that are not text are not ours.
+    fn names(&self) -> Result<Vec<String>, CheckpointError> {
+        let entries = fs::read_dir(&self.directory).map_err(failed("read", &self.directory))?;
+        let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string().ok())).collect();
+        Ok(names.map_err(failed("read", &self.directory))?.into_iter().flatten().collect())
+    }
+}
+
+/// Says what was to be done with which path when the file system refused.
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CheckpointError {
+    let path = path.to_owned();
+    move |source| CheckpointError::Io { action, path, source }
+}
+
+/// Makes the names in a directory last, where that is a thing of its own.
+fn flush_directory(directory: &Path) -> Result<(), CheckpointError> {
+    if cfg!(unix) {
+        File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed("flush", directory))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,474 @@
+//! The state of an agent, an environment or a noise process as named arrays: what a checkpoint is made of.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use serde_json::{Map, Value};
+
+mod array;
+mod file;
+pub(crate) mod parameters;
+
+pub use array::Element;
+use array::{Array, Values};
+pub use file::FileError;
+
+/// Largest count that is believed: one that nothing reaches, and that can still be added to.
+const MAX_COUNT: u64 = 1 << 53;
+
+/// Something that can be written down and taken up again, bit for bit.
+///
+/// What is saved is what changes: a value that is loaded into is built first, with the settings of the one that was saved,
+/// and [`load_state`](Self::load_state) refuses the state of another.
+///
+/// # Contract
+///
+/// - After `b.load_state(a.save_state()?)`, the same calls on `a` and `b` give the same bits for ever after.
+/// - A state that is refused leaves the value as it was.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::state::{SaveState, State, StateError};
+///
+/// struct Counter {
+///     step: u64,
+///     count: u64,
+/// }
+///
+/// impl SaveState for Counter {
+///     fn save_state(&self) -> Result<State, StateError> {
+///         let mut state = State::new();
+///         state.put("step", self.step);
+///         state.put("count", self.count);
+///         Ok(state)
+///     }
+///
+///     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+///         state.expect("step", self.step)?;
+///         let count = state.take("count")?;
+///         state.finish()?;
+///         self.count = count;
+///         Ok(())
+///     }
+/// }
+///
+/// let saved = Counter { step: 2, count: 6 }.save_state()?;
+/// let mut counter = Counter { step: 2, count: 0 };
+/// counter.load_state(saved.clone())?;
+/// assert_eq!(counter.count, 6);
+/// let error = Counter { step: 5, count: 0 }.load_state(saved).unwrap_err();
+/// assert_eq!(error.to_string(), "`step` must be the same as when the state was saved: 2 then, 5 now");
+/// # Ok::<(), StateError>(())
+/// ```
+pub trait SaveState {
+    /// Returns everything that decides what comes next, apart from settings that never change.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Unsupported`] if a part of it cannot be saved.
+    fn save_state(&self) -> Result<State, StateError>;
+
+    /// Takes up a state that [`save_state`](Self::save_state) has given.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] names what does not fit; nothing has changed then.
+    fn load_state(&mut self, state: State) -> Result<(), StateError>;
+}
+
+/// Why a state could not be saved, or does not fit what it was to be loaded into.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// An array that is needed and not there.
+    #[error("`{name}` is missing from the state")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// An array that nothing asks for.
+    #[error("`{name}` is in the state, but nothing here takes it")]
+    Unexpected {
+        /// Name of the first such array.
+        name: String,
+    },
+    /// An array of another kind of number.
+    #[error("`{name}` must hold {expected}, got {found}")]
+    Kind {
+        /// Name of the array.
+        name: String,
+        /// The kind that is needed.
+        expected: &'static str,
+        /// The kind that is there.
+        found: &'static str,
+    },
+    /// An array of another shape.
+    #[error("`{name}` must have shape {expected:?}, got {found:?}")]
+    Shape {
+        /// Name of the array.
+        name: String,
+        /// The shape that is needed.
+        expected: Vec<usize>,
+        /// The shape that is there.
+        found: Vec<usize>,
+    },
+    /// A NaN or an infinity.
+    #[error("`{name}` must be finite, got {value} at index {index}")]
+    NonFinite {
+        /// Name of the array.
+        name: String,
+        /// Index in the array, row by row.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A setting that is not what it was when the state was saved.
+    #[error("`{name}` must be the same as when the state was saved: {saved} then, {here} now")]
+    Differs {
+        /// The setting.
+        name: String,
+        /// Its value in the state.
+        saved: String,
+        /// Its value in what the state is loaded into.
+        here: String,
+    },
+    /// A random stream of another seed.
+    #[error("`{name}` was saved by a run with another seed; resume with the seed the run was begun with")]
+    Seed {
+        /// Name of the stream.
+        name: String,
+    },
+    /// A number that no such state can hold.
+    #[error("`{name}` must be {rule}, got {found}")]
+    Invalid {
+        /// Name of the array.
+        name: String,
+        /// What must hold.
+        rule: String,
+        /// What was found.
+        found: String,
+    },
+    /// Something that has no form as an array.
+    #[error("`{name}` cannot be saved: {reason}")]
+    Unsupported {
+        /// What it is.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+}
+
+impl StateError {
+    /// Says that the array `name` breaks `rule`.
+    pub fn invalid(name: impl Into<String>, rule: impl Into<String>, found: impl ToString) -> Self {
+        Self::Invalid { name: name.into(), rule: rule.into(), found: found.to_string() }
+    }
+
+    /// Puts the name of a part in front of the name of an array of it.
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        match &mut self {
+            Self::Missing { name }
+            | Self::Unexpected { name }
+            | Self::Kind { name, .. }
+            | Self::Shape { name, .. }
+            | Self::NonFinite { name, .. }
+            | Self::Differs { name, .. }
+            | Self::Seed { name }
+            | Self::Invalid { name, .. }
+            | Self::Unsupported { name, .. } => *name = format!("{part}.{name}"),
+        }
+        self
+    }
+}
+
+/// Named arrays of f32, f64 or u64, and texts.
+///
+/// Names are in order, and those of a part begin with the name of the part and a dot. Putting the same name twice is a bug and
+/// panics. Taking removes, so that [`finish`](Self::finish) can tell what nobody asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    arrays: BTreeMap<String, Array>,
+}
+
+impl State {
+    /// Creates a state without arrays.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts one number.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name is taken.
+    pub fn put<T: Element>(&mut self, name: &str, value: T) {
+        self.put_array(name, &[], vec![value]);
+    }
+
+    /// Puts numbers, row by row.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name is taken, or the shape has another number of elements.
+    pub fn put_array<T: Element>(&mut self, name: &str, shape: &[usize], values: Vec<T>) {
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            values.len(),
+            "`{name}` must have as many values as its shape says"
+        );
+        self.insert(name.to_owned(), Array { shape: shape.to_vec(), values: T::wrap(values) });
+    }
+
+    /// Puts a text, such as the name of an algorithm.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name is taken.
+    pub fn put_text(&mut self, name: &str, text: impl Into<String>) {
+        let text = text.into();
+        self.insert(name.to_owned(), Array { shape: vec![text.len()], values: Values::Text(text) });
+    }
+
+    /// Puts a random stream, at its position.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name is taken.
+    pub fn put_rng(&mut self, name: &str, rng: &ChaCha8Rng) {
+        let mut words: Vec<u64> = words_of(&rng.get_seed()).to_vec();
+        let position = rng.get_word_pos();
+        words.extend([rng.get_stream(), position as u64, (position >> 64) as u64]);
+        self.put_array(name, &[words.len()], words);
+    }
+
+    /// Puts the state of a part.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a name is taken.
+    pub fn put_state(&mut self, part: &str, state: State) {
+        for (name, array) in state.arrays {
+            self.insert(format!("{part}.{name}"), array);
+        }
+    }
+
+    fn insert(&mut self, name: String, array: Array) {
+        let before = self.arrays.insert(name, array);
+        assert!(before.is_none(), "two arrays of a state must not have one name");
+    }
+
+    /// Takes one number.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Missing`], [`StateError::Kind`] or [`StateError::Shape`].
+    pub fn take<T: Element>(&mut self, name: &str) -> Result<T, StateError> {
+        Ok(self.take_array(name, &[])?[0])
+    }
+
+    /// Takes one number that counts something in memory.
+    pub(crate) fn take_count(&mut self, name: &str) -> Result<usize, StateError> {
+        let count: u64 = self.take(name)?;
+        if count > MAX_COUNT {
+            return Err(StateError::invalid(name, format!("a count of at most {MAX_COUNT}"), count));
+        }
+        usize::try_from(count).map_err(|_| StateError::invalid(name, format!("at most {}", usize::MAX), count))
+    }
+
+    /// Takes one number that is 0 or 1.
+    pub(crate) fn take_flag(&mut self, name: &str) -> Result<bool, StateError> {
+        match self.take::<u64>(name)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(StateError::invalid(name, "0 or 1", other)),
+        }
+    }
+
+    /// Takes numbers of a known shape.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Missing`], [`StateError::Kind`] or [`StateError::Shape`].
+    pub fn take_array<T: Element>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, StateError> {
+        let array = self.remove(name)?;
+        if array.shape != shape {
+            return Err(StateError::Shape { name: name.into(), expected: shape.to_vec(), found: array.shape });
+        }
+        T::unwrap(array.values).map_err(|found| StateError::Kind {
+            name: name.into(),
+            expected: T::KIND,
+            found: found.kind(),
+        })
+    }
+
+    /// Takes numbers in one row, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Missing`], [`StateError::Kind`], or [`StateError::Shape`] if it is not one row.
+    pub fn take_row<T: Element>(&mut self, name: &str) -> Result<Vec<T>, StateError> {
+        let shape = self.shape(name)?;
+        let count = shape.iter().product();
+        self.take_array(name, &[count])
+    }
+
+    /// Takes a random stream, which must have the seed and the stream of `here`.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Seed`] if it has not; [`StateError::Missing`], [`StateError::Kind`], [`StateError::Shape`], or
+    /// [`StateError::Invalid`] if its position cannot be.
+    pub fn take_rng(&mut self, name: &str, here: &ChaCha8Rng) -> Result<ChaCha8Rng, StateError> {
+        let words: Vec<u64> = self.take_array(name, &[7])?;
+        if words[..4] != words_of(&here.get_seed()) || words[4] != here.get_stream() {
+            return Err(StateError::Seed { name: name.into() });
+        }
+        let position = u128::from(words[6]) << 64 | u128::from(words[5]);
+        if position >= 1 << 68 {
+            return Err(StateError::invalid(name, "a position below 2^68", position));
+        }
+        let mut rng = ChaCha8Rng::from_seed(here.get_seed());
+        rng.set_stream(here.get_stream());
+        rng.set_word_pos(position);
+        Ok(rng)
+    }
+
+    /// Takes a text.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Missing`] or [`StateError::Kind`].
+    pub fn take_text(&mut self, name: &str) -> Result<String, StateError> {
+        match self.remove(name)?.values {
+            Values::Text(text) => Ok(text),
+            other => Err(StateError::Kind { name: name.into(), expected: "text", found: other.kind() }),
+        }
+    }
+
+    /// Takes one number and requires it to be `here`.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Differs`] if it is another; else as [`take`](Self::take).
+    pub fn expect<T: Element>(&mut self, name: &str, here: T) -> Result<(), StateError> {
+        let saved: T = self.take(name)?;
+        if saved == here { Ok(()) } else { Err(differs(name, saved, here)) }
+    }
+
+    /// Takes a text and requires it to be `here`.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Differs`] if it is another; else as [`take_text`](Self::take_text).
+    pub fn expect_text(&mut self, name: &str, here: &str) -> Result<(), StateError> {
+        let saved = self.take_text(name)?;
+        if saved == here { Ok(()) } else { Err(differs(name, saved, here)) }
+    }
+
+    /// Takes the state of a part: every array whose name begins with `part` and a dot. Without any it is empty.
+    #[must_use]
+    pub fn take_state(&mut self, part: &str) -> State {
+        let prefix = format!("{part}.");
+        let names: Vec<String> = self
+            .arrays
+            .range(prefix.clone()..)
+            .map(|(name, _)| name.clone())
+            .take_while(|name| name.starts_with(&prefix))
+            .collect();
+        let arrays = names.into_iter().filter_map(|name| {
+            let array = self.arrays.remove(&name)?;
+            Some((name[prefix.len()..].to_owned(), array))
+        });
+        State { arrays: arrays.collect() }
+    }
+
+    /// Takes the state of a part and loads it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `value` reports, with the part in front of the name.
+    pub fn load_into(&mut self, part: &str, value: &mut (impl SaveState + ?Sized)) -> Result<(), StateError> {
+        value.load_state(self.take_state(part)).map_err(|error| error.within(part))
+    }
+
+    /// Requires that everything has been taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Unexpected`] names the first array that has not.
+    pub fn finish(self) -> Result<(), StateError> {
+        match self.arrays.into_keys().next() {
+            Some(name) => Err(StateError::Unexpected { name }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the shape of an array; of a text, its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Missing`].
+    pub fn shape(&self, name: &str) -> Result<&[usize], StateError> {
+        self.arrays
+            .get(name)
+            .map(|array| array.shape.as_slice())
+            .ok_or_else(|| StateError::Missing { name: name.into() })
+    }
+
+    /// Returns the names of all arrays, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.keys().map(String::as_str)
+    }
+
+    /// Returns a text without taking it.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match &self.arrays.get(name)?.values {
+            Values::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Requires every number to be finite.
+    pub(crate) fn check_finite(&self) -> Result<(), StateError> {
+        self.arrays.iter().try_for_each(|(name, array)| match array.values.first_non_finite() {
+            Some((index, value)) => Err(StateError::NonFinite { name: name.clone(), index, value }),
+            None => Ok(()),
+        })
+    }
+
+    fn remove(&mut self, name: &str) -> Result<Array, StateError> {
+        self.arrays.remove(name).ok_or_else(|| StateError::Missing { name: name.into() })
+    }
+}
+
+fn differs(name: &str, saved: impl ToString, here: impl ToString) -> StateError {
+    StateError::Differs { name: name.into(), saved: saved.to_string(), here: here.to_string() }
+}
+
+/// Requires two configurations, as JSON, to be equal, and names the first field that is not; `free` may differ.
+pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&str]) -> Result<(), StateError> {
+    let parse = |text: &str| {
+        let parsed = serde_json::from_str::<Map<String, Value>>(text);
+        parsed.map_err(|error| StateError::invalid(name, "a configuration as JSON", error))
+    };
+    let (saved, here) = (parse(saved)?, parse(here)?);
+    let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
+    for field in saved.keys().chain(here.keys()).filter(|field| !free.contains(&field.as_str())) {
+        let (saved, here) = (saved.get(field), here.get(field));
+        if saved != here {
+            return Err(differs(&format!("{name}.{field}"), text(saved), text(here)));
+        }
+    }
+    Ok(())
+}
+
+/// Reads 32 bytes as four little-endian words.
+fn words_of(seed: &[u8; 32]) -> [u64; 4] {
+    std::array::from_fn(|i| u64::from_le_bytes(std::array::from_fn(|j| seed[8 * i + j])))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The parameters of a network as a state, each under its path in the network.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
+
+use super::{State, StateError};
+
+/// Returns every parameter of `module`.
+pub(crate) fn save<M: Module>(module: &M) -> Result<State, StateError> {
+    struct Save(State);
+
+    impl Visit for Save {
+        fn parameter<const D: usize>(&mut self, name: &str, _: ParamId, value: Tensor<D>) -> Result<(), StateError> {
+            put(&mut self.0, name, value)
+        }
+    }
+
+    let mut save = Save(State::new());
+    visit(module, &mut save)?;
+    Ok(save.0)
+}
+
+/// Returns a copy of `module`, which must be off the tape, with other values for its parameters and with their ids.
+pub(crate) fn load<M: Module>(module: &M, state: State) -> Result<M, StateError> {
+    // Integer and boolean parameters are found by the visitor: a mapper has no way to fail.
+    save(module)?;
+    let mut load = Load { path: Vec::new(), state, outcome: Ok(()) };
+    let loaded = module.clone().map(&mut load);
+    load.outcome?;
+    load.state.finish()?;
+    Ok(loaded)
+}
+
+/// Something that is called with path, id and value, off the tape, of each float parameter of a module.
+pub(crate) trait Visit {
+    fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, value: Tensor<D>) -> Result<(), StateError>;
+}
+
+/// Visits the parameters of a module in the order of its fields, until the first error.
+pub(crate) fn visit<M: Module>(module: &M, visitor: &mut impl Visit) -> Result<(), StateError> {
+    let mut walk = Walk { path: Vec::new(), visitor, outcome: Ok(()) };
+    module.visit(&mut walk);
+    walk.outcome
+}
+
+/// Puts a tensor of single or double precision.
+pub(crate) fn put<const D: usize>(state: &mut State, name: &str, tensor: Tensor<D>) -> Result<(), StateError> {
+    let (shape, data) = (tensor.dims(), tensor.into_data());
+    match data.dtype() {
+        DType::F32 => state.put_array::<f32>(name, &shape, data.try_into_vec().map_err(|_| unreadable(name))?),
+        DType::F64 => state.put_array::<f64>(name, &shape, data.try_into_vec().map_err(|_| unreadable(name))?),
+        _ => return Err(unsupported(name, "it is neither f32 nor f64")),
+    }
+    Ok(())
+}
+
+/// Takes a tensor of the shape, the precision and the device of `like`.
+pub(crate) fn take<const D: usize>(state: &mut State, name: &str, like: &Tensor<D>) -> Result<Tensor<D>, StateError> {
+    let (shape, device) = (like.dims(), like.device());
+    Ok(match like.dtype() {
+        DType::F64 => Tensor::from_data(TensorData::new(state.take_array::<f64>(name, &shape)?, shape), &device),
+        _ => Tensor::from_data(TensorData::new(state.take_array::<f32>(name, &shape)?, shape), &device),
+    })
+}
+
+fn unreadable(name: &str) -> StateError {
+    unsupported(name, "its values could not be read from the device")
+}
+
+fn unsupported(name: &str, reason: &'static str) -> StateError {
+    StateError::Unsupported { name: name.to_owned(), reason }
+}
+
+struct Walk<'a, V> {
+    path: Vec<String>,
+    visitor: &'a mut V,
+    outcome: Result<(), StateError>,
+}
+
+impl<V> Walk<'_, V> {
+    fn refuse(&mut self) {
+        let refused = Err(unsupported(&self.path.join("."), "it is a parameter that is not a float"));
+        self.outcome = std::mem::replace(&mut self.outcome, Ok(())).and(refused);
+    }
+}
+
+impl<V: Visit> ModuleVisitor for Walk<'_, V> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.outcome.is_ok() {
+            self.outcome = self.visitor.parameter(&self.path.join("."), param.id, param.val().inner());
+        }
+    }
+
+    fn visit_int<const D: usize>(&mut self, _: &Param<Tensor<D, Int>>) {
+        self.refuse();
+    }
+
+    fn visit_bool<const D: usize>(&mut self, _: &Param<Tensor<D, Bool>>) {
+        self.refuse();
+    }
+}
+
+struct Load {
+    path: Vec<String>,
+    state: State,
+    outcome: Result<(), StateError>,
+}
+
+impl ModuleMapper for Load {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        param.map(|tensor| match take(&mut self.state, &name, &tensor) {
+            Ok(value) => value,
+            Err(error) => {
+                self.outcome = std::mem::replace(&mut self.outcome, Ok(())).and(Err(error));
+                tensor
+            }
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Saving a whole run, and going on with it in another process.
+
+use rand::rngs::ChaCha8Rng;
+use serde_json::Value;
+
+use super::episode::{Episode, History};
+use super::{EpisodeSummary, Trainer};
+use crate::agent::{Agent, Metrics};
+use crate::checkpoint::{CheckpointError, Checkpoints, Manifest, Skipped, Snapshot, short_type_name};
+use crate::env::Environment;
+use crate::error::Error;
+use crate::replay::ReplayBuffer;
+use crate::state::{SaveState, State, StateError, expect_same_config};
+
+/// How the state of the environment is saved and loaded, for environments that can.
+#[derive(Debug)]
+pub(super) struct EnvironmentState<E> {
+    save: fn(&E) -> Result<State, StateError>,
+    load: fn(&mut E, State) -> Result<(), StateError>,
+}
+
+/// What a run was resumed from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Resumed {
+    /// Number of the generation.
+    pub generation: u64,
+    /// Environment steps that the run had taken.
+    pub environment_steps: usize,
+    /// Newer generations that were not whole, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+impl<E: Environment + SaveState, A: Agent> Trainer<E, A> {
+    /// Lets the run be saved in mid-episode, with the state of its environment.
+    #[must_use]
+    pub fn with_environment_state(mut self) -> Self {
+        self.environment_state = Some(EnvironmentState { save: E::save_state, load: E::load_state });
+        self
+    }
+}
+
+impl<E: Environment, A: Agent> Trainer<E, A> {
+    /// Returns whether the run can be saved now: between episodes, or with an environment that saves its state.
+    pub fn can_save(&self) -> bool {
+        self.observation.is_none() || self.environment_state.is_some()
+    }
+}
+
+impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
+    /// Saves everything that decides how the run goes on; returns the number of the generation.
+    ///
+    /// It is written to the side and renamed, so that a crash, a full disk or an error leaves the generations before as they
+    /// were. Parts of the replay that have not changed since the last generation are not written again.
+    ///
+    /// # Errors
+    ///
+    /// - [`CheckpointError::MidEpisode`] if the episode has not ended and [`can_save`](Self::can_save) is false
+    /// - [`CheckpointError::Write`] if a number of the run is not finite
+    /// - [`CheckpointError::Io`] if the file system refuses
+    pub fn save(&mut self, checkpoints: &mut Checkpoints) -> Result<u64, Error> {
+        self.save_with_score(checkpoints, None)
+    }
+
+    /// As [`save`](Self::save), with what an evaluation of the policy gave; of all generations, the best by that is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save).
+    pub fn save_with_score(&mut self, checkpoints: &mut Checkpoints, score: Option<f64>) -> Result<u64, Error> {
+        if !self.can_save() {
+            return Err(CheckpointError::MidEpisode.into());
+        }
+        if let Some(score) = score.filter(|score| !score.is_finite()) {
+            return Err(StateError::NonFinite { name: "score".to_owned(), index: 0, value: score }.into());
+        }
+        let agent = self.agent.save_state()?;
+        let agent_config = agent.text("config").and_then(|config| serde_json::from_str(config).ok());
+        let manifest = Manifest {
+            agent: short_type_name::<A>(),
+            environment: short_type_name::<E>(),
+            agent_config: agent_config.unwrap_or(Value::Null),
+            trainer_config: self.config_as_json(),
+            environment_steps: self.environment_steps as u64,
+            updates: self.updates as u64,
+            episodes: self.episodes() as u64,
+            score,
+            ..Manifest::new(self.replay.replay_form())
+        };
+        let trainer = self.trainer_state()?;
+        let snapshot = Snapshot { manifest, agent, trainer, replay: &mut self.replay };
+        Ok(checkpoints.write(snapshot)?)
+    }
+
+    /// Takes up the newest generation that is whole; `None`, with nothing changed, if there is none at all.
+    ///
+    /// The trainer must be built as the one that was saved: with the same environment, agent, settings and seed.
+    /// [`TrainerConfig::episodes`](super::TrainerConfig::episodes) may be another number. After that it goes on as the other one
+    /// would have, bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed then.
+    ///
+    /// - [`CheckpointError::NoneIntact`] if there are generations, but each is damaged
+    /// - [`CheckpointError::Differs`] or [`StateError`] if the newest that is whole belongs to something else
+    pub fn resume(&mut self, checkpoints: &mut Checkpoints) -> Result<Option<Resumed>, Error> {
+        let Some((generation, skipped)) = checkpoints.read(|manifest| self.accept(manifest))? else { return Ok(None) };
+        let loaded = self.parse(generation.trainer).map_err(|error| error.within("trainer"))?;
+
+        // What can fail and changes something comes last, and the first of the two is undone if the second fails.
+        let undo = match (&self.environment_state, loaded.environment) {
+            (Some(EnvironmentState { save, load }), Some(state)) => {
+                let before = save(&self.env)?;
+                load(&mut self.env, state).map_err(|error| error.within("environment"))?;
+                Some((*load, before))
+            }
+            (None, Some(_)) => return Err(CheckpointError::MidEpisode.into()),
+            (_, None) => None,
+        };
+        if let Err(error) = self.agent.load_state(generation.agent) {
+            if let Some((load, before)) = undo {
+                load(&mut self.env, before)?;
+            }
+            return Err(error.within("agent").into());
+        }
+        let Loaded { environment_steps, updates, rngs, history, running, environment: _ } = loaded;
+        self.replay = generation.replay;
+        [self.episode_rng, self.warmup_rng, self.replay_rng] = rngs;
+        (self.environment_steps, self.updates) = (environment_steps, updates);
+        self.history.episodes = history;
+        (self.episode, self.observation) = match running {
+            Some((episode, observation)) => (episode, Some(observation)),
+            None => (Episode::default(), None),
+        };
+        Ok(Some(Resumed { generation: generation.manifest.generation, environment_steps, skipped }))
+    }
+
+    fn config_as_json(&self) -> Value {
+        serde_json::to_value(&self.config).expect("a configuration is numbers")
+    }
+
+    /// Checks that a generation belongs to this run, and returns an empty replay for it.
+    fn accept(&self, manifest: &Manifest) -> Result<ReplayBuffer, CheckpointError> {
+        let names = [
+            ("the agent", &manifest.agent, short_type_name::<A>()),
+            ("the environment", &manifest.environment, short_type_name::<E>()),
+        ];
+        for (what, saved, here) in names {
+            if *saved != here {
+                return Err(CheckpointError::Differs { what, saved: saved.clone(), here });
+            }
+        }
+        let (saved, here) = (manifest.trainer_config.to_string(), self.config_as_json().to_string());
+        expect_same_config("trainer", &saved, &here, &["episodes"])?;
+        let (saved, here) = (manifest.replay, self.replay.replay_form());
+        let sizes = |form: &crate::replay::ReplayForm| (form.capacity, form.observation_dim, form.action_dim);
+        if sizes(&saved) != sizes(&here) {
+            let text = |form| format!("(capacity, observation, action) = {:?}", sizes(&form));
+            return Err(CheckpointError::Differs { what: "a replay of", saved: text(saved), here: text(here) });
+        }
+        // The memory for it was there when the trainer was built.
+        self.replay.emptied().map_err(|error| StateError::invalid("replay", "within memory", error).into())
+    }
+
+    fn trainer_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put("environment_steps", self.environment_steps as u64);
+        state.put("updates", self.updates as u64);
+        for (name, rng) in RNGS.into_iter().zip([&self.episode_rng, &self.warmup_rng, &self.replay_rng]) {
+            state.put_rng(name, rng);
+        }
+        state.put_state("history", self.history_state());
+        if let Some(observation) = &self.observation {
+            let Episode { steps, episode_return, metric_sums, updates } = &self.episode;
+            let mut episode = State::new();
+            episode.put_array("observation", &[observation.len()], observation.clone());
+            episode.put("steps", *steps as u64);
+            episode.put("return", *episode_return);
+            episode.put_array("metric_sums", &[metric_sums.len()], metric_sums.clone());
+            episode.put("updates", *updates as u64);
+            state.put_state("episode", episode);
+            if let Some(EnvironmentState { save, .. }) = &self.environment_state {
+                state.put_state("environment", save(&self.env)?);
+            }
+        }
+        Ok(state)
+    }
+
+    fn history_state(&self) -> State {
+        let History { episodes, .. } = &self.history;
+        let (n, width) = (episodes.len(), A::Metrics::NAMES.len());
+        let counts = |of: fn(&EpisodeSummary) -> u64| episodes.iter().map(of).collect::<Vec<u64>>();
+        let mut state = State::new();
+        state.put_array("steps", &[n], counts(|episode| episode.steps as u64));
+        state.put_array("environment_steps", &[n], counts(|episode| episode.environment_steps as u64));
+        state.put_array("updates", &[n], counts(|episode| episode.updates as u64));
+        state.put_array("terminated", &[n], counts(|episode| episode.terminated.into()));
+        state.put_array("truncated", &[n], counts(|episode| episode.truncated.into()));
+        state.put_array("has_metrics", &[n], counts(|episode| episode.metrics.is_some().into()));
+        state.put_array("return", &[n], episodes.iter().map(|episode| episode.episode_return).collect());
+        state.put_array("average_return", &[n], episodes.iter().map(|episode| episode.average_return).collect());
+        let row = |episode: &EpisodeSummary| episode.metrics.clone().unwrap_or_else(|| vec![0.0; width]);
+        state.put_array("metrics", &[n, width], episodes.iter().flat_map(row).collect());
+        state
+    }
+
+    fn parse(&self, mut state: State) -> Result<Loaded, StateError> {
+        let environment_steps = state.take_count("environment_steps")?;
+        let updates = state.take_count("updates")?;
+        let mut rng = |name, here| state.take_rng(name, here);
+        let rngs = [rng(RNGS[0], &self.episode_rng)?, rng(RNGS[1], &self.warmup_rng)?, rng(RNGS[2], &self.replay_rng)?];
+        let history = parse_history::<A>(state.take_state("history")).map_err(|error| error.within("history"))?;
+        let (mut running, mut environment) = (None, None);
+        let episode = state.take_state("episode");
+        if episode.names().next().is_some() {
+            let observation_dim = self.agent.spaces().observation().dim();
+            let episode = parse_episode::<A>(episode, observation_dim).map_err(|error| error.within("episode"))?;
+            running = Some(episode);
+            environment = Some(state.take_state("environment"));
+        }
+        state.finish()?;
+        Ok(Loaded { environment_steps, updates, rngs, history, running, environment })
+    }
+}
+
+/// Names of the random streams of a trainer.
+const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
+
+/// What the trainer's part of a checkpoint says, before anything is changed.
+struct Loaded {
+    environment_steps: usize,
+    updates: usize,
+    rngs: [ChaCha8Rng; 3],
+    history: Vec<EpisodeSummary>,
+    running: Option<(Episode, Vec<f32>)>,
+    environment: Option<State>,
+}
+
+fn parse_episode<A: Agent>(mut state: State, observation_dim: usize) -> Result<(Episode, Vec<f32>), StateError> {
+    let observation = state.take_array("observation", &[observation_dim])?;
+    let width = state.shape("metric_sums")?.iter().product::<usize>().min(1) * A::Metrics::NAMES.len();
+    let episode = Episode {
+        steps: state.take_count("steps")?,
+        episode_return: state.take("return")?,
+        metric_sums: state.take_array("metric_sums", &[width])?,
+        updates: state.take_count("updates")?,
+    };
+    state.finish()?;
+    Ok((episode, observation))
+}
+
+fn parse_history<A: Agent>(mut state: State) -> Result<Vec<EpisodeSummary>, StateError> {
+    let n = state.shape("steps")?.iter().product();
+    let width = A::Metrics::NAMES.len();
+    let mut counts = |name| state.take_array::<u64>(name, &[n]);
+    let (steps, environment_steps, updates) = (counts("steps")?, counts("environment_steps")?, counts("updates")?);
+    let (terminated, truncated) = (counts("terminated")?, counts("truncated")?);
+    let has_metrics = counts("has_metrics")?;
+    let returns: Vec<f64> = state.take_array("return", &[n])?;
+    let average_returns: Vec<f64> = state.take_array("average_return", &[n])?;
+    let metrics: Vec<f64> = state.take_array("metrics", &[n, width])?;
+    state.finish()?;
+    let summary = |i: usize| EpisodeSummary {
+        episode: i,
+        steps: steps[i] as usize,
+        episode_return: returns[i],
+        average_return: average_returns[i],
+        terminated: terminated[i] != 0,
+        truncated: truncated[i] != 0,
+        environment_steps: environment_steps[i] as usize,
+        updates: updates[i] as usize,
+        metrics: (has_metrics[i] != 0).then(|| metrics[i * width..][..width].to_vec()),
+    };
+    Ok((0..n).map(summary).collect())
+}
