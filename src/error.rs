@@ -39,6 +39,17 @@ pub enum Error {
     /// A target that does not belong to its source.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// What went wrong in a step of a [`Trainer`](crate::train::Trainer).
+    #[error("{error}, at environment step {environment_step} after {updates} updates")]
+    Step {
+        /// Number of the step, from 1.
+        environment_step: usize,
+        /// Updates before the one that failed.
+        updates: usize,
+        /// The error itself.
+        #[source]
+        error: Box<Error>,
+    },
     /// A checkpoint that could not be written or taken up.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -185,6 +185,16 @@ impl BoxSpace {
     }
 }
 
+/// Largest magnitude of a number that takes part in learning: beyond it, a sum of squares leaves single precision.
+///
+/// An observation, a reward or a weight of that size is a fault, as NaN and infinity are, and is refused where it comes in.
+pub const MAX_MAGNITUDE: f32 = 1e18;
+
+/// Returns the index and value of the first component that is beyond [`MAX_MAGNITUDE`].
+pub(crate) fn first_too_large(values: &[f32]) -> Option<(usize, f32)> {
+    values.iter().copied().enumerate().find(|(_, value)| value.abs() > MAX_MAGNITUDE)
+}
+
 /// Returns the index and value of the first component that is NaN or infinite.
 pub(crate) fn first_non_finite(values: &[f32]) -> Option<(usize, f32)> {
     values.iter().copied().enumerate().find(|(_, value)| !value.is_finite())

@@ -132,19 +132,37 @@ fn an_actor_that_fails_for_a_single_observation_is_an_error_and_not_a_panic() {
     }
 }
 
+/// A critic whose answer to a large observation is too large to be squared.
+#[derive(Module, Debug)]
+struct Steep {
+    network: QNetwork,
+}
+
+impl Critic for Steep {
+    fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        self.network.q_value(observations * 1e5, actions)
+    }
+}
+
 #[test]
 fn a_loss_that_is_not_finite_is_named_and_its_step_not_taken() {
     for device in fixture::devices() {
-        let mut agent = small_ddpg(&device);
-        let probe = |agent: &Ddpg<DeterministicActor, QNetwork>| {
+        let mut rng = Seed(0).stream(Stream::ActorWeights);
+        let actor =
+            DeterministicActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
+        let critic = QNetworkConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
+        let critic = Steep { network: critic };
+        let mut agent = Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).unwrap();
+        let probe = |agent: &Ddpg<DeterministicActor, Steep>| {
             let q = agent.critic().valid().q_value(batch(&device).observations, batch(&device).actions);
             q.try_into_vec_as::<f32>().unwrap()
         };
         let before = probe(&agent);
-        let poisoned = Batch { rewards: Tensor::full([4, 1], f32::NAN, &device), ..batch(&device) };
-        let error = agent.update(&poisoned).unwrap_err();
+        // Each number of the batch is in range, and the square of the critic's answer to them is not.
+        let far = Batch { observations: Tensor::full([4, 3], 1e18, &device), ..batch(&device) };
+        let error = agent.update(&far).unwrap_err();
         assert!(matches!(error, AgentError::Diverged { quantity: "critic loss", .. }));
-        assert_eq!(error.to_string(), "critic loss must be finite, got NaN: training has diverged");
+        assert_eq!(error.to_string(), "critic loss must be finite, got inf: training has diverged");
         assert_eq!(probe(&agent), before);
         agent.update(&batch(&device)).unwrap();
     }

@@ -91,7 +91,8 @@ fn what_an_environment_does_wrong_never_reaches_the_replay() {
             let config = TrainerConfig::new(2);
             let mut trainer = Trainer::new(Faulty::new(fault), agent(&device), &config, Seed(0)).unwrap();
             let error = trainer.run(&mut []).unwrap_err();
-            assert_eq!(error.to_string(), expected);
+            let place = format!("{expected}, at environment step {} after 0 updates", stored + 1);
+            assert_eq!(error.to_string(), place);
             assert_eq!((trainer.replay().len(), trainer.environment_steps()), (stored, stored));
 
             // The episode is dropped, and the run goes on with the next.

@@ -105,7 +105,9 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
     while trainer.episodes() < episodes {
         let ended = match trainer.step() {
             Ok(report) => report.episode.is_some(),
-            Err(Error::Agent(error @ AgentError::Diverged { .. })) => {
+            Err(Error::Step { error, .. })
+                if matches!(*error, Error::Agent(AgentError::Diverged { .. } | AgentError::Parameter { .. })) =>
+            {
                 println!("{} seed {}: {error} in episode {}", setting.label, seed.0, trainer.episodes());
                 let mean_return = evaluate_on_pendulum_grid(trainer.agent_mut())?.mean_return();
                 let left = (trainer.episodes() + 1..=episodes).filter(|n| n % EVALUATE_EVERY == 0 || *n == episodes);

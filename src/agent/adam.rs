@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
-use crate::fused::{self, AdamStep};
+use crate::fused::{self, AdamStep, Unsound, is_sound};
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
 
@@ -35,7 +35,10 @@ impl Adam {
     }
 
     /// Moves every parameter that has a gradient; those without stay as they are.
-    pub(crate) fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> M {
+    ///
+    /// Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure. The others have
+    /// been moved all the same.
+    pub(crate) fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Option<UnsoundParameter>) {
         self.steps = self.steps.saturating_add(1);
         let bias_1 = 1.0 - BETA_1.powi(self.steps);
         let root_bias_2 = (1.0 - BETA_2.powi(self.steps)).sqrt();
@@ -45,8 +48,43 @@ impl Adam {
             step_size: self.learning_rate * root_bias_2 / bias_1,
             epsilon: self.epsilon * root_bias_2,
         };
-        module.map(&mut Step { adam: self, gradients, scalars })
+        let mut step = Step { adam: self, gradients, scalars, unsound: Vec::new(), sums: Vec::new() };
+        let module = module.map(&mut step);
+        let found = step.unsound.into_iter().chain(unsound_sums(step.sums));
+        (module, found.min_by_key(|unsound| unsound.what == Unsound::Gradient))
     }
+}
+
+/// A parameter that no number can come back from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct UnsoundParameter {
+    pub(crate) id: ParamId,
+    pub(crate) what: Unsound,
+    /// The first such value; without the kernel, the root of the sum of their squares.
+    pub(crate) value: f64,
+}
+
+/// Sums of squares of a gradient and of the parameter that it moves, to be read all at once.
+struct Sums {
+    id: ParamId,
+    gradient: Tensor<1>,
+    weight: Tensor<1>,
+}
+
+fn unsound_sums(sums: Vec<Sums>) -> Vec<UnsoundParameter> {
+    if sums.is_empty() {
+        return Vec::new();
+    }
+    let ids: Vec<ParamId> = sums.iter().map(|sums| sums.id).collect();
+    let sums = Tensor::cat(sums.into_iter().flat_map(|sums| [sums.weight, sums.gradient]).collect(), 0);
+    // A device that cannot be read from fails at the next loss, with an error of its own.
+    let sums: Vec<f32> = sums.try_into_vec_as().unwrap_or_default();
+    let whats = [Unsound::Weight, Unsound::Gradient].into_iter().cycle();
+    let of_ids = ids.into_iter().flat_map(|id| [id, id]);
+    let all = of_ids.zip(whats).zip(sums);
+    all.filter(|&(_, sum)| !is_sound(sum.sqrt()))
+        .map(|((id, what), sum)| UnsoundParameter { id, what, value: f64::from(sum).sqrt() })
+        .collect()
 }
 
 impl Adam {
@@ -117,6 +155,9 @@ struct Step<'a> {
     adam: &'a mut Adam,
     gradients: GradientsParams,
     scalars: AdamStep,
+    unsound: Vec<UnsoundParameter>,
+    /// Empty where the kernel looks at every number as it passes.
+    sums: Vec<Sums>,
 }
 
 impl Step<'_> {
@@ -125,8 +166,17 @@ impl Step<'_> {
         let Adam { first_moments, second_moments, .. } = &mut *self.adam;
         let moments = [&mut *first_moments, &mut *second_moments]
             .map(|moments| moments.remove::<Tensor<D>>(&id).unwrap_or_else(|| gradient.zeros_like()));
-        let step = if fused::applies(&parameter) { fused::adam } else { adam_step };
-        let (parameter, [first, second]) = step(parameter, gradient, moments, self.scalars);
+        let (parameter, [first, second]) = if fused::applies(&parameter) {
+            let moved = fused::adam(parameter, gradient, moments, self.scalars);
+            if let Some((what, value)) = fused::take_report() {
+                self.unsound.push(UnsoundParameter { id, what, value: value.into() });
+            }
+            moved
+        } else {
+            let [gradient_sum, weight_sum] = [&gradient, &parameter].map(|values| values.clone().square().sum());
+            self.sums.push(Sums { id, gradient: gradient_sum, weight: weight_sum });
+            adam_step(parameter, gradient, moments, self.scalars)
+        };
         first_moments.register(id, first);
         second_moments.register(id, second);
         parameter
@@ -186,7 +236,7 @@ mod tests {
     fn the_first_step_has_the_length_of_the_learning_rate() {
         let layer = layer();
         let gradients = gradients(&layer, [1e-3, -7.0]);
-        let layer = Adam::new(0.01, 1e-12).step(layer, gradients);
+        let (layer, _) = Adam::new(0.01, 1e-12).step(layer, gradients);
         assert_eq!(weight(&layer), [0.99, -1.99]);
         let bias: TensorData = layer.bias.unwrap().val().inner().into_data();
         bias.assert_eq(&TensorData::from([0.5_f32, 0.5]), true);
@@ -199,7 +249,7 @@ mod tests {
         for t in 1..=50 {
             let gradient = (f64::from(t) * 0.7).sin();
             let given = gradients(&layer, [gradient as f32, 0.0]);
-            layer = adam.step(layer, given);
+            (layer, _) = adam.step(layer, given);
             m = 0.9 * m + 0.1 * gradient;
             v = 0.999 * v + 0.001 * gradient * gradient;
             let (m_hat, v_hat) = (m / (1.0 - 0.9_f64.powi(t)), v / (1.0 - 0.999_f64.powi(t)));
@@ -213,7 +263,7 @@ mod tests {
     fn a_moved_parameter_is_a_leaf_of_the_tape_again() {
         let layer = layer();
         let gradients = gradients(&layer, [1.0, 1.0]);
-        let layer = Adam::new(0.01, 1e-8).step(layer, gradients);
+        let (layer, _) = Adam::new(0.01, 1e-8).step(layer, gradients);
         let value = layer.weight.val();
         assert!(value.is_autodiff() && value.is_require_grad());
         assert!(value.grad(&value.clone().sum().backward()).is_some());

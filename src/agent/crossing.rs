@@ -1,6 +1,6 @@
 //! The crossing between host and device: every number that an agent takes in or gives out passes here, checked.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorReadError, Transaction};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -10,7 +10,7 @@ use crate::env::Spaces;
 use crate::nn::{Actor, Critic, StochasticActor};
 use crate::noise::ActionNoise;
 use crate::replay::Batch;
-use crate::space::first_non_finite;
+use crate::space::{first_non_finite, first_too_large};
 use crate::upload::upload;
 
 /// Rows of the batch that a network is tried with before training. Not 1, so that a lost batch axis shows.
@@ -83,6 +83,14 @@ impl Crossing {
             let (expected, found) = ([n, columns], tensor.dims());
             if expected != found {
                 return Err(AgentError::BatchShape { field, expected, found });
+            }
+        }
+        let tensors = fields.iter().fold(Transaction::default(), |all, (_, tensor, _)| all.register((*tensor).clone()));
+        for ((field, _, columns), data) in fields.into_iter().zip(tensors.try_execute().map_err(TensorReadError::from)?)
+        {
+            let values = data.as_slice::<f32>().map_err(TensorReadError::from)?;
+            if let Some((index, value)) = first_non_finite(values).or_else(|| first_too_large(values)) {
+                return Err(AgentError::BatchValue { field, row: index / columns, value });
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
-use super::learner::{Learner, StepRule};
+use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, in_unit_interval, positive};
 use crate::env::Spaces;
@@ -142,8 +142,8 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         Ok(Self {
             target_actor: Target::new(&actor),
             target_critic: Target::new(&critic),
-            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
-            critic: Learner::new(critic, "critic loss", config.critic_learning_rate, rule),
+            actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
+            critic: Learner::new(critic, CRITIC, config.critic_learning_rate, rule),
             noise: config.noise.init(spaces.action().dim())?,
             noise_rng: seed.stream(Stream::Exploration),
             crossing,
@@ -191,6 +191,16 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     pub fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
         let actions = self.actor.tracked().act(batch.observations.clone());
         deterministic_actor_loss(self.critic.plain().q_value(batch.observations.clone(), actions))
+    }
+
+    /// Names the weight that made a loss diverge, if that is what did.
+    fn cause(&self, error: AgentError) -> AgentError {
+        let AgentError::Diverged { .. } = error else { return error };
+        (self.critic.unsound_weight())
+            .or_else(|| self.actor.unsound_weight())
+            .or_else(|| unsound_weight("target critic", self.target_critic.module()))
+            .or_else(|| unsound_weight("target actor", self.target_actor.module()))
+            .unwrap_or(error)
     }
 
     /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
@@ -275,9 +285,9 @@ impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
         self.crossing.check_batch(batch)?;
 
         let targets = self.targets(batch);
-        let critic_loss = self.critic.minimize(self.critic_loss(batch, targets))?;
+        let critic_loss = self.critic.minimize(self.critic_loss(batch, targets)).map_err(|error| self.cause(error))?;
 
-        let actor_loss = self.actor.minimize(self.actor_loss(batch))?;
+        let actor_loss = self.actor.minimize(self.actor_loss(batch)).map_err(|error| self.cause(error))?;
 
         self.target_critic.follow(self.critic.plain(), self.config.tau)?;
         self.target_actor.follow(self.actor.plain(), self.config.tau)?;

@@ -5,8 +5,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::AgentError;
-use super::adam::Adam;
+use super::adam::{Adam, UnsoundParameter};
 use super::gradient_norm::clip_gradient_norm;
+use crate::fused::{self, Unsound};
 use crate::state::{State, StateError, parameters};
 
 /// A network being trained, with its optimizer.
@@ -14,8 +15,19 @@ pub(crate) struct Learner<M> {
     networks: Option<Networks<M>>,
     optimizer: Adam,
     max_gradient_norm: Option<f64>,
-    loss_name: &'static str,
+    names: Names,
 }
+
+/// What a network and its loss are called in an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names {
+    pub(crate) network: &'static str,
+    pub(crate) loss: &'static str,
+}
+
+pub(crate) const ACTOR: Names = Names { network: "actor", loss: "actor loss" };
+pub(crate) const CRITIC: Names = Names { network: "critic", loss: "critic loss" };
+pub(crate) const TEMPERATURE: Names = Names { network: "temperature", loss: "temperature loss" };
 
 /// The same weights twice: on the tape, and off it for everything that needs no gradient of theirs.
 struct Networks<M> {
@@ -32,17 +44,17 @@ pub(crate) struct StepRule {
 
 impl<M> std::fmt::Debug for Learner<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Learner").field("loss", &self.loss_name).finish_non_exhaustive()
+        f.debug_struct("Learner").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
 impl<M: Module> Learner<M> {
-    pub(crate) fn new(module: M, loss_name: &'static str, learning_rate: f64, rule: StepRule) -> Self {
+    pub(crate) fn new(module: M, names: Names, learning_rate: f64, rule: StepRule) -> Self {
         Self {
             networks: Some(Networks::of(module.train())),
             optimizer: Adam::new(learning_rate, rule.adam_epsilon),
             max_gradient_norm: rule.max_gradient_norm,
-            loss_name,
+            names,
         }
     }
 
@@ -62,7 +74,7 @@ impl<M: Module> Learner<M> {
     pub(crate) fn minimize(&mut self, loss: Tensor<1>) -> Result<f64, AgentError> {
         let value = f64::from(loss.clone().inner().try_into_scalar::<f32>()?);
         if !value.is_finite() {
-            return Err(AgentError::Diverged { quantity: self.loss_name, value });
+            return Err(AgentError::Diverged { quantity: self.names.loss, value });
         }
         let mut gradients = GradientsParams::from_grads(loss.backward(), self.tracked());
         if let Some(max_norm) = self.max_gradient_norm {
@@ -71,8 +83,22 @@ impl<M: Module> Learner<M> {
         // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
         let Networks { tracked, plain } = self.networks.take().expect("the networks are only away during a step");
         drop(plain);
-        self.networks = Some(Networks::of(self.optimizer.step(tracked, gradients)));
-        Ok(value)
+        let (moved, unsound) = self.optimizer.step(tracked, gradients);
+        self.networks = Some(Networks::of(moved));
+        match unsound {
+            Some(UnsoundParameter { id, what, value }) => Err(AgentError::Parameter {
+                quantity: what.name(),
+                network: self.names.network,
+                parameter: parameters::path_of(self.plain(), id),
+                value,
+            }),
+            None => Ok(value),
+        }
+    }
+
+    /// Returns the first weight that is not a number, or beyond all measure.
+    pub(crate) fn unsound_weight(&self) -> Option<AgentError> {
+        unsound_weight(self.names.network, self.plain())
     }
 
     /// Steps down several losses at once and returns their mean.
@@ -108,6 +134,13 @@ impl<M: Module> Learner<M> {
     fn networks(&self) -> &Networks<M> {
         self.networks.as_ref().expect("the networks are only away during a step")
     }
+}
+
+/// Returns an error that names the first weight of `module` that is not a number, or beyond all measure.
+pub(crate) fn unsound_weight<M: Module>(network: &'static str, module: &M) -> Option<AgentError> {
+    let (parameter, value) = parameters::find(module, |value| !fused::is_sound(value))?;
+    let quantity = Unsound::Weight.name();
+    Some(AgentError::Parameter { quantity, network, parameter, value: value.into() })
 }
 
 impl<M: Module> Networks<M> {

@@ -19,6 +19,7 @@ use burn::tensor::{Device, TensorReadError};
 
 use crate::env::{EnvironmentError, Spaces};
 use crate::replay::Batch;
+use crate::space::MAX_MAGNITUDE;
 use crate::state::{State, StateError, expect_same_config};
 use crate::target::TargetError;
 
@@ -88,12 +89,38 @@ pub enum AgentError {
         /// Its value.
         value: f32,
     },
-    /// A loss is no longer a number; the step it would have led to was not taken.
+    /// A batch with a number that nothing can be learned from.
+    #[error(
+        "{field} of the batch must be finite and at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} in row {row}"
+    )]
+    BatchValue {
+        /// Which tensor.
+        field: &'static str,
+        /// Row of the first such number.
+        row: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// A loss, or the norm of a gradient, is no longer a number; the step it would have led to was not taken.
     #[error("{quantity} must be finite, got {value}: training has diverged")]
     Diverged {
         /// Which loss.
         quantity: &'static str,
         /// Its value.
+        value: f64,
+    },
+    /// A weight or a gradient is no longer a number, or beyond all measure.
+    #[error(
+        "{quantity} of the {network} must be finite and at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} in {parameter}: training has diverged"
+    )]
+    Parameter {
+        /// A weight, or the gradient of one.
+        quantity: &'static str,
+        /// Which network.
+        network: &'static str,
+        /// Path of the parameter in the network.
+        parameter: String,
+        /// The first such value.
         value: f64,
     },
     /// A target network that does not belong to its source.
@@ -147,8 +174,10 @@ pub trait Agent {
     /// # Errors
     ///
     /// - [`AgentError::EmptyBatch`] or [`AgentError::BatchShape`] if the batch does not fit, before anything is changed
+    /// - [`AgentError::BatchValue`] if a number of the batch is not finite, or too large, before anything is changed
     /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
     ///   it belongs to has not
+    /// - [`AgentError::Parameter`] if a weight or a gradient is not finite, or too large; its network may have moved
     ///
     /// # Panics
     ///

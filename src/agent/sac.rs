@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
-use super::learner::{Learner, StepRule};
+use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, positive};
@@ -161,8 +161,8 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         let rule = StepRule { adam_epsilon: config.adam_epsilon, max_gradient_norm: config.max_gradient_norm };
         Ok(Self {
             target_critics: Target::new(&critics),
-            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
-            critics: Learner::new(critics, "critic loss", config.critic_learning_rate, rule),
+            actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
+            critics: Learner::new(critics, CRITIC, config.critic_learning_rate, rule),
             temperature: Temperature::new(&config.temperature, spaces.action().dim(), rule, &crossing.device),
             exploration_rng: seed.stream(Stream::Exploration),
             update_rng: seed.stream(Stream::Update),
@@ -237,10 +237,11 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         self.crossing.check_normal("noise", &noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
-        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
+        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets));
+        let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
 
         let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
-        let actor_loss = self.actor.minimize(loss)?;
+        let actor_loss = self.actor.minimize(loss).map_err(|error| self.cause(error))?;
 
         let (mut entropy, mut temperature_loss) = (0.0, 0.0);
         if let Some(log_probs) = log_probs.map(Tensor::inner) {
@@ -253,6 +254,15 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
             self.target_critics.follow(self.critics.plain(), self.config.tau)?;
         }
         Ok(SacMetrics { critic_loss, actor_loss, entropy, temperature: self.temperature(), temperature_loss })
+    }
+
+    /// Names the weight that made a loss diverge, if that is what did.
+    fn cause(&self, error: AgentError) -> AgentError {
+        let AgentError::Diverged { .. } = error else { return error };
+        (self.critics.unsound_weight())
+            .or_else(|| self.actor.unsound_weight())
+            .or_else(|| unsound_weight("target critic", self.target_critics.module()))
+            .unwrap_or(error)
     }
 
     /// Returns the temperature α.

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
-use super::learner::{Learner, StepRule};
+use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
@@ -163,8 +163,8 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         Ok(Self {
             target_actor: Target::new(&actor),
             target_critics: Target::new(&critics),
-            actor: Learner::new(actor, "actor loss", config.actor_learning_rate, rule),
-            critics: Learner::new(critics, "critic loss", config.critic_learning_rate, rule),
+            actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
+            critics: Learner::new(critics, CRITIC, config.critic_learning_rate, rule),
             bounds: ActionBounds::new(spaces.action(), &crossing.device)?,
             noise: config.noise.init(spaces.action().dim())?,
             noise_rng: seed.stream(Stream::Exploration),
@@ -236,16 +236,27 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         self.crossing.check_normal("next noise", &next_noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
-        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets))?;
+        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets));
+        let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.policy_delay) {
-            self.actor_loss = self.actor.minimize(self.actor_loss(batch))?;
+            self.actor_loss = self.actor.minimize(self.actor_loss(batch)).map_err(|error| self.cause(error))?;
 
             self.target_critics.follow(self.critics.plain(), self.config.tau)?;
             self.target_actor.follow(self.actor.plain(), self.config.tau)?;
         }
         Ok(Td3Metrics { critic_loss, actor_loss: self.actor_loss })
+    }
+
+    /// Names the weight that made a loss diverge, if that is what did.
+    fn cause(&self, error: AgentError) -> AgentError {
+        let AgentError::Diverged { .. } = error else { return error };
+        (self.critics.unsound_weight())
+            .or_else(|| self.actor.unsound_weight())
+            .or_else(|| unsound_weight("target critic", self.target_critics.module()))
+            .or_else(|| unsound_weight("target actor", self.target_actor.module()))
+            .unwrap_or(error)
     }
 
     /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.

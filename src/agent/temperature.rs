@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::AgentError;
-use super::learner::{Learner, StepRule};
+use super::learner::{Learner, StepRule, TEMPERATURE};
 use crate::config::{ConfigError, finite, non_negative, positive};
 use crate::objective::temperature_loss;
 use crate::state::{State, StateError};
@@ -77,7 +77,7 @@ impl Temperature {
                 let rule = StepRule { max_gradient_norm: None, ..rule };
                 let module = LogTemperature { log_value };
                 Self::Learned {
-                    log_temperature: Box::new(Learner::new(module, "temperature loss", config.learning_rate, rule)),
+                    log_temperature: Box::new(Learner::new(module, TEMPERATURE, config.learning_rate, rule)),
                     target_entropy: config.target_entropy.unwrap_or(-(action_dim as f64)),
                     value: config.initial,
                 }

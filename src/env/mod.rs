@@ -3,7 +3,7 @@
 //! The contract, with example episodes, is `docs/environments.md`
 //! ([rendered](crate::_docs::environments)).
 
-use crate::space::{BoxSpace, SpaceError, first_non_finite};
+use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_too_large};
 
 mod check;
 mod numpy_rng;
@@ -63,6 +63,16 @@ pub enum EnvironmentError {
     #[error("reward must be finite, got {value}")]
     NonFiniteReward {
         /// The reward.
+        value: f32,
+    },
+    /// A number that is finite, but so large that nothing can be learned from it.
+    #[error("{quantity} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} on axis {axis}; scale it down")]
+    TooLarge {
+        /// What it belongs to.
+        quantity: &'static str,
+        /// Axis of the first such component; 0 for a reward.
+        axis: usize,
+        /// Its value.
         value: f32,
     },
     /// A hidden state to begin from is NaN, infinite, or outside what the environment can reach.
@@ -266,11 +276,12 @@ impl Spaces {
         &self.action
     }
 
-    /// Checks an observation at the boundary: length, then finiteness.
+    /// Checks an observation at the boundary: length, finiteness, magnitude.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::ObservationLength`] or [`EnvironmentError::NonFiniteObservation`].
+    /// [`EnvironmentError::ObservationLength`], [`EnvironmentError::NonFiniteObservation`], or
+    /// [`EnvironmentError::TooLarge`] beyond [`MAX_MAGNITUDE`].
     pub fn check_observation(&self, observation: &[f32]) -> Result<(), EnvironmentError> {
         let (expected, found) = (self.observation.dim(), observation.len());
         if expected != found {
@@ -278,7 +289,7 @@ impl Spaces {
         }
         match first_non_finite(observation) {
             Some((axis, value)) => Err(EnvironmentError::NonFiniteObservation { axis, value }),
-            None => Ok(()),
+            None => check_magnitude("observation", observation),
         }
     }
 
@@ -286,13 +297,21 @@ impl Spaces {
     ///
     /// # Errors
     ///
-    /// As [`check_observation`](Self::check_observation), or [`EnvironmentError::NonFiniteReward`].
+    /// As [`check_observation`](Self::check_observation), [`EnvironmentError::NonFiniteReward`] or
+    /// [`EnvironmentError::TooLarge`].
     pub fn check_step(&self, step: &Step) -> Result<(), EnvironmentError> {
         self.check_observation(&step.observation)?;
         if !step.reward.is_finite() {
             return Err(EnvironmentError::NonFiniteReward { value: step.reward });
         }
-        Ok(())
+        check_magnitude("reward", &[step.reward])
+    }
+}
+
+fn check_magnitude(quantity: &'static str, values: &[f32]) -> Result<(), EnvironmentError> {
+    match first_too_large(values) {
+        Some((axis, value)) => Err(EnvironmentError::TooLarge { quantity, axis, value }),
+        None => Ok(()),
     }
 }
 

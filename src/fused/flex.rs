@@ -14,7 +14,7 @@ use burn_flex::FlexTensor;
 use self::stack::{Input, Stack};
 use super::kernel::{self, Buffer, LayerGradient};
 use super::operation::{NetworkOps, ParameterOps, Tensors};
-use super::{AdamStep, Form};
+use super::{AdamStep, Form, Unsound, is_sound, report};
 
 impl NetworkOps for Flex {
     fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FlexTensor {
@@ -271,7 +271,14 @@ impl ParameterOps for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let gradient = dense(gradient);
         let [theta, m, v] = [&mut parameter, &mut first, &mut second].map(in_place);
-        kernel::adam(theta, slice(&gradient), m, v, step);
+        let mut sound = true;
+        kernel::adam(theta, slice(&gradient), m, v, step, &mut sound);
+        if !sound {
+            // A weight is the cause and a gradient what comes of it.
+            let first = |values: &[f32]| values.iter().copied().find(|&value| !is_sound(value));
+            let weight = first(theta).map(|value| (Unsound::Weight, value));
+            report(weight.or_else(|| first(slice(&gradient)).map(|value| (Unsound::Gradient, value))));
+        }
         recycle(gradient);
         (parameter, first, second)
     }

@@ -21,6 +21,7 @@ use std::sync::LazyLock;
 use burn::tensor::Tensor;
 
 use crate::nn::Activation;
+use crate::space::MAX_MAGNITUDE;
 
 /// The environment variable that turns fusion off for a whole process.
 const VARIABLE: &str = "ACTOR_CRITIC_FUSION";
@@ -85,6 +86,42 @@ pub(crate) struct AdamStep {
     pub(crate) step_size: f64,
     /// ε √(1 − β₂ᵗ)
     pub(crate) epsilon: f64,
+}
+
+/// What Adam has met that no number can come back from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Unsound {
+    Gradient,
+    Weight,
+}
+
+impl Unsound {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Gradient => "gradient",
+            Self::Weight => "weight",
+        }
+    }
+}
+
+/// Returns whether a gradient or a weight is a number that can be worked with.
+pub(crate) fn is_sound(value: f32) -> bool {
+    value.abs() <= MAX_MAGNITUDE
+}
+
+thread_local! {
+    /// What the kernel of Adam has met: an operation that burn dispatches returns tensors and nothing else.
+    static REPORTED: Cell<Option<(Unsound, f32)>> = const { Cell::new(None) };
+}
+
+#[cfg(feature = "flex")]
+fn report(unsound: Option<(Unsound, f32)>) {
+    REPORTED.set(unsound);
+}
+
+/// Takes what the last [`adam`] of this thread has met.
+pub(crate) fn take_report() -> Option<(Unsound, f32)> {
+    REPORTED.take()
 }
 
 #[cfg(feature = "flex")]

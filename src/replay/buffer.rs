@@ -6,7 +6,7 @@ use rand::Rng;
 use super::minibatch::Minibatch;
 use super::{Batch, Transition, segment};
 use crate::digest::Digest;
-use crate::space::first_non_finite;
+use crate::space::{MAX_MAGNITUDE, first_non_finite, first_too_large};
 
 /// Why the replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -37,6 +37,16 @@ pub enum ReplayError {
     /// A NaN or infinite number.
     #[error("{field} must be finite, got {value} at index {index}")]
     NonFinite {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Index in that part.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A number that is finite, but so large that nothing can be learned from it.
+    #[error("{field} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} at index {index}")]
+    TooLarge {
         /// Which part of the transition.
         field: &'static str,
         /// Index in that part.
@@ -189,6 +199,7 @@ impl ReplayBuffer {
     ///
     /// - [`ReplayError::Length`] if a vector has the wrong length
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
+    /// - [`ReplayError::TooLarge`] if a number is beyond [`MAX_MAGNITUDE`]
     pub fn push(&mut self, transition: &Transition<'_>) -> Result<(), ReplayError> {
         let Form { observation_dim, action_dim } = self.form;
         check("observation", transition.observation, observation_dim)?;
@@ -275,8 +286,11 @@ fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), Rep
     if values.len() != expected {
         return Err(ReplayError::Length { field, expected, found: values.len() });
     }
-    match first_non_finite(values) {
-        Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
+    if let Some((index, value)) = first_non_finite(values) {
+        return Err(ReplayError::NonFinite { field, index, value });
+    }
+    match first_too_large(values) {
+        Some((index, value)) => Err(ReplayError::TooLarge { field, index, value }),
         None => Ok(()),
     }
 }

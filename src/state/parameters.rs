@@ -43,6 +43,44 @@ pub(crate) fn visit<M: Module>(module: &M, visitor: &mut impl Visit) -> Result<(
     walk.outcome
 }
 
+/// Returns the path of the parameter `id` in `module`.
+pub(crate) fn path_of<M: Module>(module: &M, id: ParamId) -> String {
+    struct Find(ParamId, String);
+
+    impl Visit for Find {
+        fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, _: Tensor<D>) -> Result<(), StateError> {
+            if id == self.0 {
+                name.clone_into(&mut self.1);
+            }
+            Ok(())
+        }
+    }
+
+    let mut find = Find(id, String::new());
+    // Stops at parameters that are not floats, which no optimizer moves.
+    let _ = visit(module, &mut find);
+    find.1
+}
+
+/// Returns path and value of the first number in the float parameters of `module` that `is_it` picks.
+pub(crate) fn find<M: Module>(module: &M, is_it: impl Fn(f32) -> bool) -> Option<(String, f32)> {
+    struct Find<F>(F, Option<(String, f32)>);
+
+    impl<F: Fn(f32) -> bool> Visit for Find<F> {
+        fn parameter<const D: usize>(&mut self, name: &str, _: ParamId, value: Tensor<D>) -> Result<(), StateError> {
+            if self.1.is_none() {
+                let values: Vec<f32> = value.try_into_vec_as().map_err(|_| unreadable(name))?;
+                self.1 = values.into_iter().find(|&value| (self.0)(value)).map(|value| (name.to_owned(), value));
+            }
+            Ok(())
+        }
+    }
+
+    let mut find = Find(is_it, None);
+    let _ = visit(module, &mut find);
+    find.1
+}
+
 /// Puts a tensor of single or double precision.
 pub(crate) fn put<const D: usize>(state: &mut State, name: &str, tensor: Tensor<D>) -> Result<(), StateError> {
     let (shape, data) = (tensor.dims(), tensor.into_data());

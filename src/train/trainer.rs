@@ -150,12 +150,24 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///
     /// # Errors
     ///
+    /// [`Error::Step`], which says at which step, around one of these:
+    ///
     /// - [`Error::Environment`] if the environment fails or breaks its contract: the episode is dropped, what was stored
     ///   of it stays, and the next call begins a new one
     /// - [`Error::Agent`] if the agent cannot act: the next call asks it again; or if it cannot learn: the environment
     ///   step stands, and the next call takes the next one. After
-    ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) it cannot be trained on
+    ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) or
+    ///   [`AgentError::Parameter`](crate::agent::AgentError::Parameter) it cannot be trained on
     pub fn step(&mut self) -> Result<StepReport, Error> {
+        let before = self.environment_steps;
+        self.take_step().map_err(|error| Error::Step {
+            environment_step: before + 1,
+            updates: self.updates,
+            error: Box::new(error),
+        })
+    }
+
+    fn take_step(&mut self) -> Result<StepReport, Error> {
         if self.observation.is_none() {
             self.begin_episode()?;
         }

@@ -112,7 +112,7 @@ fn the_moments_of_a_dead_unit_become_zero_before_they_are_subnormal() {
     let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8 };
     let (mut parameter, mut first, mut second) = ([1.0_f32], [if cfg!(miri) { 1e-36_f32 } else { 1.0 }], [1e-36_f32]);
     for _ in 0..if cfg!(miri) { 10 } else { 20_000 } {
-        adam(&mut parameter, &[0.0], &mut first, &mut second, step);
+        adam(&mut parameter, &[0.0], &mut first, &mut second, step, &mut true);
         assert!(!first[0].is_subnormal() && !second[0].is_subnormal());
     }
     assert_eq!((first, second), ([0.0], [0.0]));
@@ -123,7 +123,7 @@ fn a_small_second_moment_stays_while_the_first_counts() {
     // With v at 0 this step would be a billion times as long.
     let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-30 };
     let (mut parameter, mut first, mut second) = ([1.0_f32], [1e-19_f32], [1e-37_f32]);
-    adam(&mut parameter, &[0.0], &mut first, &mut second, step);
+    adam(&mut parameter, &[0.0], &mut first, &mut second, step, &mut true);
     assert!((1.0 - parameter[0]).abs() < 1e-3, "{parameter:?}");
 }
 
@@ -160,4 +160,28 @@ fn a_batch_in_parts_has_the_bits_of_the_whole() {
         assert_eq!(pool.install(run), whole, "{threads} threads");
     }
     assert_eq!(run(), whole);
+}
+
+#[test]
+fn adam_sees_a_number_that_none_comes_back_from() {
+    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8 };
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38] {
+        // On either side of the width of every vector, and beyond it.
+        for place in [0, 1, 15, 16, 31, 32, 36] {
+            for in_gradient in [true, false] {
+                let (mut parameters, mut gradient) = (vec![1.0; 37], vec![0.5; 37]);
+                let (mut first, mut second) = (vec![0.0; 37], vec![0.0; 37]);
+                let mut sound = true;
+                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut sound);
+                assert!(sound);
+                if in_gradient {
+                    gradient[place] = bad;
+                } else {
+                    parameters[place] = bad;
+                }
+                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut sound);
+                assert!(!sound, "{bad} at {place}");
+            }
+        }
+    }
 }
