@@ -62,8 +62,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_replay_capacity(REPLAY_CAPACITY)
         .with_warmup_steps(WARMUP_STEPS)
         .with_learning_starts(LEARNING_STARTS);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
-    cli::train(&mut trainer, &args, "sac_pendulum")?;
+    let mut trainer = Trainer::new(env, agent, &schedule, seed)?.with_environment_state();
+    if !cli::train(&mut trainer, &args, "sac_pendulum")? {
+        return Ok(());
+    }
+    if let Some(path) = &args.policy {
+        Policy::new(trainer.agent().policy().clone(), &spaces, &device)?.save(path)?;
+    }
 
     let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");

@@ -5,6 +5,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
+use crate::policy::PolicyError;
 use crate::replay::ReplayError;
 use crate::space::SpaceError;
 use crate::state::StateError;
@@ -39,6 +40,9 @@ pub enum Error {
     /// A target that does not belong to its source.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A policy that could not be made, written or read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// What went wrong in a step of a [`Trainer`](crate::train::Trainer).
     #[error("{error}, at environment step {environment_step} after {updates} updates")]
     Step {

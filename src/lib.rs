@@ -14,6 +14,7 @@ pub mod fused;
 pub mod nn;
 pub mod noise;
 pub mod objective;
+pub mod policy;
 pub mod prelude;
 pub mod replay;
 pub mod rng;

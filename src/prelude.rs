@@ -8,6 +8,7 @@ pub use crate::env::{Environment, EnvironmentError, Pendulum, Spaces, Step, Time
 pub use crate::error::Error;
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::{ActionNoise, NoiseConfig};
+pub use crate::policy::Policy;
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
 pub use crate::rng::{Seed, Stream};
 pub use crate::space::BoxSpace;

@@ -190,6 +190,11 @@ impl BoxSpace {
 /// An observation, a reward or a weight of that size is a fault, as NaN and infinity are, and is refused where it comes in.
 pub const MAX_MAGNITUDE: f32 = 1e18;
 
+/// Returns whether a number can be worked with: not NaN, and not beyond [`MAX_MAGNITUDE`].
+pub(crate) fn is_sound(value: f32) -> bool {
+    value.abs() <= MAX_MAGNITUDE
+}
+
 /// Returns the index and value of the first component that is beyond [`MAX_MAGNITUDE`].
 pub(crate) fn first_too_large(values: &[f32]) -> Option<(usize, f32)> {
     values.iter().copied().enumerate().find(|(_, value)| value.abs() > MAX_MAGNITUDE)

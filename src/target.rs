@@ -76,12 +76,12 @@ impl<M: Module> Target<M> {
     }
 
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
-        parameters::save(self.module())
+        parameters::save_parameters(self.module())
     }
 
     /// Returns the same target with the parameters of the part `part` of a state.
     pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
-        let module = parameters::load(self.module(), state.take_state(part));
+        let module = parameters::load_parameters(self.module(), state.take_state(part));
         Ok(Self(Some(module.map_err(|error| error.within(part))?)))
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each example uses its own part")]
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use actor_critic::env::pendulum::MEAN_OPTIMUM;
 use actor_critic::prelude::*;
@@ -65,6 +66,9 @@ impl DeviceName {
     }
 }
 
+/// At some 300 steps a second, three seconds of work.
+const STEPS_BETWEEN_CHECKPOINTS: usize = 1_000;
+
 /// The flags of an example that trains one agent.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -79,6 +83,12 @@ pub struct RunArgs {
     /// Folder for the results
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
+    /// Folder for checkpoints: the run is saved there every 1,000 steps and by Ctrl-C, and the same command goes on with it
+    #[arg(long)]
+    pub checkpoints: Option<PathBuf>,
+    /// File for the greedy policy, once it is trained
+    #[arg(long)]
+    pub policy: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -106,17 +116,35 @@ pub fn title(name: &str) -> String {
     format!("{} on Pendulum-v1", name.trim_end_matches("_pendulum").to_uppercase())
 }
 
-/// Trains to the end under the lab's console line, a CSV history, a learning curve and a progress bar.
-pub fn train<E: Environment, A: Agent>(
+/// Trains under the lab's console line, a CSV history, a learning curve and a progress bar; with checkpoints if asked.
+///
+/// Returns whether the run came to its end, and was not interrupted.
+pub fn train<E: Environment + SaveState, A: Agent + SaveState>(
     trainer: &mut Trainer<E, A>,
     args: &RunArgs,
     name: &str,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<bool, Box<dyn std::error::Error>> {
     let result = args.result(name);
     let mut history = CsvHistory::create(result.with_extension("csv"))?;
     let title = format!("{}, seed {}", title(name), args.seed);
     let mut curve = LearningCurve::new(&result, title).with_optimum("optimum", MEAN_OPTIMUM);
     let mut progress = Progress::around(Console::every(5));
-    trainer.run(&mut [&mut progress, &mut history, &mut curve])?;
-    Ok(())
+    let observers: &mut [&mut dyn Observer] = &mut [&mut progress, &mut history, &mut curve];
+    let Some(directory) = &args.checkpoints else {
+        trainer.run(observers)?;
+        return Ok(true);
+    };
+
+    let mut checkpoints = CheckpointEvery::steps(STEPS_BETWEEN_CHECKPOINTS, Checkpoints::open(directory)?)?;
+    if let Some(resumed) = checkpoints.resume(trainer)? {
+        println!("resumed at step {}", resumed.environment_steps);
+        resumed.skipped.iter().for_each(|skipped| println!("not from {skipped}"));
+    }
+    let interrupt = checkpoints.interrupt_flag();
+    ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed))?;
+    checkpoints.run(trainer, observers)?;
+    if checkpoints.is_interrupted() {
+        println!("saved at step {}; the same command goes on from there", trainer.environment_steps());
+    }
+    Ok(!checkpoints.is_interrupted())
 }

@@ -5,7 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
-use crate::fused::{self, AdamStep, Unsound, is_sound};
+use crate::fused::{self, AdamStep, Unsound};
+use crate::space::is_sound;
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
 

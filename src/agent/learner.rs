@@ -7,7 +7,8 @@ use burn::tensor::Tensor;
 use super::AgentError;
 use super::adam::{Adam, UnsoundParameter};
 use super::gradient_norm::clip_gradient_norm;
-use crate::fused::{self, Unsound};
+use crate::fused::Unsound;
+use crate::space::is_sound;
 use crate::state::{State, StateError, parameters};
 
 /// A network being trained, with its optimizer.
@@ -113,7 +114,7 @@ impl<M: Module> Learner<M> {
     /// Returns network and optimizer.
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
-        state.put_state("network", parameters::save(self.plain())?);
+        state.put_state("network", parameters::save_parameters(self.plain())?);
         state.put_state("optimizer", self.optimizer.save_state(self.plain())?);
         Ok(state)
     }
@@ -121,7 +122,7 @@ impl<M: Module> Learner<M> {
     /// Returns the same learner with network and optimizer of the part `part` of a state.
     pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let load = |mut state: State| {
-            let network = parameters::load(self.plain(), state.take_state("network"));
+            let network = parameters::load_parameters(self.plain(), state.take_state("network"));
             let network = network.map_err(|error| error.within("network"))?;
             let optimizer = self.optimizer.loaded(&network, state.take_state("optimizer"));
             let optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
@@ -138,7 +139,7 @@ impl<M: Module> Learner<M> {
 
 /// Returns an error that names the first weight of `module` that is not a number, or beyond all measure.
 pub(crate) fn unsound_weight<M: Module>(network: &'static str, module: &M) -> Option<AgentError> {
-    let (parameter, value) = parameters::find(module, |value| !fused::is_sound(value))?;
+    let (parameter, value) = parameters::find(module, |value| !is_sound(value))?;
     let quantity = Unsound::Weight.name();
     Some(AgentError::Parameter { quantity, network, parameter, value: value.into() })
 }

@@ -32,6 +32,7 @@ mod sac;
 mod td3;
 mod temperature;
 
+pub(crate) use crossing::Crossing;
 pub use ddpg::{Ddpg, DdpgConfig, DdpgMetrics};
 pub use sac::{Sac, SacConfig, SacMetrics};
 pub use td3::{Td3, Td3Config, Td3Metrics};

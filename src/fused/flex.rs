@@ -14,7 +14,8 @@ use burn_flex::FlexTensor;
 use self::stack::{Input, Stack};
 use super::kernel::{self, Buffer, LayerGradient};
 use super::operation::{NetworkOps, ParameterOps, Tensors};
-use super::{AdamStep, Form, Unsound, is_sound, report};
+use super::{AdamStep, Form, Unsound, report};
+use crate::space::is_sound;
 
 impl NetworkOps for Flex {
     fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FlexTensor {

@@ -21,7 +21,6 @@ use std::sync::LazyLock;
 use burn::tensor::Tensor;
 
 use crate::nn::Activation;
-use crate::space::MAX_MAGNITUDE;
 
 /// The environment variable that turns fusion off for a whole process.
 const VARIABLE: &str = "ACTOR_CRITIC_FUSION";
@@ -102,11 +101,6 @@ impl Unsound {
             Self::Weight => "weight",
         }
     }
-}
-
-/// Returns whether a gradient or a weight is a number that can be worked with.
-pub(crate) fn is_sound(value: f32) -> bool {
-    value.abs() <= MAX_MAGNITUDE
 }
 
 thread_local! {

@@ -101,6 +101,14 @@ impl ActionBounds {
         &self.center
     }
 
+    /// Returns whether these are the bounds of `space`.
+    pub(crate) fn are_those_of(&self, space: &BoxSpace) -> bool {
+        let same = |tensor: &Tensor<2>, values: Vec<f32>| {
+            tensor.clone().try_into_vec_as::<f32>().is_ok_and(|found| found == values)
+        };
+        same(&self.half_range, space.half_range()) && same(&self.center, space.center())
+    }
+
     /// Returns A, the number of action axes.
     pub fn dim(&self) -> usize {
         self.half_range.dims()[1]

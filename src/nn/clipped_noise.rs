@@ -54,6 +54,13 @@ pub struct ClippedNoise<A: Actor> {
     bounds: ActionBounds,
 }
 
+impl<A: Actor> ClippedNoise<A> {
+    /// Returns the settings of the noise.
+    pub fn config(&self) -> ClippedNoiseConfig {
+        ClippedNoiseConfig { std: self.std, clip: self.clip }
+    }
+}
+
 impl<A: Actor> Actor for ClippedNoise<A> {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.actor.act(observations)

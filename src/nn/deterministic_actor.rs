@@ -48,7 +48,7 @@ impl DeterministicActorConfig {
 pub struct DeterministicActor {
     /// The layers f, from observation to action before squashing.
     pub trunk: Mlp,
-    bounds: ActionBounds,
+    pub(crate) bounds: ActionBounds,
 }
 
 impl Actor for DeterministicActor {

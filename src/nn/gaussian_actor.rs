@@ -60,7 +60,7 @@ pub struct GaussianActor {
     pub mean: Linear,
     /// Head of the logarithm of the standard deviation of u, before it is clamped to `[−20, 2]`.
     pub log_std: Linear,
-    bounds: ActionBounds,
+    pub(crate) bounds: ActionBounds,
 }
 
 impl GaussianActor {

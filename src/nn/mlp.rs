@@ -62,7 +62,7 @@ pub struct Mlp {
     /// The layers, from input to output.
     pub layers: Vec<Linear>,
     #[module(skip)]
-    activation: Activation,
+    pub(crate) activation: Activation,
 }
 
 impl Mlp {

@@ -13,6 +13,7 @@ pub(crate) mod parameters;
 pub use array::Element;
 use array::{Array, Values};
 pub use file::FileError;
+pub use parameters::{load_parameters, save_parameters};
 
 /// Largest count that is believed: one that nothing reaches, and that can still be added to.
 const MAX_COUNT: u64 = 1 << 53;

@@ -5,8 +5,28 @@ use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 
 use super::{State, StateError};
 
-/// Returns every parameter of `module`.
-pub(crate) fn save<M: Module>(module: &M) -> Result<State, StateError> {
+/// Returns every parameter of a network under its path, such as `trunk.layers.0.weight`, in burn's layout.
+///
+/// # Errors
+///
+/// [`StateError::Unsupported`] if a parameter is neither f32 nor f64.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::nn::{Activation, MlpConfig};
+/// use actor_critic::prelude::*;
+/// use actor_critic::state::{State, load_parameters, save_parameters};
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let mlp = |seed: u64| MlpConfig::new(vec![3, 8, 1]).init(&mut Seed(seed).stream(Stream::ActorWeights), &device);
+/// let (trained, fresh) = (mlp(0)?, mlp(1)?);
+/// let bytes = save_parameters(&trained)?.to_bytes()?;
+/// let loaded = load_parameters(&fresh, State::from_bytes(&bytes)?)?;
+/// assert_eq!(save_parameters(&loaded)?, save_parameters(&trained)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_parameters<M: Module>(module: &M) -> Result<State, StateError> {
     struct Save(State);
 
     impl Visit for Save {
@@ -20,12 +40,18 @@ pub(crate) fn save<M: Module>(module: &M) -> Result<State, StateError> {
     Ok(save.0)
 }
 
-/// Returns a copy of `module`, which must be off the tape, with other values for its parameters and with their ids.
-pub(crate) fn load<M: Module>(module: &M, state: State) -> Result<M, StateError> {
+/// Returns a copy of a network with the parameters that [`save_parameters`] has given for another of its kind.
+///
+/// The copy is off the tape.
+///
+/// # Errors
+///
+/// [`StateError`] names a parameter that is missing, too many, or of another shape.
+pub fn load_parameters<M: Module>(module: &M, state: State) -> Result<M, StateError> {
     // Integer and boolean parameters are found by the visitor: a mapper has no way to fail.
-    save(module)?;
+    save_parameters(module)?;
     let mut load = Load { path: Vec::new(), state, outcome: Ok(()) };
-    let loaded = module.clone().map(&mut load);
+    let loaded = module.valid().map(&mut load);
     load.outcome?;
     load.state.finish()?;
     Ok(loaded)

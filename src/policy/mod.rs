@@ -1,0 +1,321 @@
+//! Policies to deploy: one file with everything that it takes to act, and nothing else.
+//!
+//! A policy file is [safetensors](https://huggingface.co/docs/safetensors), which holds numbers and no code. Its layers are named
+//! and laid out as PyTorch's: `layers.0.weight` of shape `[outputs, inputs]`, `layers.0.bias`, and so on, with the heads
+//! `mean` and `log_std` of a Gaussian policy. Its metadata, under the key `actor-critic`, is JSON: kind of policy,
+//! activation, and bounds of observations and actions, null where infinite. The greedy action for an observation o is
+//!
+//! ```text
+//! (low + high) / 2 + (high − low) / 2 · tanh(f(o))
+//! ```
+//!
+//! with f the layers, an activation between each two of them. For a Gaussian policy an activation follows every one of
+//! `layers`, and f ends in the head `mean`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rand::Rng;
+
+use crate::agent::{AgentError, Crossing};
+use crate::config::ConfigError;
+use crate::env::Spaces;
+use crate::nn::{Actor, ClippedNoise, DeterministicActor, GaussianActor, StochasticActor};
+use crate::space::SpaceError;
+use crate::state::{FileError, StateError};
+
+mod file;
+
+/// Largest policy file that is read, in bytes: 268 million weights.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Why a policy could not be made, written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the file system says.
+        source: io::Error,
+    },
+    /// A file beyond all measure.
+    #[error("a policy file must be at most {limit} bytes long, got {found}")]
+    TooLarge {
+        /// Longest file that is read.
+        limit: u64,
+        /// Its length.
+        found: u64,
+    },
+    /// Bytes that are not safetensors, or hold what cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Arrays that do not fit together.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A file without the description of a policy.
+    #[error("the metadata must describe a policy under the key `actor-critic`, and has no such key")]
+    NotAPolicy,
+    /// A description that is not one.
+    #[error("the description of the policy must be JSON with the fields of a policy: {0}")]
+    Description(#[source] serde_json::Error),
+    /// A format that this version of the crate does not read.
+    #[error("the policy must have format {supported}, which this version of the crate reads, got {found}")]
+    Version {
+        /// The format that is read.
+        supported: u64,
+        /// The format that was found.
+        found: u64,
+    },
+    /// Bounds that are none.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A network that does not fit the spaces.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A network that was made for other bounds.
+    #[error("the network must have been made for the action space {expected}")]
+    OtherBounds {
+        /// The action space that was given.
+        expected: String,
+    },
+}
+
+/// The networks that a [`Policy`] can hold.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum PolicyNetwork {
+    /// That of DDPG and TD3.
+    Deterministic(DeterministicActor),
+    /// That of SAC.
+    Gaussian(GaussianActor),
+    /// A deterministic one with noise of its own.
+    ClippedNoise(ClippedNoise<DeterministicActor>),
+}
+
+impl From<DeterministicActor> for PolicyNetwork {
+    fn from(actor: DeterministicActor) -> Self {
+        Self::Deterministic(actor)
+    }
+}
+
+impl From<GaussianActor> for PolicyNetwork {
+    fn from(actor: GaussianActor) -> Self {
+        Self::Gaussian(actor)
+    }
+}
+
+impl From<ClippedNoise<DeterministicActor>> for PolicyNetwork {
+    fn from(actor: ClippedNoise<DeterministicActor>) -> Self {
+        Self::ClippedNoise(actor)
+    }
+}
+
+impl PolicyNetwork {
+    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Deterministic(actor) => actor.act(observations),
+            Self::Gaussian(actor) => actor.act(observations),
+            Self::ClippedNoise(actor) => actor.act(observations),
+        }
+    }
+
+    fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Deterministic(actor) => actor.act(observations),
+            Self::Gaussian(actor) => actor.sample(observations, noise).actions,
+            Self::ClippedNoise(actor) => actor.sample(observations, noise).actions,
+        }
+    }
+}
+
+/// A trained policy without anything of its training: no autodiff, no optimizer, no replay.
+///
+/// Networks of your own are saved with [`save_parameters`](crate::state::save_parameters).
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let folder = tempfile::tempdir().expect("a temporary folder");
+/// # let path = folder.path().join("pendulum.safetensors");
+/// let mut env = Pendulum::v1();
+/// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// // Train it, then:
+/// Policy::new(agent.policy().clone(), agent.spaces(), &device)?.save(&path)?;
+///
+/// // Where it is deployed:
+/// let policy = Policy::load(&path, &device)?;
+/// let observation = env.reset(0)?;
+/// let torque = policy.action(&observation)?;
+/// assert!(policy.spaces().action().contains(&torque));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Policy {
+    network: PolicyNetwork,
+    crossing: Crossing,
+}
+
+impl Policy {
+    /// Takes a copy of a network, off the tape and on `device`.
+    ///
+    /// # Errors
+    ///
+    /// - [`PolicyError::Config`] if the network does not have the shapes of the spaces
+    /// - [`PolicyError::OtherBounds`] if it was made for another action space
+    pub fn new(network: impl Into<PolicyNetwork>, spaces: &Spaces, device: &Device) -> Result<Self, PolicyError> {
+        let crossing = Crossing::new(spaces, device);
+        let (network, bounds) = match network.into() {
+            PolicyNetwork::Deterministic(actor) => {
+                let actor = actor.valid().fork(&crossing.device);
+                crossing.check_actor(&actor)?;
+                let bounds = actor.bounds.clone();
+                (PolicyNetwork::Deterministic(actor), bounds)
+            }
+            PolicyNetwork::Gaussian(actor) => {
+                let actor = actor.valid().fork(&crossing.device);
+                crossing.check_stochastic_actor(&actor)?;
+                let bounds = actor.bounds.clone();
+                (PolicyNetwork::Gaussian(actor), bounds)
+            }
+            PolicyNetwork::ClippedNoise(actor) => {
+                let actor = actor.valid().fork(&crossing.device);
+                crossing.check_stochastic_actor(&actor)?;
+                let bounds = actor.actor.bounds.clone();
+                (PolicyNetwork::ClippedNoise(actor), bounds)
+            }
+        };
+        if !bounds.are_those_of(spaces.action()) {
+            return Err(PolicyError::OtherBounds { expected: spaces.action().to_string() });
+        }
+        Ok(Self { network, crossing })
+    }
+
+    /// Reads a policy file, whoever wrote it: any bytes give a policy with finite weights, or an error.
+    ///
+    /// # Errors
+    ///
+    /// As the variants of [`PolicyError`].
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, PolicyError> {
+        let path = path.as_ref();
+        let failed = |source| PolicyError::Io { action: "read", path: path.to_owned(), source };
+        // Asked before opening: to open a pipe is to wait for its other end.
+        let metadata = fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        }
+        let found = metadata.len();
+        if found > MAX_FILE {
+            return Err(PolicyError::TooLarge { limit: MAX_FILE, found });
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(found as usize).map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
+        File::open(path).and_then(|file| file.take(found).read_to_end(&mut bytes)).map_err(failed)?;
+        let parsed = file::parse(&bytes)?;
+        // Before the network is built: the weights are in memory twice already.
+        drop(bytes);
+        parsed.build(device)
+    }
+
+    /// Reads a policy from the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, PolicyError> {
+        file::parse(bytes)?.build(device)
+    }
+
+    /// Returns the policy as the bytes of a file, the same for the same policy.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::File`] if a weight is not finite.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
+        file::bytes(&self.network, &self.crossing.spaces)
+    }
+
+    /// Writes the policy to a file, replacing an older one once the new one is whole, and makes the folders above it.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_bytes`](Self::to_bytes), or [`PolicyError::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PolicyError> {
+        let path = path.as_ref();
+        let bytes = self.to_bytes()?;
+        let failed = |source| PolicyError::Io { action: "write", path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut side = path.as_os_str().to_owned();
+        side.push(format!(".unfinished-{}", std::process::id()));
+        let write = || {
+            let mut file = File::create(&side)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&side, path)
+        };
+        write().map_err(|source| {
+            let _ = fs::remove_file(&side);
+            failed(source)
+        })
+    }
+
+    /// Returns the best action for one observation, in environment units and inside the bounds.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::Observation`] if the observation has the wrong length or is not finite;
+    /// [`AgentError::NonFiniteAction`] if large weights make the action NaN.
+    pub fn action(&self, observation: &[f32]) -> Result<Vec<f32>, AgentError> {
+        let observation = self.crossing.observation(observation)?;
+        self.crossing.action(self.network.act(observation), None)
+    }
+
+    /// Draws an action for one observation; that of a deterministic policy is always the best.
+    ///
+    /// # Errors
+    ///
+    /// As [`action`](Self::action).
+    pub fn sample(&self, observation: &[f32], rng: &mut impl Rng) -> Result<Vec<f32>, AgentError> {
+        let observation = self.crossing.observation(observation)?;
+        let noise = self.crossing.normal(1, rng);
+        self.crossing.action(self.network.sample(observation, noise), None)
+    }
+
+    /// Returns the best action for each of many observations.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`; returns `[n, A]`, inside the bounds to within one rounding
+    ///
+    /// # Panics
+    ///
+    /// Panics if the observations have another number of columns or are on another device.
+    pub fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+        self.network.act(observations)
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &PolicyNetwork {
+        &self.network
+    }
+
+    /// Returns the spaces that the policy was trained for.
+    pub fn spaces(&self) -> &Spaces {
+        &self.crossing.spaces
+    }
+}
+
+#[cfg(test)]
+mod tests;
