@@ -1,7 +1,7 @@
 //! Writing and reading one generation.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ pub(super) fn write(
     let states = [(AGENT, agent), (TRAINER, trainer)]
         .map(|(part, state)| state.to_bytes().map(|bytes| (part, bytes)).map_err(unwritable(part)));
     fs::create_dir(side).map_err(failed("create", side))?;
-    let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new() };
+    let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new(), written: Vec::new() };
     for state in states {
         let (part, bytes) = state?;
         directory.write(part.to_owned(), Digest::of(&bytes), &bytes)?;
@@ -63,11 +63,11 @@ pub(super) fn write(
         directory.write(part, digest, &file)?;
     }
     manifest.generation = generation;
-    manifest.parts = directory.parts;
+    manifest.parts = std::mem::take(&mut directory.parts);
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest is numbers and text") + "\n";
-    write_file(&side.join(MANIFEST), text.as_bytes())?;
-    write_file(&side.join(MANIFEST_DIGEST), digest_line(text.as_bytes()).as_bytes())?;
-    flush_directory(side)?;
+    directory.write_file(MANIFEST, text.as_bytes())?;
+    directory.write_file(MANIFEST_DIGEST, digest_line(text.as_bytes()).as_bytes())?;
+    directory.flush()?;
     Ok(directory.digests)
 }
 
@@ -76,25 +76,33 @@ fn digest_line(manifest: &[u8]) -> String {
     format!("{}  {MANIFEST}\n", Digest::of(manifest))
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let write = || {
-        let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", path))
-}
-
 /// The parts of a generation that is being written.
 struct Directory<'a> {
     path: &'a Path,
     parts: BTreeMap<String, PartForm>,
     digests: HashMap<Digest, String>,
+    written: Vec<PathBuf>,
 }
 
 impl Directory<'_> {
+    fn write_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let path = self.path.join(name);
+        File::create_new(&path).and_then(|mut file| file.write_all(bytes)).map_err(failed("write", &path))?;
+        self.written.push(path);
+        Ok(())
+    }
+
+    /// Makes all that was written last. Not file by file: while one is written, the disk is busy with those before it.
+    fn flush(&self) -> Result<(), CheckpointError> {
+        for path in &self.written {
+            let opened = OpenOptions::new().write(true).open(path);
+            opened.and_then(|file| file.sync_all()).map_err(failed("flush", path))?;
+        }
+        flush_directory(self.path)
+    }
+
     fn write(&mut self, part: String, digest: Digest, bytes: &[u8]) -> Result<(), CheckpointError> {
-        write_file(&self.path.join(&part), bytes)?;
+        self.write_file(&part, bytes)?;
         self.add(part, digest, bytes.len() as u64);
         Ok(())
     }
