@@ -22,6 +22,8 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::digest::Digest;
 use crate::replay::ReplayBuffer;
@@ -35,6 +37,9 @@ pub(crate) use manifest::{Manifest, short_type_name};
 
 /// Name of the file that the writing process locks.
 const LOCK: &str = "lock";
+
+/// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Beginning of the name of a generation's directory.
 const GENERATION: &str = "generation-";
@@ -234,7 +239,7 @@ impl Checkpoints {
     ///
     /// # Errors
     ///
-    /// - [`CheckpointError::Locked`] if another run has opened it
+    /// - [`CheckpointError::Locked`] if another run has opened it and does not close it within a second
     /// - [`CheckpointError::Io`] if the file system refuses
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, CheckpointError> {
         let directory = directory.into();
@@ -242,10 +247,14 @@ impl Checkpoints {
         let path = directory.join(LOCK);
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let lock = lock.map_err(failed("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(CheckpointError::Locked { directory }),
-            Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => sleep(LOCK_PATIENCE / 100),
+                Err(TryLockError::WouldBlock) => return Err(CheckpointError::Locked { directory }),
+                Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+            }
         }
         let mut checkpoints = Self { directory, keep: 3, _lock: lock, scores: HashMap::new(), known: HashMap::new() };
         checkpoints.remove_unfinished()?;
