@@ -28,7 +28,7 @@ impl DeterministicActorConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if a width is 0.
+    /// [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(
         &self,
         spaces: &Spaces,

@@ -6,6 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 use rand::Rng;
 
+use super::mlp::check_weights;
 use super::{
     ActionBounds, ActionSample, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor, linear, tanh_normal,
 };
@@ -36,7 +37,7 @@ impl GaussianActorConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0.
+    /// [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<GaussianActor, ConfigError> {
         at_least("number of hidden layers", 1, self.hidden_dims.len())?;
         let mut widths = vec![spaces.observation().dim()];
@@ -44,6 +45,7 @@ impl GaussianActorConfig {
         let features = widths[widths.len() - 1];
         let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
         let trunk = trunk.init(rng, device)?;
+        check_weights(features, spaces.action().dim())?;
         let mut head = || linear(features, spaces.action().dim(), self.initialization, rng, device);
         Ok(GaussianActor { trunk, mean: head(), log_std: head(), bounds: ActionBounds::new(spaces.action(), device)? })
     }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
 use super::{Initialization, linear};
-use crate::config::{ConfigError, at_least};
+use crate::config::{ConfigError, at_least, at_most};
 use crate::fused::{self, Form};
 
 /// The function between two linear layers.
@@ -33,14 +33,15 @@ pub struct MlpConfig {
 }
 
 impl MlpConfig {
-    /// Checks that there is an input and an output, and that no width is 0.
+    /// Checks that there is an input and an output, that no width is 0, and that no layer is beyond all measure.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`].
+    /// [`ConfigError::TooSmall`], or [`ConfigError::TooLarge`] above 2²⁸ weights.
     pub fn validate(&self) -> Result<(), ConfigError> {
         at_least("number of widths", 2, self.widths.len())?;
-        self.widths.iter().try_for_each(|&width| at_least("layer width", 1, width))
+        self.widths.iter().try_for_each(|&width| at_least("layer width", 1, width))?;
+        self.widths.windows(2).try_for_each(|pair| check_weights(pair[0], pair[1]))
     }
 
     /// Creates the layers on `device`, drawing from `rng` in order from input to output.
@@ -54,6 +55,14 @@ impl MlpConfig {
             (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
         Ok(Mlp { layers, activation: self.activation })
     }
+}
+
+/// Weights of the largest layer that is built: 1 GiB in single precision.
+const MAX_WEIGHTS: usize = 1 << 28;
+
+/// Checks that a layer can be built at all, since memory that is not there would end the process.
+pub(super) fn check_weights(inputs: usize, outputs: usize) -> Result<(), ConfigError> {
+    at_most("number of weights in a layer", inputs.saturating_mul(outputs), "the largest", MAX_WEIGHTS)
 }
 
 /// A stack of linear layers with an activation between them.
@@ -157,6 +166,9 @@ mod tests {
         let text = |widths: Vec<usize>| MlpConfig::new(widths).validate().unwrap_err().to_string();
         assert_eq!(text(vec![3]), "number of widths must be at least 2, got 1");
         assert_eq!(text(vec![3, 0, 1]), "layer width must be at least 1, got 0");
+        let too_wide = "number of weights in a layer must be at most the largest (268435456), got ";
+        assert_eq!(text(vec![3, 1 << 28, 1]), format!("{too_wide}805306368"));
+        assert_eq!(text(vec![3, usize::MAX, 1]), format!("{too_wide}{}", usize::MAX));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl QNetworkConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if a width is 0.
+    /// [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<QNetwork, ConfigError> {
         let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
         widths.extend(&self.hidden_dims);

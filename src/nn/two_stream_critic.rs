@@ -42,8 +42,8 @@ impl TwoStreamCriticConfig {
             let widths = [&[input], dims, output].concat();
             MlpConfig { widths, activation: self.activation, initialization: self.initialization }.init(rng, device)
         };
-        let joint =
-            self.observation_dims[self.observation_dims.len() - 1] + self.action_dims[self.action_dims.len() - 1];
+        let joint = self.observation_dims[self.observation_dims.len() - 1]
+            .saturating_add(self.action_dims[self.action_dims.len() - 1]);
         Ok(TwoStreamCritic {
             observation_stream: mlp(spaces.observation().dim(), &self.observation_dims, &[])?,
             action_stream: mlp(spaces.action().dim(), &self.action_dims, &[])?,
