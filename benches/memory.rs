@@ -6,22 +6,13 @@ mod harness;
 
 use actor_critic::agent::Agent;
 
-const PAGE: f64 = 4096.0;
 const MIB: f64 = 1024.0 * 1024.0;
 const UPDATES: usize = 100_000;
 
-/// Returns the resident memory of this process in MiB.
-fn resident() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("this benchmark needs Linux");
-    let pages: f64 =
-        statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("statm has two numbers");
-    pages * PAGE / MIB
-}
-
 fn main() {
-    let before = resident();
+    let before = harness::resident();
     let replay = harness::replay(1_000_000);
-    let taken = resident() - before;
+    let taken = harness::resident() - before;
     // Two observations, an action, a reward, and whether it was the end.
     let raw = replay.len() as f64 * (2 * harness::OBSERVATION + harness::ACTION + 2) as f64 * 4.0 / MIB;
     println!("replay-of-1000000 … {taken:.1} MiB … {:.1} % of its numbers as f32", 100.0 * taken / raw);
@@ -32,7 +23,7 @@ fn main() {
     for update in 1..=UPDATES {
         agent.update(&batch).unwrap();
         if [1_000, 10_000, UPDATES].contains(&update) {
-            println!("sac-32-batch-64 … {:.1} MiB after {update} updates", resident());
+            println!("sac-32-batch-64 … {:.1} MiB after {update} updates", harness::resident());
         }
     }
 }

@@ -125,26 +125,17 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Returns the resident memory of this process in MiB.
-fn resident() -> f64 {
-    const PAGE: f64 = 4096.0;
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("this benchmark needs Linux");
-    let pages: f64 =
-        statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("statm has two numbers");
-    pages * PAGE / (1024.0 * 1024.0)
-}
-
 /// Runs one agent, prints what it took, and returns whether that is within bounds.
 fn soak<A: Agent>(name: &str, agent: impl Fn() -> A, cli: &Cli) -> bool {
     let born = || Life::new(agent(), cli);
     let mut life = born();
     let first = Tenth::of(&mut life, born(), cli);
-    let settled = resident();
+    let settled = harness::resident();
     for _ in cli.updates / 10..cli.updates - cli.updates / 10 {
         life.turn();
     }
     let last = Tenth::of(&mut life, born(), cli);
-    let end = resident();
+    let end = harness::resident();
 
     let (growth, drift) = (end - settled, last.aged / first.aged - 1.0);
     let speed = |tenth: &Tenth| 1.0 / tenth.seconds;

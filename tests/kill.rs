@@ -159,8 +159,7 @@ fn a_run_that_is_killed_ends_as_if_it_had_not_been() {
         let algorithm = algorithms[run % algorithms.len()];
         let folder = folder.path().join(run.to_string());
         std::fs::create_dir(&folder).unwrap();
-        // Both algorithms have their share, even of a few.
-        let budget = if run == 0 { kills / 2 } else { kills - total.kills };
+        let budget = (kills - total.kills).min((kills / 4).max(6));
         let count = run_with_kills(algorithm, episodes, &folder, budget, &mut rng);
         let (expected, found) = (&references[run % algorithms.len()], outcome(&folder));
         assert_eq!(found.0, expected.0, "{algorithm}, run {run}: another checkpoint");

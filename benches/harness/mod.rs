@@ -209,3 +209,12 @@ pub fn interleaved<const N: usize>(budget: Duration, mut work: [&mut dyn FnMut()
         samples[samples.len() / 2]
     })
 }
+
+/// Returns the resident memory of this process in MiB.
+pub fn resident() -> f64 {
+    const PAGE: f64 = 4096.0;
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("this benchmark needs Linux");
+    let pages: f64 =
+        statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("statm has two numbers");
+    pages * PAGE / (1024.0 * 1024.0)
+}
