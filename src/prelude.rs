@@ -4,7 +4,9 @@ pub use crate::agent::{
     ActionMode, Agent, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig,
 };
 pub use crate::checkpoint::Checkpoints;
-pub use crate::env::{Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment};
+pub use crate::env::{
+    Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment, check_saved_state,
+};
 pub use crate::error::Error;
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::{ActionNoise, NoiseConfig};

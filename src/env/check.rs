@@ -1,6 +1,7 @@
 //! The contract of [`Environment`] as a test that anyone can run.
 
 mod rule;
+mod saved_state;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use crate::rng::{Seed, Stream};
 use crate::space::BoxSpace;
 use crate::space::first_non_finite;
 pub use rule::{Moment, Rule};
+pub use saved_state::check_saved_state;
 
 /// Seeds of the episodes: the smallest, a usual one, the largest.
 const SEEDS: [u64; 3] = [0, 1, u64::MAX];
@@ -36,7 +38,7 @@ pub struct ContractViolation {
 ///
 /// Plays some tens of episodes of at most 1,000 steps each, with three seeds, and with actions drawn uniformly, at the
 /// bounds, beyond them, and malformed. What it cannot see is whether `terminated` and `truncated` mean what they
-/// should. [`Rule`] lists what it tests.
+/// should. [`Rule`] lists what it tests, but that the environment is `Send`, which is for the compiler to test.
 ///
 /// Pass a fresh environment: the first thing tested is that it refuses a step before its first reset.
 ///
@@ -52,14 +54,47 @@ pub struct ContractViolation {
 /// check_environment(&mut Pendulum::v1())?;
 /// # Ok::<(), actor_critic::env::ContractViolation>(())
 /// ```
-pub fn check_environment<E: Environment + ?Sized>(env: &mut E) -> Result<(), ContractViolation> {
+///
+/// An environment that is bound to its thread does not compile:
+///
+/// ```compile_fail,E0277
+/// use actor_critic::env::{Environment, Pendulum, check_environment};
+///
+/// // `Box<dyn Environment + Send>` would do.
+/// let mut env: Box<dyn Environment> = Box::new(Pendulum::v1());
+/// check_environment(&mut env)?;
+/// # Ok::<(), actor_critic::env::ContractViolation>(())
+/// ```
+pub fn check_environment<E: Environment + Send + ?Sized>(env: &mut E) -> Result<(), ContractViolation> {
+    check_environment_with_seeds(env, SEEDS)
+}
+
+/// As [`check_environment`], with some twenty episodes for each of other seeds.
+///
+/// # Errors
+///
+/// As [`check_environment`].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::{Pendulum, check_environment_with_seeds};
+///
+/// check_environment_with_seeds(&mut Pendulum::v1(), 100..110)?;
+/// # Ok::<(), actor_critic::env::ContractViolation>(())
+/// ```
+pub fn check_environment_with_seeds<E: Environment + Send + ?Sized>(
+    env: &mut E,
+    seeds: impl IntoIterator<Item = u64>,
+) -> Result<(), ContractViolation> {
     let mut checker = Checker::new(env)?;
     checker.refuses_a_step_before_reset()?;
-    for seed in SEEDS {
+    for seed in seeds {
         checker.repeats_an_episode(seed)?;
+        checker.refuses_malformed_actions(seed)?;
+        checker.survives_actions_outside_the_bounds(seed)?;
     }
-    checker.refuses_malformed_actions(SEEDS[0])?;
-    checker.survives_actions_outside_the_bounds(SEEDS[0])
+    Ok(())
 }
 
 /// Which actions inside the bounds an episode is played with.

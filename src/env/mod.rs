@@ -12,7 +12,7 @@ mod time_limit;
 pub mod mountain_car;
 pub mod pendulum;
 
-pub use check::{ContractViolation, Moment, Rule, check_environment};
+pub use check::{ContractViolation, Moment, Rule, check_environment, check_environment_with_seeds, check_saved_state};
 pub use mountain_car::MountainCarContinuous;
 pub use pendulum::Pendulum;
 pub use time_limit::TimeLimit;
@@ -113,8 +113,10 @@ impl EnvironmentError {
 /// - `terminated` means that the task reached a state without a future: its value is 0 by definition.
 ///   `truncated` means that the episode was cut off from outside, so the last state still has a future. Both may be
 ///   true at once. They are kept apart everywhere in this crate[^1].
+/// - An environment is `Send`, so that a run can be moved to a thread of its own.
 ///
-/// [`check_environment`] tests all this and names the first rule that is broken.
+/// [`check_environment`] tests all this and names the first rule that is broken; [`check_saved_state`] tests the contract of
+/// [`SaveState`](crate::state::SaveState), for an environment that implements it.
 ///
 /// # Examples
 ///

@@ -440,6 +440,17 @@ impl State {
         })
     }
 
+    /// Returns the name of the first array that is not there in `other`, or not the same, or the other way round.
+    pub(crate) fn first_difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+        self.names().chain(other.names()).find(|&name| self.arrays.get(name) != other.arrays.get(name))
+    }
+
+    /// Gives an array another name, or drops it.
+    pub(crate) fn rename(&mut self, name: &str, other: Option<String>) {
+        let array = self.arrays.remove(name);
+        self.arrays.extend(other.zip(array));
+    }
+
     fn remove(&mut self, name: &str) -> Result<Array, StateError> {
         self.arrays.remove(name).ok_or_else(|| StateError::Missing { name: name.into() })
     }

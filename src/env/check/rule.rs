@@ -1,8 +1,10 @@
-//! The rules that [`check_environment`](super::check_environment) tests, and where one was broken.
+//! The rules that [`check_environment`](super::check_environment) and [`check_saved_state`](super::check_saved_state) test, and
+//! where one was broken.
 
 use std::fmt;
 
-/// One rule of the contract of [`Environment`](crate::env::Environment); displays as a sentence.
+/// One rule of the contract of [`Environment`](crate::env::Environment), or of [`SaveState`](crate::state::SaveState) where
+/// that is what an environment implements; displays as a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -70,6 +72,28 @@ pub enum Rule {
     EpisodesIndependent,
     /// A reset in the middle of an episode begins a new one like any other.
     ResetMidEpisode,
+    /// The state can be saved at any moment.
+    SaveSucceeds,
+    /// A saved state has no NaN, no infinity, and no more arrays than a file can hold.
+    SavedStateWritable,
+    /// Saving twice in a row gives the same bits.
+    SaveRepeats,
+    /// Saving changes nothing.
+    SaveHasNoEffect,
+    /// A state that was saved can be loaded, whatever was played in between.
+    LoadSucceeds,
+    /// After a load, everything goes on as it did after the save.
+    LoadGoesOn,
+    /// A state without one of its arrays is an error.
+    MissingArrayRefused,
+    /// A state with an array under another name is an error.
+    RenamedArrayRefused,
+    /// A state with an array more than it had is an error.
+    AddedArrayRefused,
+    /// A state with none of the arrays that belong to it, and another, is an error.
+    ForeignStateRefused,
+    /// A refused state changes nothing.
+    RefusedStateHasNoEffect,
 }
 
 impl fmt::Display for Rule {
@@ -107,6 +131,17 @@ impl fmt::Display for Rule {
             Self::TruncatedRepeats => "the same seed and actions must be truncated at the same step",
             Self::EpisodesIndependent => "an episode must not depend on the episodes before it",
             Self::ResetMidEpisode => "a reset in mid-episode must begin an episode like any other",
+            Self::SaveSucceeds => "the state must be saved at any moment",
+            Self::SavedStateWritable => "a saved state must be finite and fit into a file",
+            Self::SaveRepeats => "saving twice must give the same state",
+            Self::SaveHasNoEffect => "saving must leave the state as it was",
+            Self::LoadSucceeds => "a saved state must load",
+            Self::LoadGoesOn => "a loaded state must go on as it did when it was saved",
+            Self::MissingArrayRefused => "a state without one of its arrays must be refused",
+            Self::RenamedArrayRefused => "a state with one of its arrays under another name must be refused",
+            Self::AddedArrayRefused => "a state with an array that nothing takes must be refused",
+            Self::ForeignStateRefused => "the state of something else must be refused",
+            Self::RefusedStateHasNoEffect => "a refused state must leave the state as it was",
         })
     }
 }

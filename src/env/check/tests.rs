@@ -1,6 +1,10 @@
 use super::*;
 use crate::env::{MountainCarContinuous, Pendulum, TimeLimit, check_action};
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
+
+mod saved_state;
 
 /// What is wrong with a [`Walk`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +42,21 @@ enum Fault {
     UnseededTruncation,
     RemembersHighest,
     KeepsSteps,
+    SaveFails,
+    SavesNan,
+    SavesItsSaves,
+    SavingMoves,
+    LoadFails,
+    ForgetsSteps,
+    ForgetsEnd,
+    LoadAdds,
+    LoadSpoilsReset,
+    AcceptsMissing,
+    AcceptsRenamed,
+    AcceptsAdded,
+    AcceptsForeign,
+    RefusalLoadsHalf,
+    RefusalMoves,
 }
 
 /// A walk of five steps on a plane, terminated at the last; or one with a fault.
@@ -50,6 +69,8 @@ struct Walk {
     ended: bool,
     episodes: usize,
     remembered: f32,
+    saves: Cell<u64>,
+    moved: Cell<f32>,
 }
 
 impl Walk {
@@ -64,6 +85,8 @@ impl Walk {
             ended: false,
             episodes: 0,
             remembered: 0.0,
+            saves: Cell::new(0),
+            moved: Cell::new(0.0),
         }
     }
 
@@ -105,6 +128,7 @@ impl Walk {
 
     fn observe(&self) -> Vec<f32> {
         let mut observation = self.position.clone();
+        observation[1] += self.moved.get();
         match self.fault {
             Fault::TooShort if self.steps == 3 => observation.truncate(1),
             Fault::Infinite if self.steps == 3 => observation[1] = f32::NEG_INFINITY,
@@ -139,6 +163,7 @@ impl Environment for Walk {
         self.episodes += 1;
         self.steps = 0;
         self.ended = false;
+        self.moved.set(0.0);
         self.position = vec![(seed % 4) as f32 / 4.0 + self.unseeded(Fault::UnseededFirst), kept];
         Ok(self.observe())
     }
@@ -190,8 +215,57 @@ fn a_truncated_and_a_boxed_environment_pass() {
     for steps in [1, 2, 5, 9] {
         check_environment(&mut TimeLimit::new(Walk::new(Fault::None), limit(steps))).unwrap();
     }
-    let mut boxed: Box<dyn Environment> = Box::new(Walk::new(Fault::None));
+    let mut boxed: Box<dyn Environment + Send> = Box::new(Walk::new(Fault::None));
     check_environment(boxed.as_mut()).unwrap();
+}
+
+/// Counts the episodes that are played to their end.
+struct Counted<E> {
+    env: E,
+    episodes: usize,
+}
+
+impl<E: Environment> Environment for Counted<E> {
+    fn observation_space(&self) -> &BoxSpace {
+        self.env.observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        self.env.action_space()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        self.env.reset(seed)
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        let step = self.env.step(action)?;
+        self.episodes += usize::from(step.is_last());
+        Ok(step)
+    }
+}
+
+#[test]
+fn a_thousand_episodes_of_each_bundled_environment_raise_no_alarm() {
+    fn check(env: impl Environment + Send) {
+        let mut counted = Counted { env, episodes: 0 };
+        check_environment_with_seeds(&mut counted, (0..60).map(|i| i * i * 1_000_003)).unwrap();
+        assert!(counted.episodes >= 1_000, "{} episodes", counted.episodes);
+    }
+    check(Pendulum::v1());
+    check(MountainCarContinuous::v0());
+    for steps in [1, 30] {
+        let limit = NonZeroUsize::new(steps).unwrap();
+        check(TimeLimit::new(Pendulum::v1(), limit));
+        check(TimeLimit::new(MountainCarContinuous::default(), limit));
+    }
+}
+
+#[test]
+fn a_fault_that_shows_in_one_seed_is_found_with_that_seed() {
+    check_environment_with_seeds(&mut Walk::new(Fault::SeedRefused), 0..20).unwrap();
+    let violation = check_environment_with_seeds(&mut Walk::new(Fault::SeedRefused), [7, u64::MAX]).unwrap_err();
+    assert_eq!((violation.rule, violation.moment), (Rule::ResetSucceeds, Moment::Reset { seed: u64::MAX }));
 }
 
 #[test]
@@ -361,8 +435,11 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
              got observation [0.0, 0.5] instead of [0.0, 0.0], at the reset with seed 0",
         ),
     ];
+    let mut rules = HashSet::new();
     for (fault, expected) in cases {
         let violation = check_environment(&mut Walk::new(fault)).unwrap_err();
         assert_eq!(violation.to_string(), expected, "{fault:?}");
+        rules.insert(violation.rule);
     }
+    assert_eq!(rules.len(), 32, "each breaks a rule of its own");
 }
