@@ -9,7 +9,7 @@ use super::manifest::{FORMAT, Manifest, PartForm};
 use super::{CheckpointError, Defect, failed, flush_directory};
 use crate::digest::Digest;
 use crate::replay::ReplayBuffer;
-use crate::state::State;
+use crate::state::{State, StateError};
 
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_DIGEST: &str = "manifest.sha256";
@@ -18,6 +18,11 @@ pub(crate) const TRAINER: &str = "trainer.safetensors";
 
 /// Longest manifest, in bytes: room for a replay of 100 GB.
 const MAX_MANIFEST: u64 = 4 << 20;
+
+/// Longest state of an agent or a trainer, in bytes: room for networks of 300 million parameters.
+///
+/// A file of zeros takes no room on a disk, whatever length it claims.
+const MAX_STATE: u64 = 4 << 30;
 
 /// Everything that a generation is made of.
 pub(crate) struct Snapshot<'a> {
@@ -51,6 +56,10 @@ pub(super) fn write(
     let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new(), written: Vec::new() };
     for state in states {
         let (part, bytes) = state?;
+        if bytes.len() as u64 > MAX_STATE {
+            let rule = format!("a state of at most {MAX_STATE} bytes");
+            return Err(StateError::invalid(part, rule, bytes.len()).into());
+        }
         directory.write(part.to_owned(), Digest::of(&bytes), &bytes)?;
     }
     for segment in 0..replay.replay_form().segments() {
@@ -65,10 +74,21 @@ pub(super) fn write(
     manifest.generation = generation;
     manifest.parts = std::mem::take(&mut directory.parts);
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest is numbers and text") + "\n";
+    check_readable(&text)?;
     directory.write_file(MANIFEST, text.as_bytes())?;
     directory.write_file(MANIFEST_DIGEST, digest_line(text.as_bytes()).as_bytes())?;
     directory.flush()?;
     Ok(directory.digests)
+}
+
+/// Requires a manifest to be within what is read: no save is better than one that nobody can take up.
+fn check_readable(manifest: &str) -> Result<(), StateError> {
+    let found = manifest.len() as u64;
+    if found > MAX_MANIFEST {
+        return Err(StateError::invalid(MANIFEST, format!("at most {MAX_MANIFEST} bytes long"), found));
+    }
+    let read = serde_json::from_str::<Manifest>(manifest);
+    read.map(drop).map_err(|error| StateError::invalid(MANIFEST, "such as can be read again", error))
 }
 
 /// Returns what `sha256sum manifest.json` prints.
@@ -161,6 +181,9 @@ impl Generation {
 
 /// Reads and verifies a manifest, as far as that can be done without the parts.
 pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, Defect> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(Defect::Link);
+    }
     let text = read_file(path, MANIFEST, Length::AtMost(MAX_MANIFEST))?;
     let expected = digest_line(&text);
     let found = read_file(path, MANIFEST_DIGEST, Length::Exactly(expected.len() as u64))?;
@@ -200,6 +223,12 @@ pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, De
             format!("{expected} parts, one for agent and trainer each and the rest for the replay"),
             found.to_string(),
         );
+    }
+    for (part, form) in &manifest.parts {
+        let limit = if part == AGENT || part == TRAINER { MAX_STATE } else { manifest.replay.longest_segment() };
+        if form.bytes > limit {
+            return contradiction(format!("at most {limit} bytes for {part}"), form.bytes.to_string());
+        }
     }
     Ok(manifest)
 }
@@ -260,4 +289,31 @@ fn read_file(path: &Path, file: &str, length: Length) -> Result<Vec<u8>, Defect>
     content.try_reserve_exact(found as usize).map_err(out_of_memory)?;
     File::open(&path).and_then(|opened| opened.take(found).read_to_end(&mut content)).map_err(unreadable)?;
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_could_not_be_read_is_not_written() {
+        let written = |agent_config: serde_json::Value| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut replay = ReplayBuffer::new(1, 1, 1).unwrap();
+            let manifest = Manifest { agent_config, ..Manifest::new(replay.replay_form()) };
+            let (agent, trainer) = (State::new(), State::new());
+            let snapshot = Snapshot { manifest, agent, trainer, replay: &mut replay };
+            write(&folder.path().join("side"), 0, snapshot, &HashMap::new())
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(written(vec![0; 100].into()), Ok(()));
+        let error = written(vec![0; 5000].into()).unwrap_err();
+        assert!(
+            error.starts_with("`manifest.json` must be such as can be read again, got settings must have at"),
+            "{error}"
+        );
+        let error = written("long ".repeat(1 << 20).into()).unwrap_err();
+        assert!(error.starts_with("`manifest.json` must be at most 4194304 bytes long, got 52435"), "{error}");
+    }
 }

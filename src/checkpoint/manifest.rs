@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::settings;
 use crate::replay::ReplayForm;
 
 /// Version of the format that is written, and the only one that is read.
@@ -30,8 +31,10 @@ pub(crate) struct Manifest {
     /// Type of the environment.
     pub(crate) environment: String,
     /// Settings of the agent; null for one that does not show them.
+    #[serde(deserialize_with = "settings::deserialize")]
     pub(crate) agent_config: Value,
     /// Settings of the trainer.
+    #[serde(deserialize_with = "settings::deserialize")]
     pub(crate) trainer_config: Value,
     /// Steps of the environment so far.
     pub(crate) environment_steps: u64,

@@ -31,6 +31,7 @@ use crate::state::{FileError, StateError};
 
 mod generation;
 mod manifest;
+mod settings;
 
 pub(crate) use generation::{Generation, Snapshot};
 pub(crate) use manifest::{Manifest, short_type_name};
@@ -137,6 +138,9 @@ pub enum Defect {
         /// Its name.
         file: String,
     },
+    /// A link in the place of the generation.
+    #[error("the directory must not be a link")]
+    Link,
     /// A file that does not belong there.
     #[error("{file} does not belong to a checkpoint")]
     Stray {
@@ -245,6 +249,11 @@ impl Checkpoints {
         let directory = directory.into();
         fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
         let path = directory.join(LOCK);
+        // Asked before opening: to open a pipe is to wait for its other end, and to follow a link is to write elsewhere.
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it must be a regular file");
+            return Err(failed("open", &path)(error));
+        }
         let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let lock = lock.map_err(failed("open", &path))?;
         let begun = Instant::now();
@@ -286,9 +295,12 @@ impl Checkpoints {
     ///
     /// [`CheckpointError::Io`] if the directory cannot be read.
     pub fn generations(&self) -> Result<Vec<u64>, CheckpointError> {
-        let number = |name: &String| name.strip_prefix(GENERATION)?.parse().ok();
-        let ours = |&generation: &u64| generation < u64::MAX && self.path(generation).is_dir();
-        let mut generations: Vec<u64> = self.names()?.iter().filter_map(number).filter(ours).collect();
+        let number = |name: &String| {
+            let number = name.strip_prefix(GENERATION)?.parse().ok()?;
+            // The same number in other digits is not ours.
+            (*name == directory_name(number)).then_some(number)
+        };
+        let mut generations: Vec<u64> = self.names()?.iter().filter_map(number).collect();
         generations.sort_unstable();
         Ok(generations)
     }
@@ -300,12 +312,18 @@ impl Checkpoints {
 
     /// Returns the directory of a generation.
     pub fn path(&self, generation: u64) -> PathBuf {
-        self.directory.join(format!("{GENERATION}{generation:08}"))
+        self.directory.join(directory_name(generation))
     }
 
     /// Writes a generation and removes those that are not to be kept; returns its number.
     pub(crate) fn write(&mut self, snapshot: Snapshot<'_>) -> Result<u64, CheckpointError> {
-        let generation = self.generations()?.last().map_or(0, |newest| newest + 1);
+        let generation = match self.generations()?.last() {
+            Some(&newest) => newest.checked_add(1).ok_or_else(|| {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "it has the last number there is");
+                failed("write a generation after", &self.path(newest))(error)
+            })?,
+            None => 0,
+        };
         let side = self.directory.join(format!("{UNFINISHED}{generation:08}"));
         let score = snapshot.manifest.score;
         let written = generation::write(&side, generation, snapshot, &self.known);
@@ -319,7 +337,7 @@ impl Checkpoints {
             Ok(digests) => digests,
             Err(error) => {
                 // As much as can be: what stays is removed when the directory is opened again.
-                let _ = fs::remove_dir_all(&side);
+                let _ = remove(&side);
                 return Err(error);
             }
         };
@@ -371,7 +389,7 @@ impl Checkpoints {
                 (self.path(generation), self.directory.join(format!("{UNFINISHED}old-{generation:08}")));
             // Renamed first, so that a crash in between does not leave half of it.
             fs::rename(&path, &aside).map_err(failed("rename", &path))?;
-            fs::remove_dir_all(&aside).map_err(failed("remove", &aside))?;
+            remove(&aside)?;
             self.scores.remove(&generation);
         }
         Ok(())
@@ -379,9 +397,7 @@ impl Checkpoints {
 
     fn remove_unfinished(&self) -> Result<(), CheckpointError> {
         for name in self.names()?.iter().filter(|name| name.starts_with(UNFINISHED)) {
-            let path = self.directory.join(name);
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(failed("remove", &path))?;
+            remove(&self.directory.join(name))?;
         }
         Ok(())
     }
@@ -392,6 +408,16 @@ impl Checkpoints {
         let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string().ok())).collect();
         Ok(names.map_err(failed("read", &self.directory))?.into_iter().flatten().collect())
     }
+}
+
+fn directory_name(generation: u64) -> String {
+    format!("{GENERATION}{generation:08}")
+}
+
+/// Removes a directory with all it holds, or what has taken its place.
+fn remove(path: &Path) -> Result<(), CheckpointError> {
+    let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(failed("remove", path))
 }
 
 /// Says what was to be done with which path when the file system refused.

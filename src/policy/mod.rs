@@ -91,6 +91,7 @@ pub enum PolicyError {
 /// The networks that a [`Policy`] can hold.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "there is one in a policy, and no list of them")]
 pub enum PolicyNetwork {
     /// That of DDPG and TD3.
     Deterministic(DeterministicActor),

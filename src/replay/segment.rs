@@ -13,6 +13,9 @@ use crate::state::{FileError, State, StateError};
 /// Bytes of transitions in a piece: some milliseconds to write.
 const SEGMENT_BYTES: usize = 4 << 20;
 
+/// Longest header of a piece, in bytes; that of one array takes a tenth.
+const MAX_SEGMENT_HEADER: u64 = 1024;
+
 /// Name of the one array in a piece.
 const ROWS: &str = "transitions";
 
@@ -42,6 +45,12 @@ impl ReplayForm {
     /// Returns the number of pieces.
     pub(crate) fn segments(&self) -> usize {
         self.len.div_ceil(self.segment_rows.max(1))
+    }
+
+    /// Returns a bound on the length of a piece as a file, header and all, in bytes.
+    pub(crate) fn longest_segment(&self) -> u64 {
+        let values = self.segment_rows.min(self.len) * self.form().width() * size_of::<f32>();
+        values as u64 + MAX_SEGMENT_HEADER
     }
 
     /// Returns the rows of each piece.

@@ -18,6 +18,9 @@ pub use parameters::{load_parameters, save_parameters};
 /// Largest count that is believed: one that nothing reaches, and that can still be added to.
 const MAX_COUNT: u64 = 1 << 53;
 
+/// Longest configuration that is read, in bytes: a parsed one takes up to 100 times as much memory.
+const MAX_CONFIG: usize = 64 * 1024;
+
 /// Something that can be written down and taken up again, bit for bit.
 ///
 /// What is saved is what changes: a value that is loaded into is built first, with the settings of the one that was saved,
@@ -463,6 +466,9 @@ fn differs(name: &str, saved: impl ToString, here: impl ToString) -> StateError 
 /// Requires two configurations, as JSON, to be equal, and names the first field that is not; `free` may differ.
 pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&str]) -> Result<(), StateError> {
     let parse = |text: &str| {
+        if text.len() > MAX_CONFIG {
+            return Err(StateError::invalid(name, format!("at most {MAX_CONFIG} bytes of configuration"), text.len()));
+        }
         let parsed = serde_json::from_str::<Map<String, Value>>(text);
         parsed.map_err(|error| StateError::invalid(name, "a configuration as JSON", error))
     };

@@ -117,6 +117,9 @@ fn a_configuration_that_differs_is_named_by_its_field() {
     let error = expect_same_config("agent", saved, r#"{"episodes": 3}"#, &[]).unwrap_err();
     assert_eq!(text(error), "`agent.tau` must be the same as when the state was saved: 0.005 then, absent now");
     assert!(expect_same_config("agent", "[", saved, &[]).is_err());
+    let endless = format!("[{}]", "0,".repeat(MAX_CONFIG));
+    let error = expect_same_config("agent", &endless, saved, &[]).unwrap_err();
+    assert_eq!(text(error), "`agent` must be at most 65536 bytes of configuration, got 131074");
 }
 
 /// A file with the given header and data.
