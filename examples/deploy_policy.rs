@@ -3,7 +3,7 @@
 //! `cargo run --release --example sac_pendulum -- --policy runs/pendulum.safetensors`
 //! `cargo run --release --example deploy_policy -- runs/pendulum.safetensors`
 //! prints the policy's regret, and the time that one action takes. With `--record FILE` it writes 1,000 observations and the
-//! actions for them, for the comparison with PyTorch in tests/policy_in_pytorch.py.
+//! actions for them, for the comparison with PyTorch in `tests/policy_in_pytorch.py`.
 
 mod cli;
 
