@@ -3,7 +3,7 @@
 //! `ACTOR_CRITIC_KILLS=500 cargo test --release --test kill -- --nocapture` kills five hundred times.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -74,10 +74,19 @@ fn worker(job: &str) {
 fn start(algorithm: &str, episodes: usize, folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", NAME, "--nocapture"]).env(JOB, format!("{algorithm} {episodes} {}", folder.display()));
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let output = BufReader::new(child.stdout.as_mut().unwrap());
-    assert!(output.lines().any(|line| line.unwrap() == BEGUN), "the worker could not begin");
+    if !output.lines().any(|line| line.unwrap() == BEGUN) {
+        panic!("the worker could not begin: {}", complaint(&mut child));
+    }
     child
+}
+
+/// Waits for what a worker that ends says of an error.
+fn complaint(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.as_mut().unwrap().read_to_string(&mut text).unwrap();
+    text
 }
 
 fn is_saving(checkpoints: &Path) -> bool {
@@ -114,7 +123,10 @@ fn run_with_kills(algorithm: &str, episodes: usize, folder: &Path, budget: usize
             }
             worker.kill().unwrap();
         }
+        // A worker that is killed while it fails has failed.
+        let complaint = complaint(&mut worker);
         let status = worker.wait().unwrap();
+        assert!(complaint.is_empty(), "the worker failed: {status}: {complaint}");
         if status.success() {
             return count;
         }
@@ -125,15 +137,15 @@ fn run_with_kills(algorithm: &str, episodes: usize, folder: &Path, budget: usize
     }
 }
 
-/// The digests of the newest generation, and the history.
-fn outcome(folder: &Path) -> (BTreeMap<String, String>, String) {
+/// The newest generation, its digests, and the history.
+fn outcome(folder: &Path) -> (u64, BTreeMap<String, String>, String) {
     let checkpoints = Checkpoints::open(folder.join("checkpoints")).unwrap();
     let newest = *checkpoints.generations().unwrap().last().unwrap();
     let manifest = std::fs::read_to_string(checkpoints.path(newest).join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     let parts = manifest["parts"].as_object().unwrap();
     let digests = parts.iter().map(|(part, form)| (part.clone(), form["sha256"].to_string())).collect();
-    (digests, std::fs::read_to_string(folder.join("history.csv")).unwrap())
+    (newest, digests, std::fs::read_to_string(folder.join("history.csv")).unwrap())
 }
 
 #[test]
@@ -162,11 +174,14 @@ fn a_run_that_is_killed_ends_as_if_it_had_not_been() {
         let budget = (kills - total.kills).min((kills / 4).max(6));
         let count = run_with_kills(algorithm, episodes, &folder, budget, &mut rng);
         let (expected, found) = (&references[run % algorithms.len()], outcome(&folder));
-        assert_eq!(found.0, expected.0, "{algorithm}, run {run}: another checkpoint");
-        assert_eq!(found.1, expected.1, "{algorithm}, run {run}: another history");
+        assert_eq!(found.0, expected.0, "{algorithm}, run {run}: another number of generations");
+        assert_eq!(found.1, expected.1, "{algorithm}, run {run}: another checkpoint");
+        assert_eq!(found.2, expected.2, "{algorithm}, run {run}: another history");
         let Count { kills, aimed, left_unfinished } = count;
         println!(
-            "{algorithm}: killed {kills} times, {aimed} of them aimed at a save, {left_unfinished} left one unfinished; the same end"
+            "{algorithm}: killed {kills} times, {aimed} of them aimed at a save, {left_unfinished} left one unfinished; \
+             generation {}, the same end",
+            found.0
         );
         total.kills += kills;
         total.aimed += aimed;
@@ -174,4 +189,5 @@ fn a_run_that_is_killed_ends_as_if_it_had_not_been() {
     }
     println!("{} kills, {} aimed at a save, {} in the middle of one", total.kills, total.aimed, total.left_unfinished);
     assert!(total.kills >= kills.min(4), "the runs were over before they could be killed");
+    assert!(5 * total.aimed >= total.kills, "too few were killed in a save");
 }
