@@ -20,7 +20,7 @@ pub enum Rule {
     ResetSucceeds,
     /// A reset returns one component per axis.
     FirstObservationLength,
-    /// A reset returns no NaN and no infinity.
+    /// A reset returns no NaN, no infinity, and nothing beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE).
     FirstObservationFinite,
     /// A reset returns a point of the observation space.
     FirstObservationInSpace,
@@ -32,11 +32,11 @@ pub enum Rule {
     HighestActionSucceeds,
     /// A step returns one component per axis.
     ObservationLength,
-    /// A step returns no NaN and no infinity.
+    /// A step returns no NaN, no infinity, and nothing beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE).
     ObservationFinite,
     /// A step returns a point of the observation space.
     ObservationInSpace,
-    /// A reward is neither NaN nor infinite.
+    /// A reward is neither NaN nor infinite, nor beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE).
     RewardFinite,
     /// A step after the last one is an error.
     StepAfterEnd,
@@ -105,15 +105,15 @@ impl fmt::Display for Rule {
             Self::StepBeforeReset => "a step before the first reset must be an error",
             Self::ResetSucceeds => "a reset must succeed for every seed",
             Self::FirstObservationLength => "the first observation must have one component per axis",
-            Self::FirstObservationFinite => "the first observation must be finite",
+            Self::FirstObservationFinite => "the first observation must be finite and at most 1e18 in magnitude",
             Self::FirstObservationInSpace => "the first observation must lie in the observation space",
             Self::StepSucceeds => "a step with an action inside the bounds must succeed",
             Self::LowestActionSucceeds => "a step with every axis at its lower bound must succeed",
             Self::HighestActionSucceeds => "a step with every axis at its upper bound must succeed",
             Self::ObservationLength => "an observation must have one component per axis",
-            Self::ObservationFinite => "an observation must be finite",
+            Self::ObservationFinite => "an observation must be finite and at most 1e18 in magnitude",
             Self::ObservationInSpace => "an observation must lie in the observation space",
-            Self::RewardFinite => "a reward must be finite",
+            Self::RewardFinite => "a reward must be finite and at most 1e18 in magnitude",
             Self::StepAfterEnd => "a step after the last one must be an error",
             Self::EmptyActionRefused => "an action without components must be an error",
             Self::ShortActionRefused => "an action with too few components must be an error",

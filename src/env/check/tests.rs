@@ -25,6 +25,7 @@ enum Fault {
     Infinite,
     Outside,
     NanReward,
+    HugeReward,
     StepAfterEnd,
     AcceptsEmpty,
     AcceptsShort,
@@ -184,6 +185,7 @@ impl Environment for Walk {
         let outside = action.iter().any(|a| a.abs() > 0.25);
         match self.fault {
             Fault::NanReward => reward = f32::NAN,
+            Fault::HugeReward => reward = 1e30,
             Fault::OutsideSpoilsReward if outside => reward = f32::NAN,
             Fault::OutsideSpoilsObservation if outside => observation[0] = f32::INFINITY,
             _ => {}
@@ -316,7 +318,10 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
             "the first observation must have one component per axis, \
              got 3 instead of 2, at the reset with seed 1",
         ),
-        (Fault::FirstNan, "the first observation must be finite, got NaN on axis 0, at the reset with seed 1"),
+        (
+            Fault::FirstNan,
+            "the first observation must be finite and at most 1e18 in magnitude, got NaN on axis 0, at the reset with seed 1",
+        ),
         (
             Fault::FirstOutside,
             "the first observation must lie in the observation space, got [-5.0, 0.0], at the reset with seed 1",
@@ -341,13 +346,24 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
             "an observation must have one component per axis, \
              got 1 instead of 2, at step 3 of the episode with seed 1",
         ),
-        (Fault::Infinite, "an observation must be finite, got -inf on axis 1, at step 3 of the episode with seed 1"),
+        (
+            Fault::Infinite,
+            "an observation must be finite and at most 1e18 in magnitude, got -inf on axis 1, at step 3 of the episode with seed 1",
+        ),
         (
             Fault::Outside,
             "an observation must lie in the observation space, \
              got [0.0, 4.5], at step 3 of the episode with seed 1",
         ),
-        (Fault::NanReward, "a reward must be finite, got NaN, at step 1 of the episode with seed 1"),
+        (
+            Fault::NanReward,
+            "a reward must be finite and at most 1e18 in magnitude, got NaN, at step 1 of the episode with seed 1",
+        ),
+        (
+            Fault::HugeReward,
+            "a reward must be finite and at most 1e18 in magnitude, \
+             got 1000000000000000000000000000000, at step 1 of the episode with seed 1",
+        ),
         (
             Fault::StepAfterEnd,
             "a step after the last one must be an error, \
