@@ -180,7 +180,9 @@ fn a_directory_that_may_not_be_written_is_an_error_and_a_later_save_works() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let (exe, directory) = (folder.path().join("test"), folder.path().join("checkpoints"));
-    fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
+    // By another process: a program that is open for writing here, or in what another thread starts, cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&exe).status().unwrap();
+    assert!(copied.success());
     fs::create_dir(&directory).unwrap();
     let mut command = Command::new(exe);
     if chown(&directory, Some(NOBODY), Some(NOBODY)).is_ok() {

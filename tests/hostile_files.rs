@@ -792,6 +792,47 @@ fn generations() -> Vec<Damage> {
             "`trainer.episode.metric_sums` must have shape [2], got [3]",
         ),
         (
+            "updates without sums of metrics",
+            |path| {
+                edit(path, TRAINER, |state| {
+                    state.take_array::<f64>("episode.metric_sums", &[2]).unwrap();
+                    state.put_array("episode.metric_sums", &[0], Vec::<f64>::new());
+                });
+            },
+            "`trainer.episode.metric_sums` must have shape [2], got [0]",
+        ),
+        (
+            "an episode that ended after the run, in both ways and in a third",
+            |path| {
+                edit(path, TRAINER, |state| {
+                    let names = ["environment_steps", "has_metrics", "steps", "terminated", "truncated", "updates"];
+                    for name in names.map(|name| format!("history.{name}")) {
+                        state.take_array::<u64>(&name, &[0]).unwrap();
+                        state.put_array(&name, &[1], vec![2_u64]);
+                    }
+                    for name in ["history.return", "history.average_return"] {
+                        state.take_array::<f64>(name, &[0]).unwrap();
+                        state.put_array(name, &[1], vec![0.0]);
+                    }
+                    state.take_array::<f64>("history.metrics", &[0, 2]).unwrap();
+                    state.put_array("history.metrics", &[1, 2], vec![0.0, 0.0]);
+                });
+            },
+            "`trainer.history.terminated` must be at most 1, got 2",
+        ),
+        (
+            "a mean of squares below zero",
+            |path| {
+                edit(path, AGENT, |state| {
+                    let name = "actor.optimizer.second_moments.trunk.layers.0.weight";
+                    let mut squares = state.take_array::<f32>(name, &[3, 2]).unwrap();
+                    squares[5] = -1e-3;
+                    state.put_array(name, &[3, 2], squares);
+                });
+            },
+            "`agent.actor.optimizer.second_moments.trunk.layers.0.weight` must be at least 0, got -0.001",
+        ),
+        (
             "an episode that is over",
             |path| put(path, "environment.elapsed", 200),
             "`environment.elapsed` must be below 200, got 200",

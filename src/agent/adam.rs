@@ -144,9 +144,15 @@ impl Visit for Load {
         if names.iter().all(|name| self.state.shape(name).is_err()) {
             return Ok(());
         }
-        let [first, second] = names.map(|name| parameters::take(&mut self.state, &name, &value));
-        self.adam.first_moments.register(id, first?);
-        self.adam.second_moments.register(id, second?);
+        let [first, second] = names.each_ref().map(|name| parameters::take(&mut self.state, name, &value));
+        let (first, second) = (first?, second?);
+        // A mean of squares, whose root is taken.
+        let squares = second.clone().try_into_vec_as::<f32>().unwrap_or_default();
+        if let Some(square) = squares.into_iter().find(|&square| square < 0.0) {
+            return Err(StateError::invalid(&names[1], "at least 0", square));
+        }
+        self.adam.first_moments.register(id, first);
+        self.adam.second_moments.register(id, second);
         Ok(())
     }
 }

@@ -196,6 +196,17 @@ pub enum Defect {
     },
 }
 
+/// A locked file. The lock ends with the process, however that ends.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close the file is not enough: a program that another thread starts has it open until its own code begins.
+        let _ = self.0.unlock();
+    }
+}
+
 /// A directory of checkpoints, held for writing by one run at a time.
 ///
 /// # Examples
@@ -228,8 +239,7 @@ pub enum Defect {
 pub struct Checkpoints {
     directory: PathBuf,
     keep: usize,
-    /// The lock lasts as long as the file is open, and ends with the process, however that ends.
-    _lock: File,
+    _lock: Lock,
     /// Score of each generation that has one.
     scores: HashMap<u64, f64>,
     /// Where the files of the newest generation are, by their content.
@@ -265,7 +275,8 @@ impl Checkpoints {
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
             }
         }
-        let mut checkpoints = Self { directory, keep: 3, _lock: lock, scores: HashMap::new(), known: HashMap::new() };
+        let mut checkpoints =
+            Self { directory, keep: 3, _lock: Lock(lock), scores: HashMap::new(), known: HashMap::new() };
         checkpoints.remove_unfinished()?;
         for generation in checkpoints.generations()? {
             if let Ok(Manifest { score: Some(score), .. }) =

@@ -210,7 +210,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         let updates = state.take_count("updates")?;
         let mut rng = |name, here| state.take_rng(name, here);
         let rngs = [rng(RNGS[0], &self.episode_rng)?, rng(RNGS[1], &self.warmup_rng)?, rng(RNGS[2], &self.replay_rng)?];
-        let history = parse_history::<A>(state.take_state("history")).map_err(|error| error.within("history"))?;
+        let history = parse_history::<A>(state.take_state("history"), environment_steps, updates);
+        let history = history.map_err(|error| error.within("history"))?;
         let (mut running, mut environment) = (None, None);
         let episode = state.take_state("episode");
         if episode.names().next().is_some() {
@@ -239,24 +240,39 @@ struct Loaded {
 
 fn parse_episode<A: Agent>(mut state: State, observation_dim: usize) -> Result<(Episode, Vec<f32>), StateError> {
     let observation = state.take_array("observation", &[observation_dim])?;
-    let width = state.shape("metric_sums")?.iter().product::<usize>().min(1) * A::Metrics::NAMES.len();
+    let updates = state.take_count("updates")?;
+    // Empty until the first update.
+    let width = if updates == 0 { 0 } else { A::Metrics::NAMES.len() };
     let episode = Episode {
         steps: state.take_count("steps")?,
         episode_return: state.take("return")?,
         metric_sums: state.take_array("metric_sums", &[width])?,
-        updates: state.take_count("updates")?,
+        updates,
     };
     state.finish()?;
     Ok((episode, observation))
 }
 
-fn parse_history<A: Agent>(mut state: State) -> Result<Vec<EpisodeSummary>, StateError> {
+/// Reads the episodes of a run that has taken so many steps and updates.
+fn parse_history<A: Agent>(
+    mut state: State,
+    environment_steps: usize,
+    updates: usize,
+) -> Result<Vec<EpisodeSummary>, StateError> {
     let n = state.shape("steps")?.iter().product();
     let width = A::Metrics::NAMES.len();
-    let mut counts = |name| state.take_array::<u64>(name, &[n]);
-    let (steps, environment_steps, updates) = (counts("steps")?, counts("environment_steps")?, counts("updates")?);
-    let (terminated, truncated) = (counts("terminated")?, counts("truncated")?);
-    let has_metrics = counts("has_metrics")?;
+    let mut up_to = |name, largest: u64| {
+        let counts = state.take_array::<u64>(name, &[n])?;
+        match counts.iter().find(|&&count| count > largest) {
+            Some(count) => Err(StateError::invalid(name, format!("at most {largest}"), count)),
+            None => Ok(counts),
+        }
+    };
+    let mut counts = |name| up_to(name, environment_steps as u64);
+    let (steps, environment_steps) = (counts("steps")?, counts("environment_steps")?);
+    let updates = up_to("updates", updates as u64)?;
+    let mut flags = |name| up_to(name, 1);
+    let (terminated, truncated, has_metrics) = (flags("terminated")?, flags("truncated")?, flags("has_metrics")?);
     let returns: Vec<f64> = state.take_array("return", &[n])?;
     let average_returns: Vec<f64> = state.take_array("average_return", &[n])?;
     let metrics: Vec<f64> = state.take_array("metrics", &[n, width])?;
