@@ -195,7 +195,8 @@ fn an_update_that_fails_on_the_last_step_does_not_lose_the_episode() {
     // The seventh step is the last of the second episode; its updates are the fourth to the sixth.
     trainer.agent_mut().fails_after = 4;
     let error = trainer.run(&mut []).unwrap_err();
-    assert_eq!(error.to_string(), "loss must be finite, got NaN: training has diverged");
+    let place = ", at environment step 7 after 4 updates";
+    assert_eq!(error.to_string(), format!("loss must be finite, got NaN: training has diverged{place}"));
     assert_eq!((trainer.environment_steps(), trainer.episodes(), trainer.agent().ends), (7, 2, 2));
 
     let rest = trainer.run(&mut []).unwrap();
