@@ -109,7 +109,7 @@ impl EnvironmentError {
 /// - `step` before the first `reset`, or after a step with [`Step::is_last`], is an error.
 /// - A wrong-length or non-finite action is an error, and leaves the state as it was. A finite action outside the
 ///   bounds is the environment's to interpret (Gymnasium's tasks clip it).
-/// - Observations and rewards are finite, and at most [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE) in magnitude.
+/// - Observations and rewards are finite, and at most [`MAX_MAGNITUDE`] in magnitude.
 /// - `terminated` means that the task reached a state without a future: its value is 0 by definition.
 ///   `truncated` means that the episode was cut off from outside, so the last state still has a future. Both may be
 ///   true at once. They are kept apart everywhere in this crate[^1].
