@@ -50,12 +50,11 @@ pub(super) fn write(
         move |source| CheckpointError::Write { part, source }
     };
     // Before anything is written: a number that is not finite is found here.
-    let states = [(AGENT, agent), (TRAINER, trainer)]
-        .map(|(part, state)| state.to_bytes().map(|bytes| (part, bytes)).map_err(unwritable(part)));
+    let bytes_of = |part, state: State| state.to_bytes().map_err(unwritable(part));
+    let states = [(AGENT, bytes_of(AGENT, agent)?), (TRAINER, bytes_of(TRAINER, trainer)?)];
     fs::create_dir(side).map_err(failed("create", side))?;
     let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new(), written: Vec::new() };
-    for state in states {
-        let (part, bytes) = state?;
+    for (part, bytes) in states {
         if bytes.len() as u64 > MAX_STATE {
             let rule = format!("a state of at most {MAX_STATE} bytes");
             return Err(StateError::invalid(part, rule, bytes.len()).into());
