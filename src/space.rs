@@ -195,9 +195,9 @@ pub(crate) fn is_sound(value: f32) -> bool {
     value.abs() <= MAX_MAGNITUDE
 }
 
-/// Returns the index and value of the first component that is beyond [`MAX_MAGNITUDE`].
-pub(crate) fn first_too_large(values: &[f32]) -> Option<(usize, f32)> {
-    values.iter().copied().enumerate().find(|(_, value)| value.abs() > MAX_MAGNITUDE)
+/// Returns the index and value of the first component that is NaN, infinite, or beyond [`MAX_MAGNITUDE`].
+pub(crate) fn first_unsound(values: &[f32]) -> Option<(usize, f32)> {
+    values.iter().copied().enumerate().find(|&(_, value)| !is_sound(value))
 }
 
 /// Returns the index and value of the first component that is NaN or infinite.

@@ -10,7 +10,7 @@ use crate::env::Spaces;
 use crate::nn::{Actor, Critic, StochasticActor};
 use crate::noise::ActionNoise;
 use crate::replay::Batch;
-use crate::space::{first_non_finite, is_sound};
+use crate::space::{first_non_finite, first_unsound, is_sound};
 use crate::upload::upload;
 
 /// Rows of the batch that a network is tried with before training. Not 1, so that a lost batch axis shows.
@@ -93,8 +93,8 @@ impl Crossing {
             if values.iter().fold(true, |all, &value| all & is_sound(value)) {
                 continue;
             }
-            if let Some(index) = values.iter().position(|&value| !is_sound(value)) {
-                return Err(AgentError::BatchValue { field, row: index / columns, value: values[index] });
+            if let Some((index, value)) = first_unsound(values) {
+                return Err(AgentError::BatchValue { field, row: index / columns, value });
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ mod tests;
 use super::{Environment, EnvironmentError, Step};
 use crate::rng::{Seed, Stream};
 use crate::space::BoxSpace;
-use crate::space::is_sound;
+use crate::space::{first_unsound, is_sound};
 pub use rule::{Moment, Rule};
 pub use saved_state::check_saved_state;
 
@@ -276,7 +276,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
     ) -> Result<(), ContractViolation> {
         let (expected, found) = (self.observation_space.dim(), observation.len());
         require(found == expected, length, moment, || format!("{found} instead of {expected}"))?;
-        if let Some((axis, value)) = observation.iter().copied().enumerate().find(|(_, value)| !is_sound(*value)) {
+        if let Some((axis, value)) = first_unsound(observation) {
             return Err(violation(finite, moment, format!("{value} on axis {axis}")));
         }
         require(self.observation_space.contains(observation), inside, moment, || format!("{observation:?}"))

@@ -3,7 +3,7 @@
 //! The contract, with example episodes, is `docs/environments.md`
 //! ([rendered](crate::_docs::environments)).
 
-use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_too_large};
+use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_unsound, is_sound};
 
 mod check;
 mod numpy_rng;
@@ -289,9 +289,12 @@ impl Spaces {
         if expected != found {
             return Err(EnvironmentError::ObservationLength { expected, found });
         }
-        match first_non_finite(observation) {
+        match first_unsound(observation) {
+            Some((axis, value)) if value.is_finite() => {
+                Err(EnvironmentError::TooLarge { quantity: "observation", axis, value })
+            }
             Some((axis, value)) => Err(EnvironmentError::NonFiniteObservation { axis, value }),
-            None => check_magnitude("observation", observation),
+            None => Ok(()),
         }
     }
 
@@ -303,17 +306,11 @@ impl Spaces {
     /// [`EnvironmentError::TooLarge`].
     pub fn check_step(&self, step: &Step) -> Result<(), EnvironmentError> {
         self.check_observation(&step.observation)?;
-        if !step.reward.is_finite() {
-            return Err(EnvironmentError::NonFiniteReward { value: step.reward });
+        match step.reward {
+            value if is_sound(value) => Ok(()),
+            value if value.is_finite() => Err(EnvironmentError::TooLarge { quantity: "reward", axis: 0, value }),
+            value => Err(EnvironmentError::NonFiniteReward { value }),
         }
-        check_magnitude("reward", &[step.reward])
-    }
-}
-
-fn check_magnitude(quantity: &'static str, values: &[f32]) -> Result<(), EnvironmentError> {
-    match first_too_large(values) {
-        Some((axis, value)) => Err(EnvironmentError::TooLarge { quantity, axis, value }),
-        None => Ok(()),
     }
 }
 

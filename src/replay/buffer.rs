@@ -6,7 +6,7 @@ use rand::Rng;
 use super::minibatch::Minibatch;
 use super::{Batch, Transition, segment};
 use crate::digest::Digest;
-use crate::space::{MAX_MAGNITUDE, first_non_finite, first_too_large};
+use crate::space::{MAX_MAGNITUDE, first_unsound};
 
 /// Why the replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -286,11 +286,9 @@ fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), Rep
     if values.len() != expected {
         return Err(ReplayError::Length { field, expected, found: values.len() });
     }
-    if let Some((index, value)) = first_non_finite(values) {
-        return Err(ReplayError::NonFinite { field, index, value });
-    }
-    match first_too_large(values) {
-        Some((index, value)) => Err(ReplayError::TooLarge { field, index, value }),
+    match first_unsound(values) {
+        Some((index, value)) if value.is_finite() => Err(ReplayError::TooLarge { field, index, value }),
+        Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
         None => Ok(()),
     }
 }
