@@ -165,7 +165,7 @@ fn updates_begin_when_enough_is_stored_and_are_counted() {
     assert_eq!(reports[5].metrics, Some(vec![3.0]));
     assert!(trainer.agent().batches.iter().all(|batch| batch.len() == 2));
 
-    let episodes: Vec<_> = reports.into_iter().filter_map(|report| report.episode).collect();
+    let episodes: Vec<_> = reports.into_iter().flat_map(|report| report.episodes).collect();
     let lengths: Vec<_> = episodes.iter().map(|episode| (episode.steps, episode.episode_return)).collect();
     assert_eq!(lengths, [(3, 6.0), (4, 10.0), (3, 6.0), (4, 10.0)]);
     let ends: Vec<_> = episodes.iter().map(|episode| (episode.terminated, episode.truncated)).collect();
@@ -214,9 +214,9 @@ impl Observer for Calls {
         Ok(())
     }
 
-    fn on_step(&mut self, step: &StepReport) -> Result<(), actor_critic::train::ObserverError> {
+    fn on_step(&mut self, step: &StepReport) -> Result<std::ops::ControlFlow<()>, actor_critic::train::ObserverError> {
         self.0.push(format!("step {}", step.environment_steps));
-        Ok(())
+        Ok(std::ops::ControlFlow::Continue(()))
     }
 
     fn on_episode(

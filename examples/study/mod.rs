@@ -104,7 +104,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
     let mut learning = Vec::new();
     while trainer.episodes() < episodes {
         let ended = match trainer.step() {
-            Ok(report) => report.episode.is_some(),
+            Ok(report) => !report.episodes.is_empty(),
             Err(Error::Step { error, .. })
                 if matches!(*error, Error::Agent(AgentError::Diverged { .. } | AgentError::Parameter { .. })) =>
             {

@@ -7,6 +7,7 @@ use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_
 
 mod check;
 mod numpy_rng;
+mod render;
 mod time_limit;
 
 pub mod mountain_car;
@@ -15,6 +16,7 @@ pub mod pendulum;
 pub use check::{ContractViolation, Moment, Rule, check_environment, check_environment_with_seeds, check_saved_state};
 pub use mountain_car::MountainCarContinuous;
 pub use pendulum::Pendulum;
+pub use render::Render;
 pub use time_limit::TimeLimit;
 
 /// Why an environment refused an action, or an answer of it was refused.

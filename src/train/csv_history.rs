@@ -96,7 +96,12 @@ mod tests {
         let mut history = CsvHistory::to(&mut out);
         let config = TrainerConfig::new(2);
         history
-            .on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"], history: &[] })
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &["critic_loss", "actor_loss"],
+                history: &[],
+                evaluations: &[],
+            })
             .unwrap();
         let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
         let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
@@ -104,7 +109,12 @@ mod tests {
         // The run was ended and goes on: no second header, and no row twice.
         let before = [first.clone()];
         history
-            .on_start(&RunInfo { config: &config, metric_names: &["critic_loss", "actor_loss"], history: &before })
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &["critic_loss", "actor_loss"],
+                history: &before,
+                evaluations: &[],
+            })
             .unwrap();
         assert!(history.on_episode(&second).unwrap().is_continue());
         drop(history);

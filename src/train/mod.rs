@@ -23,7 +23,7 @@ pub use console::Console;
 pub use csv_history::CsvHistory;
 pub use early_stop::StopAt;
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
-pub use observer::{EpisodeSummary, Observer, ObserverError, RunInfo, StepReport};
+pub use observer::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 pub use resume::Resumed;

@@ -21,14 +21,14 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Called after every environment step.
+    /// Called after every environment step; `Break` ends the run there, in mid-episode.
     ///
     /// # Errors
     ///
     /// Stops the run.
-    fn on_step(&mut self, step: &StepReport) -> Result<(), ObserverError> {
+    fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         let _ = step;
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Called after every episode; `Break` ends the run as if it had been the last.
@@ -38,6 +38,16 @@ pub trait Observer {
     /// Stops the run.
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
         let _ = episode;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Called after every evaluation of the greedy policy; `Break` ends the run.
+    ///
+    /// # Errors
+    ///
+    /// Stops the run.
+    fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let _ = evaluation;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -63,6 +73,8 @@ pub struct RunInfo<'a> {
     pub metric_names: &'static [&'static str],
     /// The episodes that have ended before: none, unless the run was ended or interrupted and goes on.
     pub history: &'a [EpisodeSummary],
+    /// The evaluations before, likewise.
+    pub evaluations: &'a [EvaluationSummary],
 }
 
 /// What one environment step brought.
@@ -74,8 +86,26 @@ pub struct StepReport {
     pub updates: usize,
     /// Metrics of the last update in this step; `None` before learning starts.
     pub metrics: Option<Vec<f64>>,
-    /// The episode that this step ended, if it did.
-    pub episode: Option<EpisodeSummary>,
+    /// The episodes that this step ended: at most one for each environment.
+    pub episodes: Vec<EpisodeSummary>,
+}
+
+/// What an evaluation of the greedy policy in mid-run brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluationSummary {
+    /// Environment steps so far; those of the evaluation do not count.
+    pub environment_steps: usize,
+    /// Updates so far.
+    pub updates: usize,
+    /// Undiscounted return of each episode.
+    pub returns: Vec<f64>,
+}
+
+impl EvaluationSummary {
+    /// Returns the mean return; NaN without episodes.
+    pub fn mean_return(&self) -> f64 {
+        self.returns.iter().sum::<f64>() / self.returns.len() as f64
+    }
 }
 
 /// What one episode brought.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use super::{EpisodeSummary, Observer, ObserverError, RunInfo, StepReport};
+use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 
 /// How often the bar is brought up to date within an episode.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -99,7 +99,7 @@ impl<O: Observer> Observer for Progress<O> {
         Ok(())
     }
 
-    fn on_step(&mut self, step: &StepReport) -> Result<(), ObserverError> {
+    fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         self.steps += 1;
         let now = Instant::now();
         if now.duration_since(self.refreshed) >= REFRESH {
@@ -114,6 +114,11 @@ impl<O: Observer> Observer for Progress<O> {
         self.bar.set_message(format!("  average {:.1}", episode.average_return));
         self.bar.set_position(episode.episode as u64 + 1);
         Ok(flow)
+    }
+
+    fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
+        let inner = &mut self.inner;
+        self.bar.suspend(|| inner.on_evaluation(evaluation))
     }
 
     fn on_finish(&mut self) -> Result<(), ObserverError> {
@@ -193,9 +198,9 @@ mod tests {
             self.calls.push("start");
             Ok(())
         }
-        fn on_step(&mut self, _: &StepReport) -> Result<(), ObserverError> {
+        fn on_step(&mut self, _: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
             self.calls.push("step");
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         }
         fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
             self.calls.push("episode");
@@ -224,12 +229,12 @@ mod tests {
 
     fn start(progress: &mut Progress<impl Observer>, episodes: usize) {
         let config = TrainerConfig::new(episodes);
-        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[] }).unwrap();
+        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
     }
 
     fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {
-        let step = StepReport { environment_steps: episode + 1, updates: 0, metrics: None, episode: None };
-        progress.on_step(&step).unwrap();
+        let step = StepReport { environment_steps: episode + 1, updates: 0, metrics: None, episodes: Vec::new() };
+        assert!(progress.on_step(&step).unwrap().is_continue());
         progress.on_episode(&summary(episode)).unwrap()
     }
 

@@ -121,18 +121,18 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         mut after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Vec<EpisodeSummary>, Error> {
         let history = &self.history.episodes;
-        let run = RunInfo { config: &self.config, metric_names: A::Metrics::NAMES, history };
+        let run = RunInfo { config: &self.config, metric_names: A::Metrics::NAMES, history, evaluations: &[] };
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
         let mut episodes = Vec::new();
         while self.episodes() < self.config.episodes {
             let report = self.step()?;
-            for observer in observers.iter_mut() {
-                observer.on_step(&report).map_err(Error::Observer)?;
-            }
             let mut ended = false;
-            if let Some(episode) = report.episode {
+            for observer in observers.iter_mut() {
+                ended |= observer.on_step(&report).map_err(Error::Observer)?.is_break();
+            }
+            for episode in report.episodes {
                 for observer in observers.iter_mut() {
                     ended |= observer.on_episode(&episode).map_err(Error::Observer)?.is_break();
                 }
@@ -198,7 +198,12 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             let episode = std::mem::take(&mut self.episode);
             self.history.finish(episode, &step, self.environment_steps, self.updates)
         });
-        Ok(StepReport { environment_steps: self.environment_steps, updates: self.updates, metrics: metrics?, episode })
+        Ok(StepReport {
+            environment_steps: self.environment_steps,
+            updates: self.updates,
+            metrics: metrics?,
+            episodes: episode.into_iter().collect(),
+        })
     }
 
     fn begin_episode(&mut self) -> Result<(), EnvironmentError> {

@@ -1,0 +1,41 @@
+//! Pictures of environments.
+
+use super::TimeLimit;
+
+/// An environment that can be drawn.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::{Environment, Pendulum, Render};
+///
+/// let mut env = Pendulum::v1();
+/// assert_eq!(env.render(), None);
+/// env.reset(0)?;
+/// assert!(env.render().unwrap().starts_with("<svg "));
+/// # Ok::<(), actor_critic::env::EnvironmentError>(())
+/// ```
+pub trait Render {
+    /// Returns the present state as an SVG document of 400 by 400 user units, or `None` before the first reset.
+    ///
+    /// It stands alone: no scripts, no links, no fonts. The same state gives the same text.
+    fn render(&self) -> Option<String>;
+}
+
+impl<E: Render + ?Sized> Render for &mut E {
+    fn render(&self) -> Option<String> {
+        (**self).render()
+    }
+}
+
+impl<E: Render + ?Sized> Render for Box<E> {
+    fn render(&self) -> Option<String> {
+        (**self).render()
+    }
+}
+
+impl<E: Render> Render for TimeLimit<E> {
+    fn render(&self) -> Option<String> {
+        self.inner().render()
+    }
+}
