@@ -75,7 +75,7 @@ impl<A: Agent> Life<A> {
         let step = self.env.step(&action).unwrap();
         self.replay.push(&Transition::new(&self.observation, &action, &step)).unwrap();
         self.observation = if step.is_last() {
-            self.agent.end_episode();
+            self.agent.end_episode(0);
             self.episodes += 1;
             self.env.reset(self.episodes).unwrap()
         } else {

@@ -56,7 +56,7 @@ fn ddpg_case<C: Critic + 'static>(
             let (actor, critic) = targets.take().unwrap();
             let tau = probe.config().tau;
             targets = Some((
-                polyak_update(actor, probe.policy(), tau).unwrap(),
+                polyak_update(actor, probe.plain_actor(), tau).unwrap(),
                 polyak_update(critic, probe.critic(), tau).unwrap(),
             ));
         }),

@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     if let Some(path) = &args.policy {
-        Policy::new(trainer.agent().policy().clone(), &spaces, &device)?.save(path)?;
+        trainer.agent().policy()?.save(path)?;
     }
 
     let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);

@@ -39,6 +39,36 @@ pub fn td_target(rewards: Tensor<2>, terminated: Tensor<2>, next_values: Tensor<
     rewards + alive * next_values * discount
 }
 
+/// Computes the target over several steps, `y = R + γ^m (1 − d) Q′(o′, a′)`, each row with its own number of steps m[^1].
+///
+/// # Shapes
+///
+/// - `returns`: the discounted sums R of the rewards of the m steps, `[n, 1]`
+/// - `terminated`, `next_values`: after them, `[n, 1]`
+/// - `discounts`: γ^m, `[n, 1]`; returns `[n, 1]`
+///
+/// # Panics
+///
+/// Panics if the four tensors do not share a `[n, 1]` shape.
+///
+/// # References
+///
+/// [^1]: R. Sutton (1988). *Learning to predict by the methods of temporal differences*.
+pub fn n_step_target(
+    returns: Tensor<2>,
+    terminated: Tensor<2>,
+    next_values: Tensor<2>,
+    discounts: Tensor<2>,
+) -> Tensor<2> {
+    let [n, _] = returns.dims();
+    assert_shape!(returns, [n, 1]);
+    assert_shape!(terminated, [n, 1]);
+    assert_shape!(next_values, [n, 1]);
+    assert_shape!(discounts, [n, 1]);
+    let alive = -terminated + 1.0;
+    returns + alive * next_values * discounts
+}
+
 /// Computes the soft value of the next state, `V = Q − α log π`[^1].
 ///
 /// # Shapes
@@ -76,6 +106,27 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
         return fused::mean_squared_error(values, targets);
     }
     (values - targets).square().mean()
+}
+
+/// Computes the critic's loss on a batch whose transitions count differently, the mean of `w (Q(o, a) − y)²`[^1].
+///
+/// # Shapes
+///
+/// - `values`, `targets`, `weights`: `[n, 1]`; returns `[1]`
+///
+/// # Panics
+///
+/// Panics if the three tensors do not share a `[n, 1]` shape.
+///
+/// # References
+///
+/// [^1]: T. Schaul et al. (2016). *Prioritized Experience Replay*. arXiv:1511.05952, section 3.4.
+pub fn weighted_td_loss(values: Tensor<2>, targets: Tensor<2>, weights: Tensor<2>) -> Tensor<1> {
+    let [n, _] = values.dims();
+    assert_shape!(values, [n, 1]);
+    assert_shape!(targets, [n, 1]);
+    assert_shape!(weights, [n, 1]);
+    ((values - targets).square() * weights).mean()
 }
 
 /// Computes the loss of a deterministic actor, the mean over the batch of `−Q(o, μ(o))`[^1].

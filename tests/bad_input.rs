@@ -30,6 +30,8 @@ fn batch(device: &Device) -> Batch {
         rewards: zeros(1),
         next_observations: zeros(3),
         terminated: zeros(1),
+        discounts: None,
+        weights: None,
     }
 }
 
@@ -77,6 +79,7 @@ fn a_batch_that_does_not_fit_is_refused() {
             rewards: zeros([0, 1]),
             next_observations: zeros([0, 3]),
             terminated: zeros([0, 1]),
+            ..batch(&device)
         };
         assert_eq!(agent.update(&empty).unwrap_err().to_string(), "a batch must hold at least 1 transition, got 0");
         for (batch, field, shapes) in cases {
@@ -244,6 +247,10 @@ impl ActionNoise for BrokenNoise {
     fn sample(&mut self, _: &mut dyn actor_critic::rand::Rng) -> Vec<f32> {
         self.0.clone()
     }
+
+    fn fresh(&self) -> Box<dyn ActionNoise> {
+        Box::new(Self(self.0.clone()))
+    }
 }
 
 #[test]
@@ -331,7 +338,7 @@ fn a_schedule_that_cannot_work_is_refused() {
     let config = || TrainerConfig::new(10);
     assert_eq!(text(TrainerConfig::new(0)), "episodes must be at least 1, got 0");
     assert_eq!(text(config().with_batch_size(0)), "batch_size must be at least 1, got 0");
-    assert_eq!(text(config().with_updates_per_step(0)), "updates_per_step must be at least 1, got 0");
+    assert_eq!(text(config().with_updates_per_step(0.0)), "updates_per_step must be positive and finite, got 0");
     assert_eq!(text(config().with_average_window(0)), "average_window must be at least 1, got 0");
     assert_eq!(text(config().with_learning_starts(100)), "batch_size must be at most learning_starts (100), got 256");
     assert_eq!(

@@ -29,6 +29,8 @@ fn batch(device: &Device) -> Batch {
         rewards: matrix(8, 1, 2.0, device),
         next_observations: matrix(8, 3, 3.0, device),
         terminated: Tensor::zeros([8, 1], device),
+        discounts: None,
+        weights: None,
     }
 }
 

@@ -40,6 +40,8 @@ fn batch(value: &Value, device: &Device) -> Batch {
         rewards: matrix(&value["reward"], device),
         next_observations: matrix(&value["next_observation"], device),
         terminated: matrix(&value["terminated"], device),
+        discounts: None,
+        weights: None,
     }
 }
 

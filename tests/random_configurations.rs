@@ -205,7 +205,8 @@ impl Draw {
             .with_learning_starts(self.count(&[4, 8], &HUGE))
             .with_replay_capacity(self.count(&[8, 1_000], &HUGE))
             .with_warmup_steps(self.count(&[0, 6], &HUGE))
-            .with_updates_per_step(self.count(&[1, 2], &HUGE))
+            .with_updates_per_step(self.number(&[0.25, 1.0, 2.0]))
+            .with_n_step(self.count(&[1, 3], &HUGE))
             .with_average_window(self.count(&[1, 100], &HUGE))
     }
 }
@@ -381,7 +382,7 @@ impl Case {
 
         let mut trainer = Trainer::new(env, agent, &self.trainer, self.seed)?;
         // Updates without number are legal, and never over: the run ends before the first of them.
-        let endless = self.trainer.updates_per_step > 2;
+        let endless = self.trainer.updates_per_step > 2.0;
         let steps = if endless { STEPS.min(self.trainer.learning_starts - 1) } else { STEPS };
         for _ in 0..steps {
             failed |= trainer.step().is_err();

@@ -103,7 +103,12 @@ impl Agent for Notes {
         Ok(Loss(self.batches.len() as f64))
     }
 
-    fn end_episode(&mut self) {
+    fn discount(&self) -> f64 {
+        0.5
+    }
+
+    fn end_episode(&mut self, environment: usize) {
+        assert_eq!(environment, 0);
         self.ends += 1;
     }
 }
@@ -117,7 +122,7 @@ fn trainer(config: &TrainerConfig) -> Trainer<Counter, Notes> {
 }
 
 fn config() -> TrainerConfig {
-    TrainerConfig::new(4).with_batch_size(2).with_warmup_steps(5).with_learning_starts(6).with_updates_per_step(3)
+    TrainerConfig::new(4).with_batch_size(2).with_warmup_steps(5).with_learning_starts(6).with_updates_per_step(3.0)
 }
 
 #[test]
@@ -277,6 +282,10 @@ impl Agent for Law {
         let [cos, sin, speed] = observation else { panic!("Pendulum has three observations") };
         let torque = if *cos > 0.9 { -10.0 * sin - 2.0 * speed } else { 2.0 * speed.signum() };
         Ok(vec![torque.clamp(-2.0, 2.0)])
+    }
+
+    fn discount(&self) -> f64 {
+        panic!("evaluation does not discount")
     }
 
     fn update(&mut self, _: &Batch) -> Result<Loss, AgentError> {

@@ -23,6 +23,8 @@ const BETA_2: f64 = 0.999;
 /// section 2's last paragraph.
 pub(crate) struct Adam {
     learning_rate: f64,
+    /// What a schedule multiplies the learning rate by.
+    pub(crate) learning_rate_factor: f64,
     epsilon: f64,
     steps: i32,
     first_moments: TensorContainer<ParamId>,
@@ -32,7 +34,7 @@ pub(crate) struct Adam {
 impl Adam {
     pub(crate) fn new(learning_rate: f64, epsilon: f64) -> Self {
         let (first_moments, second_moments) = (TensorContainer::new(), TensorContainer::new());
-        Self { learning_rate, epsilon, steps: 0, first_moments, second_moments }
+        Self { learning_rate, learning_rate_factor: 1.0, epsilon, steps: 0, first_moments, second_moments }
     }
 
     /// Moves every parameter that has a gradient; those without stay as they are.
@@ -46,7 +48,7 @@ impl Adam {
         let scalars = AdamStep {
             beta_1: BETA_1,
             beta_2: BETA_2,
-            step_size: self.learning_rate * root_bias_2 / bias_1,
+            step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
             epsilon: self.epsilon * root_bias_2,
         };
         let mut step = Step { adam: self, gradients, scalars, unsound: Vec::new(), sums: Vec::new() };

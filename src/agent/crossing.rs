@@ -5,12 +5,14 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::AgentError;
+use super::normalization::{Normalization, RunningStatistics};
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::nn::{Actor, Critic, StochasticActor};
 use crate::noise::ActionNoise;
 use crate::replay::Batch;
 use crate::space::{first_non_finite, first_unsound, is_sound};
+use crate::state::{State, StateError};
 use crate::upload::upload;
 
 /// Rows of the batch that a network is tried with before training. Not 1, so that a lost batch axis shows.
@@ -20,27 +22,90 @@ const TRIAL_ROWS: usize = 2;
 pub(crate) struct Crossing {
     pub(crate) spaces: Spaces,
     pub(crate) device: Device,
+    /// What networks see observations through; `None` if they see them as they are.
+    pub(crate) normalization: Option<Normalization>,
+    /// What the normalisation follows, in training.
+    statistics: Option<RunningStatistics>,
 }
 
 impl Crossing {
     pub(crate) fn new(spaces: &Spaces, device: &Device) -> Self {
-        Self { spaces: spaces.clone(), device: device.clone().without_autodiff() }
+        let device = device.clone().without_autodiff();
+        Self { spaces: spaces.clone(), device, normalization: None, statistics: None }
     }
 
-    /// Uploads one observation as `[1, O]`.
-    pub(crate) fn observation(&self, observation: &[f32]) -> Result<Tensor<2>, AgentError> {
+    /// Makes the networks see observations in units of their own spread, if `on`.
+    pub(crate) fn normalizing(mut self, on: bool) -> Self {
+        self.statistics = on.then(|| RunningStatistics::new(self.spaces.observation().dim()));
+        self.normalization = self.statistics.as_ref().map(RunningStatistics::normalization);
+        self
+    }
+
+    /// Counts an observation of the run.
+    pub(crate) fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
         self.spaces.check_observation(observation)?;
-        Ok(upload(observation.to_vec(), [1, observation.len()], &self.device))
+        if let Some(statistics) = &mut self.statistics {
+            statistics.observe(observation);
+            self.normalization = Some(statistics.normalization());
+        }
+        Ok(())
     }
 
-    /// Reads one action, `[1, A]`, adds `noise` in half-ranges, and clips it to the bounds.
-    pub(crate) fn action(&self, action: Tensor<2>, noise: Option<Vec<f32>>) -> Result<Vec<f32>, AgentError> {
-        let space = self.spaces.action();
-        let (expected, found) = ([1, space.dim()], action.dims());
+    /// Returns a batch with the observations as networks see them.
+    pub(crate) fn normalized(&self, batch: &Batch) -> Batch {
+        let mut batch = batch.clone();
+        if let Some(normalization) = &self.normalization {
+            batch.observations = normalization.apply_to(batch.observations, &self.device);
+            batch.next_observations = normalization.apply_to(batch.next_observations, &self.device);
+        }
+        batch
+    }
+
+    /// Returns the statistics of the observations so far.
+    pub(crate) fn save_state(&self) -> State {
+        self.statistics.as_ref().map_or_else(State::new, RunningStatistics::save_state)
+    }
+
+    /// Returns the same crossing with the statistics of the part `part` of a state.
+    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+        let saved = state.take_state(part);
+        let Some(statistics) = &self.statistics else { return saved.finish().map(|()| self.clone()) };
+        let statistics = statistics.loaded(saved).map_err(|error| error.within(part))?;
+        let normalization = Some(statistics.normalization());
+        Ok(Self { normalization, statistics: Some(statistics), ..self.clone() })
+    }
+
+    /// Uploads observations as networks see them, `[n, O]`.
+    pub(crate) fn observations(&self, observations: &[&[f32]]) -> Result<Tensor<2>, AgentError> {
+        let mut rows = Vec::with_capacity(observations.len() * self.spaces.observation().dim());
+        for observation in observations {
+            self.spaces.check_observation(observation)?;
+            match &self.normalization {
+                Some(normalization) => rows.extend(normalization.apply(observation)),
+                None => rows.extend_from_slice(observation),
+            }
+        }
+        Ok(upload(rows, [observations.len(), self.spaces.observation().dim()], &self.device))
+    }
+
+    /// Reads `n` actions, `[n, A]`, adds the noise of each in half-ranges, and clips them to the bounds.
+    pub(crate) fn actions(
+        &self,
+        n: usize,
+        actions: Tensor<2>,
+        noise: Option<Vec<Vec<f32>>>,
+    ) -> Result<Vec<Vec<f32>>, AgentError> {
+        let (expected, found) = ([n, self.spaces.action().dim()], actions.dims());
         if expected != found {
             return Err(AgentError::ActionShape { expected, found });
         }
-        let mut action: Vec<f32> = action.try_into_vec_as()?;
+        let actions: Vec<f32> = actions.try_into_vec_as()?;
+        let mut noise = noise.into_iter().flatten();
+        actions.chunks_exact(expected[1]).map(|action| self.action(action.to_vec(), noise.next())).collect()
+    }
+
+    fn action(&self, mut action: Vec<f32>, noise: Option<Vec<f32>>) -> Result<Vec<f32>, AgentError> {
+        let space = self.spaces.action();
         if let Some((axis, value)) = first_non_finite(&action) {
             return Err(AgentError::NonFiniteAction { axis, value });
         }
@@ -79,7 +144,10 @@ impl Crossing {
             ("next observations", &batch.next_observations, observation),
             ("terminated", &batch.terminated, 1),
         ];
-        for (field, tensor, columns) in fields {
+        let optional = [("discounts", &batch.discounts), ("weights", &batch.weights)];
+        let optional = optional.into_iter().filter_map(|(field, tensor)| Some((field, tensor.as_ref()?, 1)));
+        let fields: Vec<_> = fields.into_iter().chain(optional).collect();
+        for &(field, tensor, columns) in &fields {
             let (expected, found) = ([n, columns], tensor.dims());
             if expected != found {
                 return Err(AgentError::BatchShape { field, expected, found });

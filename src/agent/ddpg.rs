@@ -2,16 +2,19 @@
 
 use burn::config::Config;
 use burn::tensor::{Device, Tensor};
-use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
+use super::exploration::Exploration;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
-use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
-use crate::config::{ConfigError, adam_epsilon, in_unit_interval, positive};
+use super::{
+    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+};
+use crate::config::{ConfigError, adam_epsilon, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
 use crate::nn::{Actor, Critic, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
-use crate::objective::{deterministic_actor_loss, td_loss, td_target};
+use crate::objective::deterministic_actor_loss;
+use crate::policy::{Policy, PolicyError, PolicyNetwork};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 use crate::state::{SaveState, State, StateError};
@@ -40,6 +43,9 @@ pub struct DdpgConfig {
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of a whole network, `(0, ∞)`. Off by default.
     pub max_gradient_norm: Option<f64>,
+    /// Whether the networks see observations in units of their own spread, which is measured along the run.
+    #[config(default = false)]
+    pub normalize_observations: bool,
 }
 
 impl DdpgConfig {
@@ -102,8 +108,8 @@ pub struct Ddpg<A, C> {
     critic: Learner<C>,
     target_actor: Target<A>,
     target_critic: Target<C>,
-    noise: Box<dyn ActionNoise>,
-    noise_rng: ChaCha8Rng,
+    exploration: Exploration,
+    td_errors: Option<Vec<f32>>,
     crossing: Crossing,
     config: DdpgConfig,
 }
@@ -134,7 +140,7 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let crossing = Crossing::new(spaces, device);
+        let crossing = Crossing::new(spaces, device).normalizing(config.normalize_observations);
         let (actor, critic) = (actor.valid().fork(&crossing.device), critic.valid().fork(&crossing.device));
         crossing.check_actor(&actor)?;
         crossing.check_critic(&critic)?;
@@ -144,8 +150,8 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
             target_critic: Target::new(&critic),
             actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
             critic: Learner::new(critic, CRITIC, config.critic_learning_rate, rule),
-            noise: config.noise.init(spaces.action().dim())?,
-            noise_rng: seed.stream(Stream::Exploration),
+            exploration: Exploration::new(config.noise.init(spaces.action().dim())?, seed.stream(Stream::Exploration)),
+            td_errors: None,
             crossing,
             config: config.clone(),
         })
@@ -158,7 +164,7 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     /// [`ConfigError::NoiseDim`] if it does not have one axis per action axis.
     pub fn with_noise(mut self, noise: Box<dyn ActionNoise>) -> Result<Self, ConfigError> {
         self.crossing.check_noise(noise.as_ref())?;
-        self.noise = noise;
+        self.exploration.replace(noise);
         Ok(self)
     }
 
@@ -171,7 +177,7 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         let next_observations = batch.next_observations.clone();
         let next_actions = self.target_actor.module().act(next_observations.clone());
         let next_values = self.target_critic.module().q_value(next_observations, next_actions);
-        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+        batch_target(batch, next_values, self.config.discount)
     }
 
     /// Computes the critic's loss, on the tape of the critic's parameters.
@@ -180,7 +186,12 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     ///
     /// - `targets`: `[n, 1]`; returns `[1]`
     pub fn critic_loss(&self, batch: &Batch, targets: Tensor<2>) -> Tensor<1> {
-        td_loss(self.critic.tracked().q_value(batch.observations.clone(), batch.actions.clone()), targets)
+        batch_loss(batch, self.critic_values(batch), targets)
+    }
+
+    /// Computes what the critic makes of the batch, `[n, 1]`, on the tape of its parameters.
+    fn critic_values(&self, batch: &Batch) -> Tensor<2> {
+        self.critic.tracked().q_value(batch.observations.clone(), batch.actions.clone())
     }
 
     /// Computes the actor's loss, on the tape of the actor's parameters; the critic's are constants here.
@@ -203,9 +214,44 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
             .unwrap_or(error)
     }
 
-    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
-    pub fn policy(&self) -> &A {
+    /// Returns the policy as it is deployed: off the tape, with the normalisation of observations if there is one.
+    ///
+    /// # Errors
+    ///
+    /// None, for an actor that is in use: it fits its spaces.
+    pub fn policy(&self) -> Result<Policy, PolicyError>
+    where
+        A: Clone + Into<PolicyNetwork>,
+    {
+        Policy::deployed(self.actor.plain().clone(), &self.crossing)
+    }
+
+    /// Returns the actor off the tape; it takes observations as networks see them.
+    pub fn plain_actor(&self) -> &A {
         self.actor.plain()
+    }
+
+    /// Multiplies the configured learning rates by `factor` from now on, in `[0, ∞)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn set_learning_rate_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+        non_negative("learning rate factor", factor)?;
+        self.actor.set_learning_rate_factor(factor);
+        self.critic.set_learning_rate_factor(factor);
+        Ok(())
+    }
+
+    /// Multiplies the noise on actions by `factor` from now on, in `[0, ∞)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn set_noise_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+        non_negative("noise factor", factor)?;
+        self.exploration.set_factor(factor);
+        Ok(())
     }
 
     /// Returns the actor, its parameters on the tape.
@@ -237,29 +283,27 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
 impl<A: Actor, C: Critic> SaveState for Ddpg<A, C> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = identity("ddpg", &self.config, &self.crossing.spaces);
+        state.put_state("observations", self.crossing.save_state());
         state.put_state("actor", self.actor.save_state()?);
         state.put_state("critic", self.critic.save_state()?);
         state.put_state("target_actor", self.target_actor.save_state()?);
         state.put_state("target_critic", self.target_critic.save_state()?);
-        state.put_state("noise", self.noise.save_state()?);
-        state.put_rng("noise_rng", &self.noise_rng);
+        state.put_state("exploration", self.exploration.save_state()?);
         Ok(state)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         expect_identity(&mut state, "ddpg", &self.config, &self.crossing.spaces)?;
+        let crossing = self.crossing.loaded("observations", &mut state)?;
         let actor = self.actor.loaded("actor", &mut state)?;
         let critic = self.critic.loaded("critic", &mut state)?;
         let target_actor = self.target_actor.loaded("target_actor", &mut state)?;
         let target_critic = self.target_critic.loaded("target_critic", &mut state)?;
-        let noise_rng = state.take_rng("noise_rng", &self.noise_rng)?;
-        let noise = state.take_state("noise");
+        let exploration = self.exploration.loaded("exploration", &mut state)?;
         state.finish()?;
-        // Last of what can fail, since it changes something.
-        self.noise.load_state(noise).map_err(|error| error.within("noise"))?;
         (self.actor, self.critic) = (actor, critic);
         (self.target_actor, self.target_critic) = (target_actor, target_critic);
-        self.noise_rng = noise_rng;
+        (self.crossing, self.exploration) = (crossing, exploration);
         Ok(())
     }
 }
@@ -276,16 +320,33 @@ impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
     }
 
     fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        let action = self.actor.plain().act(self.crossing.observation(observation)?);
-        let noise = (mode == ActionMode::Explore).then(|| self.noise.sample(&mut self.noise_rng));
-        self.crossing.action(action, noise)
+        self.select_actions(&[observation], mode).map(only)
+    }
+
+    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
+        let n = observations.len();
+        let actions = self.actor.plain().act(self.crossing.observations(observations)?);
+        let noise = (mode == ActionMode::Explore).then(|| self.exploration.sample(n));
+        self.crossing.actions(n, actions, noise)
+    }
+
+    fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
+        self.crossing.observe(observation)
+    }
+
+    fn discount(&self) -> f64 {
+        self.config.discount
     }
 
     fn update(&mut self, batch: &Batch) -> Result<DdpgMetrics, AgentError> {
         self.crossing.check_batch(batch)?;
+        let batch = &self.crossing.normalized(batch);
 
         let targets = self.targets(batch);
-        let critic_loss = self.critic.minimize(self.critic_loss(batch, targets)).map_err(|error| self.cause(error))?;
+        let values = self.critic_values(batch);
+        self.td_errors = read_td_errors(batch, std::slice::from_ref(&values), &targets)?;
+        let critic_loss = self.critic.minimize(batch_loss(batch, values, targets));
+        let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
 
         let actor_loss = self.actor.minimize(self.actor_loss(batch)).map_err(|error| self.cause(error))?;
 
@@ -294,7 +355,11 @@ impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
         Ok(DdpgMetrics { critic_loss, actor_loss })
     }
 
-    fn end_episode(&mut self) {
-        self.noise.end_episode();
+    fn td_errors(&self) -> Option<&[f32]> {
+        self.td_errors.as_deref()
+    }
+
+    fn end_episode(&mut self, environment: usize) {
+        self.exploration.end_episode(environment);
     }
 }

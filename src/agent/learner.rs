@@ -97,6 +97,11 @@ impl<M: Module> Learner<M> {
         }
     }
 
+    /// Multiplies the configured learning rate from now on.
+    pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
+        self.optimizer.learning_rate_factor = factor;
+    }
+
     /// Returns the first weight that is not a number, or beyond all measure.
     pub(crate) fn unsound_weight(&self) -> Option<AgentError> {
         unsound_weight(self.names.network, self.plain())
@@ -116,6 +121,7 @@ impl<M: Module> Learner<M> {
         let mut state = State::new();
         state.put_state("network", parameters::save_parameters(self.plain())?);
         state.put_state("optimizer", self.optimizer.save_state(self.plain())?);
+        state.put("learning_rate_factor", self.optimizer.learning_rate_factor);
         Ok(state)
     }
 
@@ -125,8 +131,13 @@ impl<M: Module> Learner<M> {
             let network = parameters::load_parameters(self.plain(), state.take_state("network"));
             let network = network.map_err(|error| error.within("network"))?;
             let optimizer = self.optimizer.loaded(&network, state.take_state("optimizer"));
-            let optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
+            let mut optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
+            optimizer.learning_rate_factor = state.take("learning_rate_factor")?;
             state.finish()?;
+            let factor = optimizer.learning_rate_factor;
+            if factor < 0.0 {
+                return Err(StateError::invalid("learning_rate_factor", "at least 0", factor));
+            }
             Ok(Self { networks: Some(Networks::of(network.train())), optimizer, ..*self })
         };
         load(state.take_state(part)).map_err(|error: StateError| error.within(part))

@@ -15,9 +15,10 @@
 
 use std::fmt::Display;
 
-use burn::tensor::{Device, TensorReadError};
+use burn::tensor::{Device, Tensor, TensorReadError};
 
 use crate::env::{EnvironmentError, Spaces};
+use crate::objective::{n_step_target, td_loss, td_target, weighted_td_loss};
 use crate::replay::Batch;
 use crate::space::MAX_MAGNITUDE;
 use crate::state::{State, StateError, expect_same_config};
@@ -26,14 +27,17 @@ use crate::target::TargetError;
 pub(crate) mod adam;
 mod crossing;
 mod ddpg;
+mod exploration;
 mod gradient_norm;
 mod learner;
+mod normalization;
 mod sac;
 mod td3;
 mod temperature;
 
 pub(crate) use crossing::Crossing;
 pub use ddpg::{Ddpg, DdpgConfig, DdpgMetrics};
+pub use normalization::Normalization;
 pub use sac::{Sac, SacConfig, SacMetrics};
 pub use td3::{Td3, Td3Config, Td3Metrics};
 pub use temperature::{LearnedTemperatureConfig, TemperatureConfig};
@@ -58,10 +62,10 @@ pub enum AgentError {
     /// A batch without transitions.
     #[error("a batch must hold at least 1 transition, got 0")]
     EmptyBatch,
-    /// The actor answered one observation with a tensor of the wrong shape.
-    #[error("the actor must answer one observation with shape {expected:?}, got {found:?}")]
+    /// The actor answered observations with a tensor of the wrong shape.
+    #[error("the actor must answer {} observations with shape {expected:?}, got {found:?}", expected[0])]
     ActionShape {
-        /// `[1, A]`.
+        /// `[n, A]`.
         expected: [usize; 2],
         /// Shape that came.
         found: [usize; 2],
@@ -170,6 +174,31 @@ pub trait Agent {
     ///   process of your own breaks its word
     fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError>;
 
+    /// Returns the action for each of several environments, in the order of their numbers.
+    ///
+    /// One call of [`select_action`](Self::select_action) each; the agents of this crate ask their networks once, and keep noise for each
+    /// environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`select_action`](Self::select_action).
+    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
+        observations.iter().map(|observation| self.select_action(observation, mode)).collect()
+    }
+
+    /// Called with every observation of a training run, before it is acted on. Does nothing unless the agent keeps statistics.
+    ///
+    /// # Errors
+    ///
+    /// [`AgentError::Observation`] if the observation has the wrong length or is not finite.
+    fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
+        let _ = observation;
+        Ok(())
+    }
+
+    /// Returns the weight of the future γ, which the replay needs for returns of several steps.
+    fn discount(&self) -> f64;
+
     /// Takes one gradient step on each network.
     ///
     /// # Errors
@@ -185,8 +214,49 @@ pub trait Agent {
     /// Panics if the batch is on another device.
     fn update(&mut self, batch: &Batch) -> Result<Self::Metrics, AgentError>;
 
-    /// Called at the end of every episode. Does nothing unless the agent's noise begins anew.
-    fn end_episode(&mut self) {}
+    /// Returns how wrong the critics were about each transition of the last batch, before the step, if that had
+    /// [`weights`](Batch::weights): `|y − Q(o, a)|`, the mean over critics. `None` for an agent that does not say.
+    fn td_errors(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// Called at the end of every episode of an environment. Does nothing unless the agent's noise begins anew.
+    fn end_episode(&mut self, environment: usize) {
+        let _ = environment;
+    }
+}
+
+/// Takes the action out of a list of one.
+pub(crate) fn only(actions: Vec<Vec<f32>>) -> Vec<f32> {
+    let [action] = <[_; 1]>::try_from(actions).expect("there is one action for one observation");
+    action
+}
+
+/// Computes the target of the critics, from a value of each next observation.
+fn batch_target(batch: &Batch, next_values: Tensor<2>, discount: f64) -> Tensor<2> {
+    let (rewards, terminated) = (batch.rewards.clone(), batch.terminated.clone());
+    match &batch.discounts {
+        Some(discounts) => n_step_target(rewards, terminated, next_values, discounts.clone()),
+        None => td_target(rewards, terminated, next_values, discount),
+    }
+}
+
+/// Computes the loss of a critic.
+fn batch_loss(batch: &Batch, values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    match &batch.weights {
+        Some(weights) => weighted_td_loss(values, targets, weights.clone()),
+        None => td_loss(values, targets),
+    }
+}
+
+/// Reads `|y − Q(o, a)|` of each transition, the mean over critics, if the batch asks for it by its weights.
+fn read_td_errors(batch: &Batch, values: &[Tensor<2>], targets: &Tensor<2>) -> Result<Option<Vec<f32>>, AgentError> {
+    if batch.weights.is_none() {
+        return Ok(None);
+    }
+    let errors = values.iter().map(|values| (values.clone().inner() - targets.clone()).abs());
+    let sum = errors.reduce(|sum, errors| sum + errors).expect("there is at least one critic");
+    Ok(Some((sum / values.len() as f64).try_into_vec_as()?))
 }
 
 /// Begins the state of an agent with what must be the same wherever it is loaded.

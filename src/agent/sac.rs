@@ -8,13 +8,16 @@ use rand::rngs::ChaCha8Rng;
 use super::crossing::Crossing;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
-use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
-use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, positive};
+use super::{
+    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+};
+use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
 use crate::nn::{
     ActionSample, Critic, Ensemble, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig, StochasticActor,
 };
-use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value, td_loss, td_target};
+use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value};
+use crate::policy::{Policy, PolicyError, PolicyNetwork};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 use crate::state::{SaveState, State, StateError};
@@ -46,6 +49,9 @@ pub struct SacConfig {
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
     pub max_gradient_norm: Option<f64>,
+    /// Whether the networks see observations in units of their own spread, which is measured along the run.
+    #[config(default = false)]
+    pub normalize_observations: bool,
 }
 
 impl SacConfig {
@@ -119,6 +125,7 @@ pub struct Sac<A, C: Critic> {
     exploration_rng: ChaCha8Rng,
     update_rng: ChaCha8Rng,
     updates: usize,
+    td_errors: Option<Vec<f32>>,
     crossing: Crossing,
     config: SacConfig,
 }
@@ -151,7 +158,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         at_least("number of critics", 1, critics.critics.len())?;
-        let crossing = Crossing::new(spaces, device);
+        let crossing = Crossing::new(spaces, device).normalizing(config.normalize_observations);
         let (actor, critics) = (actor.valid().fork(&crossing.device), critics.valid().fork(&crossing.device));
         let has_density = crossing.check_stochastic_actor(&actor)?;
         critics.critics.iter().try_for_each(|critic| crossing.check_critic(critic))?;
@@ -167,6 +174,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
             exploration_rng: seed.stream(Stream::Exploration),
             update_rng: seed.stream(Stream::Update),
             updates: 0,
+            td_errors: None,
             crossing,
             config: config.clone(),
         })
@@ -185,7 +193,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
             Some(log_probs) => soft_value(next_values, log_probs, self.temperature()),
             None => next_values,
         };
-        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+        batch_target(batch, next_values, self.config.discount)
     }
 
     /// Computes the loss of each critic, on the tape of its parameters.
@@ -194,8 +202,12 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ///
     /// - `targets`: `[n, 1]`; returns one `[1]` a critic
     pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
-        let values = self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone());
-        values.into_iter().map(|values| td_loss(values, targets.clone())).collect()
+        self.critic_values(batch).into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect()
+    }
+
+    /// Computes what each critic makes of the batch, `[n, 1]`, on the tape of its parameters.
+    fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
+        self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
     }
 
     /// Computes the actor's loss, on the tape of the actor's parameters, and the sample it was made of.
@@ -237,7 +249,10 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         self.crossing.check_normal("noise", &noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
-        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets));
+        let values = self.critic_values(batch);
+        self.td_errors = read_td_errors(batch, &values, &targets)?;
+        let losses = values.into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect();
+        let critic_loss = self.critics.minimize_all(losses);
         let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
 
         let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
@@ -271,9 +286,34 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         self.temperature.value()
     }
 
-    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
-    pub fn policy(&self) -> &A {
+    /// Returns the policy as it is deployed: off the tape, with the normalisation of observations if there is one.
+    ///
+    /// # Errors
+    ///
+    /// None, for an actor that is in use: it fits its spaces.
+    pub fn policy(&self) -> Result<Policy, PolicyError>
+    where
+        A: Clone + Into<PolicyNetwork>,
+    {
+        Policy::deployed(self.actor.plain().clone(), &self.crossing)
+    }
+
+    /// Returns the actor off the tape; it takes observations as networks see them.
+    pub fn plain_actor(&self) -> &A {
         self.actor.plain()
+    }
+
+    /// Multiplies the configured learning rates by `factor` from now on, in `[0, ∞)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn set_learning_rate_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+        non_negative("learning rate factor", factor)?;
+        self.actor.set_learning_rate_factor(factor);
+        self.critics.set_learning_rate_factor(factor);
+        self.temperature.set_learning_rate_factor(factor);
+        Ok(())
     }
 
     /// Returns the actor, its parameters on the tape.
@@ -300,6 +340,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
 impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = identity("sac", &self.config, &self.crossing.spaces);
+        state.put_state("observations", self.crossing.save_state());
         state.put_state("actor", self.actor.save_state()?);
         state.put_state("critics", self.critics.save_state()?);
         state.put_state("target_critics", self.target_critics.save_state()?);
@@ -312,6 +353,7 @@ impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         expect_identity(&mut state, "sac", &self.config, &self.crossing.spaces)?;
+        let crossing = self.crossing.loaded("observations", &mut state)?;
         let actor = self.actor.loaded("actor", &mut state)?;
         let critics = self.critics.loaded("critics", &mut state)?;
         let target_critics = self.target_critics.loaded("target_critics", &mut state)?;
@@ -322,7 +364,7 @@ impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
         state.finish()?;
         (self.actor, self.critics) = (actor, critics);
         (self.target_critics, self.temperature) = (target_critics, temperature);
-        (self.exploration_rng, self.update_rng) = (exploration_rng, update_rng);
+        (self.crossing, self.exploration_rng, self.update_rng) = (crossing, exploration_rng, update_rng);
         self.updates = updates;
         Ok(())
     }
@@ -340,16 +382,29 @@ impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
     }
 
     fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        let observation = self.crossing.observation(observation)?;
+        self.select_actions(&[observation], mode).map(only)
+    }
+
+    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
+        let n = observations.len();
+        let observations = self.crossing.observations(observations)?;
         let actor = self.actor.plain();
-        let action = match mode {
+        let actions = match mode {
             ActionMode::Explore => {
-                let noise = self.crossing.normal(1, &mut self.exploration_rng);
-                actor.sample(observation, noise).actions
+                let noise = self.crossing.normal(n, &mut self.exploration_rng);
+                actor.sample(observations, noise).actions
             }
-            ActionMode::Greedy => actor.act(observation),
+            ActionMode::Greedy => actor.act(observations),
         };
-        self.crossing.action(action, None)
+        self.crossing.actions(n, actions, None)
+    }
+
+    fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
+        self.crossing.observe(observation)
+    }
+
+    fn discount(&self) -> f64 {
+        self.config.discount
     }
 
     fn update(&mut self, batch: &Batch) -> Result<SacMetrics, AgentError> {
@@ -357,6 +412,10 @@ impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
         self.crossing.check_batch(batch)?;
         let next_noise = self.crossing.normal(batch.len(), &mut self.update_rng);
         let noise = self.crossing.normal(batch.len(), &mut self.update_rng);
-        self.update_with_noise(batch, next_noise, noise)
+        self.update_with_noise(&self.crossing.normalized(batch), next_noise, noise)
+    }
+
+    fn td_errors(&self) -> Option<&[f32]> {
+        self.td_errors.as_deref()
     }
 }

@@ -6,15 +6,19 @@ use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
 use super::crossing::Crossing;
+use super::exploration::Exploration;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
-use super::{ActionMode, Agent, AgentError, Metrics, expect_identity, identity};
+use super::{
+    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+};
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
 use crate::nn::{
     ActionBounds, Actor, Critic, DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig,
 };
 use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
-use crate::objective::{deterministic_actor_loss, td_loss, td_target};
+use crate::objective::deterministic_actor_loss;
+use crate::policy::{Policy, PolicyError, PolicyNetwork};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 use crate::state::{SaveState, State, StateError};
@@ -52,6 +56,9 @@ pub struct Td3Config {
     pub adam_epsilon: f64,
     /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
     pub max_gradient_norm: Option<f64>,
+    /// Whether the networks see observations in units of their own spread, which is measured along the run.
+    #[config(default = false)]
+    pub normalize_observations: bool,
 }
 
 impl Td3Config {
@@ -119,11 +126,11 @@ pub struct Td3<A, C: Critic> {
     target_actor: Target<A>,
     target_critics: Target<Ensemble<C>>,
     bounds: ActionBounds,
-    noise: Box<dyn ActionNoise>,
-    noise_rng: ChaCha8Rng,
+    exploration: Exploration,
     update_rng: ChaCha8Rng,
     updates: usize,
     actor_loss: f64,
+    td_errors: Option<Vec<f32>>,
     crossing: Crossing,
     config: Td3Config,
 }
@@ -155,7 +162,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
     ) -> Result<Self, ConfigError> {
         config.validate()?;
         at_least("number of critics", 1, critics.critics.len())?;
-        let crossing = Crossing::new(spaces, device);
+        let crossing = Crossing::new(spaces, device).normalizing(config.normalize_observations);
         let (actor, critics) = (actor.valid().fork(&crossing.device), critics.valid().fork(&crossing.device));
         crossing.check_actor(&actor)?;
         critics.critics.iter().try_for_each(|critic| crossing.check_critic(critic))?;
@@ -166,11 +173,11 @@ impl<A: Actor, C: Critic> Td3<A, C> {
             actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
             critics: Learner::new(critics, CRITIC, config.critic_learning_rate, rule),
             bounds: ActionBounds::new(spaces.action(), &crossing.device)?,
-            noise: config.noise.init(spaces.action().dim())?,
-            noise_rng: seed.stream(Stream::Exploration),
+            exploration: Exploration::new(config.noise.init(spaces.action().dim())?, seed.stream(Stream::Exploration)),
             update_rng: seed.stream(Stream::Update),
             updates: 0,
             actor_loss: 0.0,
+            td_errors: None,
             crossing,
             config: config.clone(),
         })
@@ -183,7 +190,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
     /// [`ConfigError::NoiseDim`] if it does not have one axis per action axis.
     pub fn with_noise(mut self, noise: Box<dyn ActionNoise>) -> Result<Self, ConfigError> {
         self.crossing.check_noise(noise.as_ref())?;
-        self.noise = noise;
+        self.exploration.replace(noise);
         Ok(self)
     }
 
@@ -198,7 +205,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         let (std, clip) = (self.config.smoothing_std, self.config.smoothing_clip);
         let next_actions = self.bounds.perturb(next_actions, next_noise, std, clip);
         let next_values = self.target_critics.module().q_value(next_observations, next_actions);
-        td_target(batch.rewards.clone(), batch.terminated.clone(), next_values, self.config.discount)
+        batch_target(batch, next_values, self.config.discount)
     }
 
     /// Computes the loss of each critic, on the tape of its parameters.
@@ -207,8 +214,12 @@ impl<A: Actor, C: Critic> Td3<A, C> {
     ///
     /// - `targets`: `[n, 1]`; returns one `[1]` a critic
     pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
-        let values = self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone());
-        values.into_iter().map(|values| td_loss(values, targets.clone())).collect()
+        self.critic_values(batch).into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect()
+    }
+
+    /// Computes what each critic makes of the batch, `[n, 1]`, on the tape of its parameters.
+    fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
+        self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
     }
 
     /// Computes the actor's loss on the first critic, on the tape of the actor's parameters.
@@ -236,7 +247,10 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         self.crossing.check_normal("next noise", &next_noise, batch.len())?;
 
         let targets = self.targets(batch, next_noise);
-        let critic_loss = self.critics.minimize_all(self.critic_losses(batch, targets));
+        let values = self.critic_values(batch);
+        self.td_errors = read_td_errors(batch, &values, &targets)?;
+        let losses = values.into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect();
+        let critic_loss = self.critics.minimize_all(losses);
         let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
 
         self.updates += 1;
@@ -259,9 +273,44 @@ impl<A: Actor, C: Critic> Td3<A, C> {
             .unwrap_or(error)
     }
 
-    /// Returns the actor off the tape: the policy to deploy, or to act on many observations at once.
-    pub fn policy(&self) -> &A {
+    /// Returns the policy as it is deployed: off the tape, with the normalisation of observations if there is one.
+    ///
+    /// # Errors
+    ///
+    /// None, for an actor that is in use: it fits its spaces.
+    pub fn policy(&self) -> Result<Policy, PolicyError>
+    where
+        A: Clone + Into<PolicyNetwork>,
+    {
+        Policy::deployed(self.actor.plain().clone(), &self.crossing)
+    }
+
+    /// Returns the actor off the tape; it takes observations as networks see them.
+    pub fn plain_actor(&self) -> &A {
         self.actor.plain()
+    }
+
+    /// Multiplies the configured learning rates by `factor` from now on, in `[0, ∞)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn set_learning_rate_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+        non_negative("learning rate factor", factor)?;
+        self.actor.set_learning_rate_factor(factor);
+        self.critics.set_learning_rate_factor(factor);
+        Ok(())
+    }
+
+    /// Multiplies the noise on actions by `factor` from now on, in `[0, ∞)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    pub fn set_noise_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+        non_negative("noise factor", factor)?;
+        self.exploration.set_factor(factor);
+        Ok(())
     }
 
     /// Returns the actor, its parameters on the tape.
@@ -293,12 +342,12 @@ impl<A: Actor, C: Critic> Td3<A, C> {
 impl<A: Actor, C: Critic> SaveState for Td3<A, C> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = identity("td3", &self.config, &self.crossing.spaces);
+        state.put_state("observations", self.crossing.save_state());
         state.put_state("actor", self.actor.save_state()?);
         state.put_state("critics", self.critics.save_state()?);
         state.put_state("target_actor", self.target_actor.save_state()?);
         state.put_state("target_critics", self.target_critics.save_state()?);
-        state.put_state("noise", self.noise.save_state()?);
-        state.put_rng("noise_rng", &self.noise_rng);
+        state.put_state("exploration", self.exploration.save_state()?);
         state.put_rng("update_rng", &self.update_rng);
         state.put("updates", self.updates as u64);
         state.put("actor_loss", self.actor_loss);
@@ -307,21 +356,19 @@ impl<A: Actor, C: Critic> SaveState for Td3<A, C> {
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         expect_identity(&mut state, "td3", &self.config, &self.crossing.spaces)?;
+        let crossing = self.crossing.loaded("observations", &mut state)?;
         let actor = self.actor.loaded("actor", &mut state)?;
         let critics = self.critics.loaded("critics", &mut state)?;
         let target_actor = self.target_actor.loaded("target_actor", &mut state)?;
         let target_critics = self.target_critics.loaded("target_critics", &mut state)?;
-        let noise_rng = state.take_rng("noise_rng", &self.noise_rng)?;
+        let exploration = self.exploration.loaded("exploration", &mut state)?;
         let update_rng = state.take_rng("update_rng", &self.update_rng)?;
         let updates = state.take_count("updates")?;
         let actor_loss = state.take("actor_loss")?;
-        let noise = state.take_state("noise");
         state.finish()?;
-        // Last of what can fail, since it changes something.
-        self.noise.load_state(noise).map_err(|error| error.within("noise"))?;
         (self.actor, self.critics) = (actor, critics);
         (self.target_actor, self.target_critics) = (target_actor, target_critics);
-        (self.noise_rng, self.update_rng) = (noise_rng, update_rng);
+        (self.crossing, self.exploration, self.update_rng) = (crossing, exploration, update_rng);
         (self.updates, self.actor_loss) = (updates, actor_loss);
         Ok(())
     }
@@ -339,19 +386,36 @@ impl<A: Actor, C: Critic> Agent for Td3<A, C> {
     }
 
     fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        let action = self.actor.plain().act(self.crossing.observation(observation)?);
-        let noise = (mode == ActionMode::Explore).then(|| self.noise.sample(&mut self.noise_rng));
-        self.crossing.action(action, noise)
+        self.select_actions(&[observation], mode).map(only)
+    }
+
+    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
+        let n = observations.len();
+        let actions = self.actor.plain().act(self.crossing.observations(observations)?);
+        let noise = (mode == ActionMode::Explore).then(|| self.exploration.sample(n));
+        self.crossing.actions(n, actions, noise)
+    }
+
+    fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
+        self.crossing.observe(observation)
+    }
+
+    fn discount(&self) -> f64 {
+        self.config.discount
     }
 
     fn update(&mut self, batch: &Batch) -> Result<Td3Metrics, AgentError> {
         // Checked before the draw, so that a batch that is refused takes no random number.
         self.crossing.check_batch(batch)?;
         let next_noise = self.crossing.normal(batch.len(), &mut self.update_rng);
-        self.update_with_noise(batch, next_noise)
+        self.update_with_noise(&self.crossing.normalized(batch), next_noise)
     }
 
-    fn end_episode(&mut self) {
-        self.noise.end_episode();
+    fn td_errors(&self) -> Option<&[f32]> {
+        self.td_errors.as_deref()
+    }
+
+    fn end_episode(&mut self, environment: usize) {
+        self.exploration.end_episode(environment);
     }
 }

@@ -92,6 +92,13 @@ impl Temperature {
     }
 
     /// Returns what a learned temperature has learned.
+    /// Multiplies the configured learning rate from now on.
+    pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
+        if let Self::Learned { log_temperature, .. } = self {
+            log_temperature.set_learning_rate_factor(factor);
+        }
+    }
+
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
         if let Self::Learned { log_temperature, value, .. } = self {

@@ -9,7 +9,7 @@ use super::settings;
 use crate::replay::ReplayForm;
 
 /// Version of the format that is written, and the only one that is read.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// The version of burn that this crate is built on; only shown.
 pub(crate) const BURN: &str = "0.22.1";

@@ -56,6 +56,10 @@ impl ActionNoise for GaussianNoise {
         let mut draw = || -> f64 { StandardNormal.sample(&mut *rng) };
         (0..self.dim).map(|_| (self.std * draw()) as f32).collect()
     }
+
+    fn fresh(&self) -> Box<dyn ActionNoise> {
+        Box::new(self.clone())
+    }
 }
 
 impl SaveState for GaussianNoise {

@@ -25,6 +25,9 @@ pub trait ActionNoise: SaveState + Send {
     /// Advances the process by one environment step and returns one displacement per axis.
     fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32>;
 
+    /// Returns a process of the same law at its beginning, for another environment.
+    fn fresh(&self) -> Box<dyn ActionNoise>;
+
     /// Called at the end of every episode. Does nothing unless the process wants to begin anew.
     fn end_episode(&mut self) {}
 }

@@ -85,6 +85,10 @@ impl ActionNoise for OrnsteinUhlenbeck {
         self.state.iter().map(|&x| x as f32).collect()
     }
 
+    fn fresh(&self) -> Box<dyn ActionNoise> {
+        Box::new(Self { config: self.config.clone(), state: vec![0.0; self.state.len()] })
+    }
+
     fn end_episode(&mut self) {
         if self.config.reset_each_episode {
             self.state.fill(0.0);

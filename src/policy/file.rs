@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Policy, PolicyError, PolicyNetwork};
+use crate::agent::{Crossing, Normalization};
 use crate::env::Spaces;
 use crate::nn::{ActionBounds, Activation, ClippedNoiseConfig, DeterministicActor, GaussianActor, Mlp};
 use crate::space::BoxSpace;
@@ -13,6 +14,10 @@ use crate::state::{State, StateError};
 
 /// Version of the format that is written, and the only one that is read.
 const FORMAT: u64 = 1;
+
+/// Names of the arrays that observations are normalised with.
+const MEAN: &str = "normalization.mean";
+const SCALE: &str = "normalization.scale";
 
 /// The metadata of a policy file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,7 +67,7 @@ impl Bounds {
 }
 
 /// Returns the file of a policy.
-pub(super) fn bytes(network: &PolicyNetwork, spaces: &Spaces) -> Result<Vec<u8>, PolicyError> {
+pub(super) fn bytes(network: &PolicyNetwork, crossing: &Crossing) -> Result<Vec<u8>, PolicyError> {
     let mut state = State::new();
     let (kind, trunk) = match network {
         PolicyNetwork::Deterministic(actor) => (Kind::Deterministic, &actor.trunk),
@@ -83,6 +88,12 @@ pub(super) fn bytes(network: &PolicyNetwork, spaces: &Spaces) -> Result<Vec<u8>,
         Activation::Relu => ActivationName::Relu,
         Activation::Tanh => ActivationName::Tanh,
     };
+    if let Some(normalization) = &crossing.normalization {
+        for (name, values) in [(MEAN, normalization.mean()), (SCALE, normalization.scale())] {
+            state.put_array(name, &[values.len()], values.to_vec());
+        }
+    }
+    let spaces = &crossing.spaces;
     let description = Description {
         format: FORMAT,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,8 +195,15 @@ impl Parsed {
                 }
             }
         };
+        let normalization = match state.shape(MEAN) {
+            Ok(_) => {
+                let mut row = |name| state.take_array(name, &[spaces.observation().dim()]);
+                Some(Normalization::new(row(MEAN)?, row(SCALE)?))
+            }
+            Err(_) => None,
+        };
         state.finish()?;
-        Policy::new(network, &spaces, device)
+        Ok(Policy::new(network, &spaces, device)?.with_normalization(normalization))
     }
 }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! with f the layers, an activation between each two of them. For a Gaussian policy an activation follows every one of
-//! `layers`, and f ends in the head `mean`.
+//! `layers`, and f ends in the head `mean`. A policy that was trained with normalised observations has the arrays `normalization.mean` and
+//! `normalization.scale` as well, and `clip((o − mean) · scale, ±10)` takes the place of o.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -20,7 +21,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::agent::{AgentError, Crossing};
+use crate::agent::{AgentError, Crossing, Normalization, only};
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::nn::{Actor, ClippedNoise, DeterministicActor, GaussianActor, StochasticActor};
@@ -152,7 +153,7 @@ impl PolicyNetwork {
 /// let mut env = Pendulum::v1();
 /// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
 /// // Train it, then:
-/// Policy::new(agent.policy().clone(), agent.spaces(), &device)?.save(&path)?;
+/// agent.policy()?.save(&path)?;
 ///
 /// // Where it is deployed:
 /// let policy = Policy::load(&path, &device)?;
@@ -202,6 +203,23 @@ impl Policy {
         Ok(Self { network, crossing })
     }
 
+    /// Takes what an agent acts with.
+    pub(crate) fn deployed(network: impl Into<PolicyNetwork>, crossing: &Crossing) -> Result<Self, PolicyError> {
+        let policy = Self::new(network, &crossing.spaces, &crossing.device)?;
+        Ok(policy.with_normalization(crossing.normalization.clone()))
+    }
+
+    /// Makes the network see observations through a normalisation.
+    fn with_normalization(mut self, normalization: Option<Normalization>) -> Self {
+        self.crossing.normalization = normalization;
+        self
+    }
+
+    /// Returns what the network sees observations through, if not as they are.
+    pub fn normalization(&self) -> Option<&Normalization> {
+        self.crossing.normalization.as_ref()
+    }
+
     /// Reads a policy file, whoever wrote it: any bytes give a policy with finite weights, or an error.
     ///
     /// # Errors
@@ -243,7 +261,7 @@ impl Policy {
     ///
     /// [`PolicyError::File`] if a weight is not finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
-        file::bytes(&self.network, &self.crossing.spaces)
+        file::bytes(&self.network, &self.crossing)
     }
 
     /// Writes the policy to a file, replacing an older one once the new one is whole, and makes the folders above it.
@@ -279,8 +297,8 @@ impl Policy {
     /// [`AgentError::Observation`] if the observation has the wrong length or is not finite;
     /// [`AgentError::NonFiniteAction`] if large weights make the action NaN.
     pub fn action(&self, observation: &[f32]) -> Result<Vec<f32>, AgentError> {
-        let observation = self.crossing.observation(observation)?;
-        self.crossing.action(self.network.act(observation), None)
+        let observation = self.crossing.observations(&[observation])?;
+        self.crossing.actions(1, self.network.act(observation), None).map(only)
     }
 
     /// Draws an action for one observation; that of a deterministic policy is always the best.
@@ -289,9 +307,9 @@ impl Policy {
     ///
     /// As [`action`](Self::action).
     pub fn sample(&self, observation: &[f32], rng: &mut impl Rng) -> Result<Vec<f32>, AgentError> {
-        let observation = self.crossing.observation(observation)?;
+        let observation = self.crossing.observations(&[observation])?;
         let noise = self.crossing.normal(1, rng);
-        self.crossing.action(self.network.sample(observation, noise), None)
+        self.crossing.actions(1, self.network.sample(observation, noise), None).map(only)
     }
 
     /// Returns the best action for each of many observations.
@@ -304,7 +322,10 @@ impl Policy {
     ///
     /// Panics if the observations have another number of columns or are on another device.
     pub fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.network.act(observations)
+        match &self.crossing.normalization {
+            Some(normalization) => self.network.act(normalization.apply_to(observations, &self.crossing.device)),
+            None => self.network.act(observations),
+        }
     }
 
     /// Returns the network.

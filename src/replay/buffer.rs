@@ -3,76 +3,26 @@
 use burn::tensor::Device;
 use rand::Rng;
 
+use super::error::check;
+use super::last_observations::LastObservations;
+use super::link::Link;
 use super::minibatch::Minibatch;
-use super::{Batch, Transition, segment};
+use super::n_step::NStep;
+use super::{Batch, ReplayError, Transition, segment};
 use crate::digest::Digest;
-use crate::space::{MAX_MAGNITUDE, first_unsound};
 
-/// Why the replay refused a transition or a request.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayError {
-    /// A size of zero.
-    #[error("{field} must be at least 1, got 0")]
-    Zero {
-        /// Which size.
-        field: &'static str,
-    },
-    /// More memory than the machine gives.
-    #[error("a replay of {capacity} transitions does not fit into memory; lower the capacity")]
-    OutOfMemory {
-        /// Transitions asked for.
-        capacity: usize,
-    },
-    /// A vector of the wrong length.
-    #[error("{field} must have {expected} components, got {found}")]
-    Length {
-        /// Which part of the transition.
-        field: &'static str,
-        /// Length that the replay stores.
-        expected: usize,
-        /// Length that came.
-        found: usize,
-    },
-    /// A NaN or infinite number.
-    #[error("{field} must be finite, got {value} at index {index}")]
-    NonFinite {
-        /// Which part of the transition.
-        field: &'static str,
-        /// Index in that part.
-        index: usize,
-        /// The value.
-        value: f32,
-    },
-    /// A number that is finite, but so large that nothing can be learned from it.
-    #[error("{field} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} at index {index}")]
-    TooLarge {
-        /// Which part of the transition.
-        field: &'static str,
-        /// Index in that part.
-        index: usize,
-        /// The value.
-        value: f32,
-    },
-    /// A batch larger than what is stored.
-    #[error(
-        "a batch without replacement needs at least as many stored transitions: {requested} requested, {stored} stored"
-    )]
-    TooFewTransitions {
-        /// Size of the batch.
-        requested: usize,
-        /// Transitions in the replay.
-        stored: usize,
-    },
-    /// A batch of nothing.
-    #[error("a batch must hold at least 1 transition, got 0")]
-    EmptyBatch,
-}
+#[cfg(test)]
+mod tests;
 
 /// The newest `capacity` transitions, sampled uniformly[^1].
 ///
 /// They lie in host memory one after the other, each in one piece, since a batch asks for transitions from everywhere and each
-/// piece of memory is a wait of its own: 4 (2 O + A + 2) bytes a transition, reserved at construction.
+/// piece of memory is a wait of its own. A next observation is that of the transition which followed, and is stored on its own only
+/// where none did: at the end of an episode, and for the newest transition of each environment. That takes 4 (O + A + 3) bytes a
+/// transition, reserved at construction, and 4 O bytes an episode.
+///
+/// Several environments may store in turn, each under its number; the ring keeps their episodes apart. After
+/// [`with_n_step`](Self::with_n_step), batches hold returns of several steps.
 ///
 /// # Examples
 ///
@@ -98,12 +48,18 @@ pub struct ReplayBuffer {
     pub(super) cursor: usize,
     pub(super) len: usize,
     pub(super) rows: Vec<f32>,
+    /// For each row, where its next observation is.
+    pub(super) links: Vec<Link>,
+    pub(super) last_observations: LastObservations,
+    /// For each environment the row of its newest transition, while its episode goes on.
+    pub(super) open: Vec<Option<usize>>,
+    pub(super) n_step: NStep,
     /// Of each piece that a checkpoint has written, until something is written into it.
     pub(super) digests: Vec<Option<Digest>>,
     segment_rows: usize,
 }
 
-/// How a row holds a transition: o, a, r, o′, and 1 for terminated.
+/// How a row holds a transition: o, a, r, and 1 for terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Form {
     pub(super) observation_dim: usize,
@@ -112,26 +68,22 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn width(self) -> usize {
-        2 * self.observation_dim + self.action_dim + 2
+        self.observation_dim + self.action_dim + 2
     }
 
-    pub(super) fn read(self, row: &[f32]) -> Transition<'_> {
+    fn read<'a>(self, row: &'a [f32], next_observation: &'a [f32]) -> Transition<'a> {
         let (observation, rest) = row.split_at(self.observation_dim);
         let (action, rest) = rest.split_at(self.action_dim);
-        let (next_observation, terminated) = rest[1..].split_at(self.observation_dim);
-        Transition { observation, action, reward: rest[0], next_observation, terminated: terminated[0] != 0.0 }
+        Transition { observation, action, reward: rest[0], next_observation, terminated: rest[1] != 0.0 }
     }
 
     fn write(self, transition: &Transition<'_>, row: &mut [f32]) {
         let (observation, rest) = row.split_at_mut(self.observation_dim);
         let (action, rest) = rest.split_at_mut(self.action_dim);
-        let (reward, rest) = rest.split_at_mut(1);
-        let (next_observation, terminated) = rest.split_at_mut(self.observation_dim);
         observation.copy_from_slice(transition.observation);
         action.copy_from_slice(transition.action);
-        reward[0] = transition.reward;
-        next_observation.copy_from_slice(transition.next_observation);
-        terminated[0] = f32::from(transition.terminated);
+        rest[0] = transition.reward;
+        rest[1] = f32::from(transition.terminated);
     }
 }
 
@@ -153,27 +105,87 @@ impl ReplayBuffer {
     /// # Errors
     ///
     /// - [`ReplayError::Zero`] if a size is 0
+    /// - [`ReplayError::TooLong`] if the capacity is above 2³¹ − 1
     /// - [`ReplayError::OutOfMemory`] if the memory cannot be reserved
     pub fn new(capacity: usize, observation_dim: usize, action_dim: usize) -> Result<Self, ReplayError> {
         let sizes = [("capacity", capacity), ("observation_dim", observation_dim), ("action_dim", action_dim)];
         if let Some(&(field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ReplayError::Zero { field });
         }
+        if capacity > Link::MAX_ROWS {
+            return Err(ReplayError::TooLong { limit: Link::MAX_ROWS, found: capacity });
+        }
         let form = Form { observation_dim, action_dim };
-        let numbers = (observation_dim.checked_mul(2))
-            .and_then(|width| width.checked_add(action_dim)?.checked_add(2)?.checked_mul(capacity))
+        let numbers = (observation_dim.checked_add(action_dim))
+            .and_then(|width| width.checked_add(2)?.checked_mul(capacity))
             .ok_or(ReplayError::OutOfMemory { capacity })?;
-        let mut rows = Vec::new();
-        rows.try_reserve_exact(numbers).map_err(|_| ReplayError::OutOfMemory { capacity })?;
+        let (mut rows, mut links) = (Vec::new(), Vec::new());
+        (rows.try_reserve_exact(numbers).and_then(|()| links.try_reserve_exact(capacity)))
+            .map_err(|_| ReplayError::OutOfMemory { capacity })?;
         Ok(Self {
             capacity,
             form,
             cursor: 0,
             len: 0,
             rows,
+            links,
+            last_observations: LastObservations::new(observation_dim),
+            open: Vec::new(),
+            n_step: NStep::ONE,
             digests: Vec::new(),
             segment_rows: segment::segment_rows(form),
         })
+    }
+
+    /// Makes batches hold returns of up to `steps` steps at a discount γ, in `[0, 1]`[^1].
+    ///
+    /// From a transition at time t, the batch has the reward `r_t + γ r_{t+1} + … + γ^{m−1} r_{t+m−1}`, the observation after these
+    /// m steps, whether that has no future, and γ^m as its discount. m is `steps`, or smaller where the episode ends before: at a
+    /// termination nothing is left to add, and at a truncation, as at the newest step, the value of what comes after is bootstrapped
+    /// from there. What follows in another episode never enters.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Config`] if `steps` is 0 or the discount is outside `[0, 1]`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actor_critic::replay::{Minibatch, ReplayBuffer, Transition};
+    /// # let device = actor_critic::burn::tensor::Device::flex();
+    ///
+    /// let mut replay = ReplayBuffer::new(8, 1, 1)?.with_n_step(2, 0.5)?;
+    /// for i in 0..2 {
+    ///     let (now, next) = ([i as f32], [i as f32 + 1.0]);
+    ///     replay.push(&Transition { observation: &now, action: &[0.0], reward: 1.0, next_observation: &next, terminated: i == 1 })?;
+    /// }
+    /// // From the first: 1 + 0.5 · 1, over two steps. From the second, which ends the episode: 1.
+    /// let batch = replay.sample(2, &mut actor_critic::Seed(0).stream(actor_critic::Stream::Replay), &device)?;
+    /// let rewards = batch.rewards.try_into_vec_as::<f32>().unwrap();
+    /// let discounts = batch.discounts.unwrap().try_into_vec_as::<f32>().unwrap();
+    /// assert!(rewards.iter().zip(discounts).all(|pair| matches!(pair, (1.5, 0.25) | (1.0, 0.5))));
+    /// # Ok::<(), actor_critic::replay::ReplayError>(())
+    /// ```
+    ///
+    /// [^1]: R. Sutton (1988). *Learning to predict by the methods of temporal differences*.
+    pub fn with_n_step(mut self, steps: usize, discount: f64) -> Result<Self, ReplayError> {
+        self.set_n_step(steps, discount)?;
+        Ok(self)
+    }
+
+    pub(crate) fn set_n_step(&mut self, steps: usize, discount: f64) -> Result<(), ReplayError> {
+        self.n_step = NStep::new(steps, discount)?;
+        Ok(())
+    }
+
+    /// Requires transitions of so many components.
+    pub(crate) fn check_dims(&self, observation_dim: usize, action_dim: usize) -> Result<(), ReplayError> {
+        let Form { observation_dim: observations, action_dim: actions } = self.form;
+        let dims = [("observation", observation_dim, observations), ("action", action_dim, actions)];
+        match dims.into_iter().find(|(_, expected, found)| expected != found) {
+            Some((field, expected, found)) => Err(ReplayError::Length { field, expected, found }),
+            None => Ok(()),
+        }
     }
 
     /// Returns how many transitions are stored.
@@ -191,7 +203,19 @@ impl ReplayBuffer {
         self.capacity
     }
 
-    /// Stores a transition, in place of the oldest one if the replay is full.
+    /// Stores a transition of the only environment, in place of the oldest one if the replay is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_from`](Self::push_from).
+    pub fn push(&mut self, transition: &Transition<'_>) -> Result<(), ReplayError> {
+        self.push_from(0, transition).map(drop)
+    }
+
+    /// Stores a transition of one of several environments, and returns its row.
+    ///
+    /// A transition continues the episode of its environment if it begins where the last one ended, to the bit;
+    /// [`end_episode`](Self::end_episode) says that the next one does not.
     ///
     /// # Errors
     ///
@@ -199,36 +223,101 @@ impl ReplayBuffer {
     ///
     /// - [`ReplayError::Length`] if a vector has the wrong length
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
-    /// - [`ReplayError::TooLarge`] if a number is beyond [`MAX_MAGNITUDE`]
-    pub fn push(&mut self, transition: &Transition<'_>) -> Result<(), ReplayError> {
+    /// - [`ReplayError::TooLarge`] if a number is beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE)
+    pub fn push_from(&mut self, environment: usize, transition: &Transition<'_>) -> Result<usize, ReplayError> {
         let Form { observation_dim, action_dim } = self.form;
         check("observation", transition.observation, observation_dim)?;
         check("action", transition.action, action_dim)?;
         check("reward", &[transition.reward], 1)?;
         check("next observation", transition.next_observation, observation_dim)?;
 
+        let row = self.make_room();
+        self.continue_episode(environment, row, transition.observation);
         let width = self.form.width();
-        let row = if self.len < self.capacity {
-            self.rows.resize(self.rows.len() + width, 0.0);
-            self.len += 1;
-            self.len - 1
-        } else {
-            let row = self.cursor;
-            self.cursor = (row + 1) % self.capacity;
-            row
-        };
         self.form.write(transition, &mut self.rows[row * width..][..width]);
-        let segment = row / self.segment_rows;
-        match self.digests.get_mut(segment) {
+        self.links[row] = Link::last(self.last_observations.insert(transition.next_observation));
+        self.open[environment] = (!transition.terminated).then_some(row);
+        self.touch(row);
+        Ok(row)
+    }
+
+    /// Says that the next transition of an environment begins another episode.
+    ///
+    /// Needed after a truncation only, and there only where an episode may begin with the very observation that the last one ended
+    /// with.
+    pub fn end_episode(&mut self, environment: usize) {
+        if let Some(open) = self.open.get_mut(environment) {
+            *open = None;
+        }
+    }
+
+    /// Returns a row that holds nothing, the oldest transition dropped if there is no other.
+    fn make_room(&mut self) -> usize {
+        if self.len < self.capacity {
+            self.rows.resize(self.rows.len() + self.form.width(), 0.0);
+            // Written over at once.
+            self.links.push(Link::row(0));
+            self.len += 1;
+            return self.len - 1;
+        }
+        let row = self.cursor;
+        self.cursor = (row + 1) % self.capacity;
+        if let Some(slot) = self.links[row].last_observation() {
+            self.last_observations.remove(slot);
+            // An environment may not have stored anything for as long as the ring is.
+            self.open.iter_mut().filter(|open| **open == Some(row)).for_each(|open| *open = None);
+        }
+        row
+    }
+
+    /// Links the newest transition of an environment to `row`, if that goes on from it.
+    fn continue_episode(&mut self, environment: usize, row: usize, observation: &[f32]) {
+        if environment >= self.open.len() {
+            self.open.resize(environment + 1, None);
+        }
+        let Some(before) = self.open[environment] else { return };
+        let Some(slot) = self.links[before].last_observation() else { return };
+        let reached = self.last_observations.get(slot);
+        if reached.iter().zip(observation).all(|(a, b)| a.to_bits() == b.to_bits()) {
+            self.last_observations.remove(slot);
+            self.links[before] = Link::row(row);
+            self.touch(before);
+        }
+    }
+
+    /// Notes that the piece of a row has to be written again.
+    fn touch(&mut self, row: usize) {
+        match self.digests.get_mut(row / self.segment_rows) {
             Some(digest) => *digest = None,
             None => self.digests.push(None),
         }
-        Ok(())
     }
 
     /// Returns a stored transition by age, 0 being the oldest; `None` from [`len`](Self::len) on.
     pub fn get(&self, age: usize) -> Option<Transition<'_>> {
-        (age < self.len).then(|| self.form.read(self.row((self.cursor + age) % self.len)))
+        (age < self.len).then(|| self.transition(self.row_of(age)))
+    }
+
+    /// Returns where a transition of an age is.
+    pub(super) fn row_of(&self, age: usize) -> usize {
+        (self.cursor + age) % self.len
+    }
+
+    /// Returns the transition in a row.
+    pub(super) fn transition(&self, row: usize) -> Transition<'_> {
+        let next_observation = match self.links[row].last_observation() {
+            Some(slot) => self.last_observations.get(slot),
+            None => &self.row(self.links[row].following())[..self.form.observation_dim],
+        };
+        self.form.read(self.row(row), next_observation)
+    }
+
+    /// Returns the row of the transition that followed in the same episode, if one has.
+    pub(super) fn following(&self, row: usize) -> Option<usize> {
+        match self.links[row].last_observation() {
+            Some(_) => None,
+            None => Some(self.links[row].following()),
+        }
     }
 
     fn row(&self, row: usize) -> &[f32] {
@@ -259,215 +348,28 @@ impl ReplayBuffer {
     /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
     ///
     /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
-    pub fn sample_into(&self, n: usize, rng: &mut impl Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
+    pub fn sample_into<R: Rng + ?Sized>(
+        &self,
+        n: usize,
+        rng: &mut R,
+        minibatch: &mut Minibatch,
+    ) -> Result<(), ReplayError> {
         if n == 0 {
             return Err(ReplayError::EmptyBatch);
         }
         if n > self.len {
             return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len });
         }
-        minibatch.begin(self.form, n);
-        minibatch.draw(n, self.len, rng, |row| self.row(row));
+        minibatch.draw(n, self.len, rng);
+        minibatch.gather(self);
         Ok(())
     }
 
     /// Uploads everything, the oldest first.
     pub(super) fn all(&self, device: &Device) -> Batch {
         let mut minibatch = Minibatch::new();
-        minibatch.begin(self.form, self.len);
-        for age in 0..self.len {
-            minibatch.push(self.row((self.cursor + age) % self.len));
-        }
+        minibatch.rows.extend((0..self.len).map(|age| self.row_of(age)));
+        minibatch.gather(self);
         minibatch.upload(device)
-    }
-}
-
-fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
-    if values.len() != expected {
-        return Err(ReplayError::Length { field, expected, found: values.len() });
-    }
-    match first_unsound(values) {
-        Some((index, value)) if value.is_finite() => Err(ReplayError::TooLarge { field, index, value }),
-        Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::env::Step;
-    use crate::rng::{Seed, Stream};
-    use proptest::prelude::*;
-    use std::collections::VecDeque;
-
-    fn transition<'a>(observation: &'a [f32; 2], next_observation: &'a [f32; 2], reward: f32) -> Transition<'a> {
-        Transition { observation, action: &[0.5], reward, next_observation, terminated: false }
-    }
-
-    fn filled(capacity: usize, pushes: usize) -> ReplayBuffer {
-        let mut replay = ReplayBuffer::new(capacity, 2, 1).unwrap();
-        for i in 0..pushes {
-            let x = i as f32;
-            replay.push(&transition(&[x, -x], &[x + 1.0, -x - 1.0], x)).unwrap();
-        }
-        replay
-    }
-
-    #[test]
-    fn sizes_of_zero_are_rejected() {
-        for (sizes, field) in [((0, 1, 1), "capacity"), ((1, 0, 1), "observation_dim"), ((1, 1, 0), "action_dim")] {
-            let error = ReplayBuffer::new(sizes.0, sizes.1, sizes.2).unwrap_err();
-            assert_eq!(error.to_string(), format!("{field} must be at least 1, got 0"));
-        }
-    }
-
-    #[test]
-    fn a_capacity_beyond_memory_is_an_error_and_not_an_abort() {
-        let error = ReplayBuffer::new(usize::MAX, 3, 1).unwrap_err();
-        assert_eq!(error, ReplayError::OutOfMemory { capacity: usize::MAX });
-        assert!(error.to_string().ends_with("does not fit into memory; lower the capacity"));
-    }
-
-    #[test]
-    fn a_refused_transition_leaves_no_trace() {
-        let mut replay = filled(4, 2);
-        let good = transition(&[0.0; 2], &[0.0; 2], 0.0);
-        let text = |replay: &mut ReplayBuffer, bad: Transition<'_>| replay.push(&bad).unwrap_err().to_string();
-
-        assert_eq!(
-            text(&mut replay, Transition { next_observation: &[0.0], ..good }),
-            "next observation must have 2 components, got 1"
-        );
-        assert_eq!(
-            text(&mut replay, Transition { observation: &[0.0, f32::NAN], ..good }),
-            "observation must be finite, got NaN at index 1"
-        );
-        assert_eq!(
-            text(&mut replay, Transition { action: &[f32::INFINITY], ..good }),
-            "action must be finite, got inf at index 0"
-        );
-        assert_eq!(
-            text(&mut replay, Transition { reward: f32::NAN, ..good }),
-            "reward must be finite, got NaN at index 0"
-        );
-        assert_eq!(replay.len(), 2);
-        assert_eq!(replay.rows.len(), 2 * 7);
-    }
-
-    #[test]
-    fn truncation_is_never_stored_as_termination() {
-        let mut replay = ReplayBuffer::new(8, 1, 1).unwrap();
-        for (terminated, truncated) in [(false, false), (false, true), (true, false), (true, true)] {
-            let step = Step { observation: vec![0.0], reward: 0.0, terminated, truncated };
-            replay.push(&Transition::new(&[0.0], &[0.0], &step)).unwrap();
-        }
-        let stored: Vec<bool> = (0..4).map(|age| replay.get(age).unwrap().terminated).collect();
-        assert_eq!(stored, [false, false, true, true]);
-    }
-
-    #[test]
-    fn more_than_is_stored_cannot_be_sampled() {
-        let device = crate::test_device();
-        let mut rng = Seed(0).stream(Stream::Replay);
-        let error = filled(8, 3).sample(4, &mut rng, &device).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a batch without replacement needs at least as many stored transitions: 4 requested, 3 stored"
-        );
-        let error = filled(8, 3).sample(0, &mut rng, &device).unwrap_err();
-        assert_eq!(error.to_string(), "a batch must hold at least 1 transition, got 0");
-    }
-
-    #[test]
-    fn a_batch_keeps_the_parts_of_a_transition_together_and_repeats_none() {
-        let device = crate::test_device();
-        let replay = filled(50, 120);
-        let batch = replay.sample(50, &mut Seed(3).stream(Stream::Replay), &device).unwrap();
-        let read = |tensor: burn::tensor::Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
-
-        assert_eq!(batch.len(), 50);
-        assert_eq!(batch.actions.dims(), [50, 1]);
-        assert_eq!(batch.terminated.dims(), [50, 1]);
-        let rewards = read(batch.rewards);
-        let observations = read(batch.observations);
-        let next_observations = read(batch.next_observations);
-        for (i, reward) in rewards.iter().enumerate() {
-            assert_eq!(observations[2 * i..2 * i + 2], [*reward, -reward]);
-            assert_eq!(next_observations[2 * i..2 * i + 2], [reward + 1.0, -reward - 1.0]);
-        }
-        let mut sorted = rewards.clone();
-        sorted.sort_by(f32::total_cmp);
-        assert_eq!(sorted, (70..120).map(|i| i as f32).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn every_transition_is_sampled_equally_often() {
-        // χ² over 50 cells of 2,000 batches of 5 has mean 49 and standard deviation below 10.
-        let device = crate::test_device();
-        let replay = filled(50, 50);
-        let mut rng = Seed(11).stream(Stream::Replay);
-        let mut counts = [0.0_f64; 50];
-        for _ in 0..2_000 {
-            let batch = replay.sample(5, &mut rng, &device).unwrap();
-            for reward in batch.rewards.try_into_vec_as::<f32>().unwrap() {
-                counts[reward as usize] += 1.0;
-            }
-        }
-        let chi_squared: f64 = counts.iter().map(|count| (count - 200.0).powi(2) / 200.0).sum();
-        assert!(chi_squared < 90.0, "{chi_squared}");
-    }
-
-    #[test]
-    fn every_pair_is_sampled_equally_often() {
-        let replay = filled(6, 6);
-        let (mut rng, mut minibatch) = (Seed(12).stream(Stream::Replay), Minibatch::new());
-        let mut counts = [[0.0_f64; 6]; 6];
-        for _ in 0..15_000 {
-            replay.sample_into(2, &mut rng, &mut minibatch).unwrap();
-            let [a, b] = [0, 1].map(|i| minibatch.rewards[i] as usize);
-            counts[a.min(b)][a.max(b)] += 1.0;
-        }
-        // χ² over the 15 pairs has mean 14 and a standard deviation of 5.3.
-        let pairs = (0..6).flat_map(|a| (a + 1..6).map(move |b| (a, b)));
-        let chi_squared: f64 = pairs.map(|(a, b)| (counts[a][b] - 1000.0).powi(2) / 1000.0).sum();
-        assert!(chi_squared < 40.0, "{chi_squared}");
-    }
-
-    #[test]
-    fn a_minibatch_is_used_again_without_a_trace_of_the_last() {
-        let device = crate::test_device();
-        let (large, small) = (filled(500, 500), filled(30, 90));
-        let mut minibatch = Minibatch::new();
-        large.sample_into(64, &mut Seed(1).stream(Stream::Replay), &mut minibatch).unwrap();
-        small.sample_into(20, &mut Seed(2).stream(Stream::Replay), &mut minibatch).unwrap();
-        let again = small.sample(20, &mut Seed(2).stream(Stream::Replay), &device).unwrap();
-        assert_eq!(minibatch.len(), 20);
-        minibatch.upload(&device).next_observations.into_data().assert_eq(&again.next_observations.into_data(), true);
-
-        // An error leaves it alone.
-        assert!(small.sample_into(31, &mut Seed(2).stream(Stream::Replay), &mut minibatch).is_err());
-        assert_eq!(minibatch.len(), 20);
-    }
-
-    #[test]
-    fn draws_are_stable() {
-        // Recorded at 0.1.0. A change here is value-breaking and belongs in the changelog.
-        let batch = filled(100, 100).sample(5, &mut Seed(7).stream(Stream::Replay), &crate::test_device()).unwrap();
-        assert_eq!(batch.rewards.try_into_vec_as::<f32>().unwrap(), [87.0, 95.0, 90.0, 59.0, 34.0]);
-    }
-
-    proptest! {
-        #[test]
-        fn it_holds_the_newest_transitions_in_order(capacity in 1_usize..20, pushes in 0_usize..60) {
-            let replay = filled(capacity, pushes);
-            let mut model: VecDeque<f32> = (0..pushes).map(|i| i as f32).collect();
-            while model.len() > capacity {
-                model.pop_front();
-            }
-            let stored: Vec<f32> = (0..replay.len()).map(|age| replay.get(age).unwrap().reward).collect();
-            prop_assert_eq!(stored, Vec::from(model));
-            prop_assert!(replay.get(replay.len()).is_none());
-        }
     }
 }

@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 use rand::{Rng, RngExt};
 
-use super::Batch;
 use super::buffer::Form;
+use super::{Batch, ReplayBuffer};
 use crate::upload::upload;
 
 /// A batch before it is uploaded.
@@ -36,8 +36,12 @@ pub struct Minibatch {
     pub(super) rewards: Vec<f32>,
     next_observations: Vec<f32>,
     terminated: Vec<f32>,
+    /// Of the next observation, γ^m; empty for single steps.
+    discounts: Vec<f32>,
+    /// Of each transition in the loss; empty if they are equal.
+    pub(super) weights: Vec<f32>,
     /// The rows of the last draw.
-    rows: Vec<usize>,
+    pub(super) rows: Vec<usize>,
     /// One bit for each row of the replay, all 0 between draws.
     drawn: Vec<u64>,
 }
@@ -58,48 +62,29 @@ impl Minibatch {
         self.rewards.is_empty()
     }
 
+    /// Returns the row of each transition in the replay it was drawn from, to look it up there again.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
     /// Uploads the transitions to `device`, each field at once.
     pub fn upload(&self, device: &Device) -> Batch {
         let n = self.len();
         let field = |values: &[f32], columns: usize| upload(values.to_vec(), [n, columns], device);
+        let optional = |values: &[f32]| (!values.is_empty()).then(|| field(values, 1));
         Batch {
             observations: field(&self.observations, self.form.observation_dim),
             actions: field(&self.actions, self.form.action_dim),
             rewards: field(&self.rewards, 1),
             next_observations: field(&self.next_observations, self.form.observation_dim),
             terminated: field(&self.terminated, 1),
+            discounts: optional(&self.discounts),
+            weights: optional(&self.weights),
         }
     }
 
-    /// Empties the minibatch for `n` transitions.
-    pub(super) fn begin(&mut self, form: Form, n: usize) {
-        self.form = form;
-        let Form { observation_dim, action_dim } = form;
-        let fields = [
-            (&mut self.observations, observation_dim),
-            (&mut self.actions, action_dim),
-            (&mut self.rewards, 1),
-            (&mut self.next_observations, observation_dim),
-            (&mut self.terminated, 1),
-        ];
-        for (field, columns) in fields {
-            field.clear();
-            field.reserve(n * columns);
-        }
-    }
-
-    /// Adds one row of a replay.
-    pub(super) fn push(&mut self, row: &[f32]) {
-        let transition = self.form.read(row);
-        self.observations.extend_from_slice(transition.observation);
-        self.actions.extend_from_slice(transition.action);
-        self.rewards.push(transition.reward);
-        self.next_observations.extend_from_slice(transition.next_observation);
-        self.terminated.push(f32::from(transition.terminated));
-    }
-
-    /// Draws `n` different rows below `len`, each subset equally likely, and adds what `row` returns for each.
-    pub(super) fn draw<'a>(&mut self, n: usize, len: usize, rng: &mut impl Rng, row: impl Fn(usize) -> &'a [f32]) {
+    /// Draws `n` different rows below `len`, each subset equally likely.
+    pub(super) fn draw<R: Rng + ?Sized>(&mut self, n: usize, len: usize, rng: &mut R) {
         self.rows.clear();
         self.rows.reserve(n);
         self.drawn.resize(self.drawn.len().max(len.div_ceil(64)), 0);
@@ -110,9 +95,42 @@ impl Minibatch {
             self.drawn[row / 64] |= 1 << (row % 64);
             self.rows.push(row);
         }
-        for i in 0..n {
-            self.drawn[self.rows[i] / 64] = 0;
-            self.push(row(self.rows[i]));
+        self.rows.iter().for_each(|row| self.drawn[row / 64] = 0);
+    }
+
+    /// Takes the transitions in [`rows`](Self::rows), all of one weight.
+    pub(super) fn gather(&mut self, replay: &ReplayBuffer) {
+        self.form = replay.form;
+        let (n, Form { observation_dim, action_dim }) = (self.rows.len(), self.form);
+        let fields = [
+            (&mut self.observations, observation_dim),
+            (&mut self.actions, action_dim),
+            (&mut self.rewards, 1),
+            (&mut self.next_observations, observation_dim),
+            (&mut self.terminated, 1),
+            (&mut self.discounts, usize::from(replay.n_step.steps > 1)),
+            (&mut self.weights, 0),
+        ];
+        for (field, columns) in fields {
+            field.clear();
+            field.reserve(n * columns);
+        }
+        for &row in &self.rows {
+            let transition = replay.transition(row);
+            self.observations.extend_from_slice(transition.observation);
+            self.actions.extend_from_slice(transition.action);
+            if replay.n_step.steps == 1 {
+                self.rewards.push(transition.reward);
+                self.next_observations.extend_from_slice(transition.next_observation);
+                self.terminated.push(f32::from(transition.terminated));
+                continue;
+            }
+            let outlook = replay.n_step.look(replay, row);
+            let last = replay.transition(outlook.last_row);
+            self.rewards.push(outlook.reward);
+            self.next_observations.extend_from_slice(last.next_observation);
+            self.terminated.push(f32::from(last.terminated));
+            self.discounts.push(outlook.discount);
         }
     }
 }

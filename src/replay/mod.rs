@@ -1,16 +1,103 @@
 //! Experience replay: transitions on the host, batches on the device.
 
+use std::fmt::Debug;
+
 use burn::tensor::{Device, Tensor};
+use rand::Rng;
 
 use crate::env::Step;
+use crate::state::{State, StateError};
 
 mod buffer;
+mod error;
+mod last_observations;
+mod link;
 mod minibatch;
+mod n_step;
+mod prioritized;
 mod segment;
+mod sum_tree;
 
-pub use buffer::{ReplayBuffer, ReplayError};
+pub use buffer::ReplayBuffer;
+pub use error::ReplayError;
 pub use minibatch::Minibatch;
+pub use prioritized::{PrioritizedReplay, PrioritizedReplayConfig};
 pub(crate) use segment::ReplayForm;
+
+/// A memory of transitions that batches are drawn from: uniformly, or by another law.
+///
+/// The transitions themselves lie in a [`ReplayBuffer`]; an implementation says which of them make a batch.
+pub trait Replay: Debug + Send {
+    /// Returns the transitions.
+    fn transitions(&self) -> &ReplayBuffer;
+
+    /// Returns the transitions, for a checkpoint to keep account of what is written.
+    fn transitions_mut(&mut self) -> &mut ReplayBuffer;
+
+    /// Stores a transition of one of several environments.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReplayBuffer::push_from`].
+    fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError>;
+
+    /// Draws `n` transitions into memory that is used again.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReplayBuffer::sample_into`].
+    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError>;
+
+    /// Learns how wrong the critics were about each transition of a batch. Does nothing unless batches depend on it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::TdErrors`] if there is not one for each, or [`ReplayError::NonFinite`].
+    fn update_priorities(&mut self, minibatch: &Minibatch, td_errors: &[f32]) -> Result<(), ReplayError> {
+        let (_, _) = (minibatch, td_errors);
+        Ok(())
+    }
+
+    /// Returns everything beyond the transitions that decides what is drawn. Nothing unless there is such.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the implementation reports.
+    fn save_state(&self) -> Result<State, StateError> {
+        Ok(State::new())
+    }
+
+    /// Takes the place of the replay that `transitions` and `state` were saved from.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if they do not fit; nothing has changed then.
+    fn load(&mut self, transitions: ReplayBuffer, state: State) -> Result<(), StateError>;
+}
+
+impl Replay for ReplayBuffer {
+    fn transitions(&self) -> &ReplayBuffer {
+        self
+    }
+
+    fn transitions_mut(&mut self) -> &mut ReplayBuffer {
+        self
+    }
+
+    fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError> {
+        self.push_from(environment, transition).map(drop)
+    }
+
+    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
+        ReplayBuffer::sample_into(self, n, rng, minibatch)
+    }
+
+    fn load(&mut self, transitions: ReplayBuffer, state: State) -> Result<(), StateError> {
+        state.finish()?;
+        *self = transitions;
+        Ok(())
+    }
+}
 
 /// One step of experience, borrowed from whoever holds it.
 ///
@@ -53,7 +140,7 @@ impl<'a> Transition<'a> {
 ///
 /// - `observations`, `next_observations`: `[n, O]`
 /// - `actions`: `[n, A]`
-/// - `rewards`, `terminated`: `[n, 1]`
+/// - `rewards`, `terminated`, `discounts`, `weights`: `[n, 1]`
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// What the agent saw.
@@ -66,6 +153,11 @@ pub struct Batch {
     pub next_observations: Tensor<2>,
     /// 1 where the next observation has no future, else 0.
     pub terminated: Tensor<2>,
+    /// What the value of the next observation is multiplied by, γ^m, where that is m steps later; `None` if all are one step later,
+    /// and γ is the agent's.
+    pub discounts: Option<Tensor<2>>,
+    /// How much each transition counts in the loss of the critics; `None` if all count the same.
+    pub weights: Option<Tensor<2>>,
 }
 
 impl Batch {

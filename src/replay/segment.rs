@@ -7,20 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use super::ReplayBuffer;
 use super::buffer::Form;
+use super::link::Link;
 use crate::digest::Digest;
 use crate::state::{FileError, State, StateError};
 
 /// Bytes of transitions in a piece: some milliseconds to write.
 const SEGMENT_BYTES: usize = 4 << 20;
 
-/// Longest header of a piece, in bytes; that of one array takes a tenth.
+/// Longest header of a piece, in bytes; that of three arrays takes a third.
 const MAX_SEGMENT_HEADER: u64 = 1024;
 
-/// Name of the one array in a piece.
+/// Name of the array of observations, actions, rewards and flags.
 const ROWS: &str = "transitions";
 
+/// Name of the array that says for each row how many rows later its episode goes on; 0 if it does not.
+const STRIDES: &str = "strides";
+
+/// Name of the array of the next observations of rows with a stride of 0.
+const LAST_OBSERVATIONS: &str = "last_observations";
+
 /// Sizes and position of a replay.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayForm {
     /// Transitions that it keeps.
@@ -35,6 +42,8 @@ pub(crate) struct ReplayForm {
     pub(crate) cursor: usize,
     /// Rows in each piece but the last.
     pub(crate) segment_rows: usize,
+    /// For each environment the row of its newest transition, while its episode goes on.
+    pub(crate) open: Vec<Option<usize>>,
 }
 
 impl ReplayForm {
@@ -49,8 +58,8 @@ impl ReplayForm {
 
     /// Returns a bound on the length of a piece as a file, header and all, in bytes.
     pub(crate) fn longest_segment(&self) -> u64 {
-        let values = self.segment_rows.min(self.len) * self.form().width() * size_of::<f32>();
-        values as u64 + MAX_SEGMENT_HEADER
+        let row = (self.form().width() + self.observation_dim) * size_of::<f32>() + size_of::<u64>();
+        (self.segment_rows.min(self.len) * row) as u64 + MAX_SEGMENT_HEADER
     }
 
     /// Returns the rows of each piece.
@@ -58,12 +67,18 @@ impl ReplayForm {
         self.segment_rows.min(self.len - segment * self.segment_rows)
     }
 
+    /// Returns how many transitions are older than that in `row`.
+    fn age(&self, row: usize) -> usize {
+        (row + self.capacity - self.cursor) % self.capacity
+    }
+
     /// Returns the first rule that a replay keeps and this does not, with what was found; sizes from a file may be anything.
     pub(crate) fn contradiction(&self) -> Option<(&'static str, usize)> {
         let width =
-            self.observation_dim.checked_mul(2).and_then(|width| width.checked_add(self.action_dim)?.checked_add(2));
+            self.observation_dim.checked_mul(2).and_then(|width| width.checked_add(self.action_dim)?.checked_add(4));
         let numbers = width.and_then(|width| width.checked_mul(self.capacity)?.checked_mul(size_of::<f32>()));
-        if self.capacity == 0 || self.observation_dim == 0 || self.action_dim == 0 || numbers.is_none() {
+        let zero = self.capacity == 0 || self.observation_dim == 0 || self.action_dim == 0;
+        if zero || self.capacity > Link::MAX_ROWS || numbers.is_none() {
             return Some(("replay sizes from 1 to what memory can hold, not a capacity of", self.capacity));
         }
         if self.len > self.capacity {
@@ -72,6 +87,9 @@ impl ReplayForm {
         if self.cursor >= self.capacity || (self.len < self.capacity && self.cursor != 0) {
             return Some(("a cursor of the replay inside it, and 0 until it is full", self.cursor));
         }
+        if let Some(&row) = self.open.iter().flatten().find(|&&row| row >= self.len) {
+            return Some(("episodes that go on from a row of the replay", row));
+        }
         let rows = segment_rows(self.form());
         (self.segment_rows != rows).then_some(("the segment rows of this format", self.segment_rows))
     }
@@ -79,7 +97,7 @@ impl ReplayForm {
 
 /// Returns the rows in a piece.
 pub(super) fn segment_rows(form: Form) -> usize {
-    (SEGMENT_BYTES / (form.width() * size_of::<f32>())).max(1)
+    (SEGMENT_BYTES / (form.width() * size_of::<f32>() + size_of::<u64>())).max(1)
 }
 
 impl ReplayBuffer {
@@ -93,6 +111,7 @@ impl ReplayBuffer {
             len: self.len,
             cursor: self.cursor,
             segment_rows,
+            open: self.open.clone(),
         }
     }
 
@@ -110,46 +129,92 @@ impl ReplayBuffer {
     /// Returns a piece as a safetensors file.
     pub(crate) fn segment_file(&self, segment: usize) -> Result<Vec<u8>, FileError> {
         let form = self.replay_form();
-        let (first, rows, width) = (segment * form.segment_rows, form.rows_in(segment), self.form.width());
-        let rows = Rows { shape: [rows, width], values: &self.rows[first * width..][..rows * width] };
-        safetensors::serialize([(ROWS, rows)], None).map_err(FileError::Format)
+        let (first, rows) = (segment * form.segment_rows, form.rows_in(segment));
+        let (width, observation_dim) = (self.form.width(), self.form.observation_dim);
+        let (mut strides, mut last_observations) = (Vec::with_capacity(rows), Vec::new());
+        for row in first..first + rows {
+            let stride = self.following(row).map_or(0, |next| (next + self.capacity - row) % self.capacity);
+            strides.push(stride as u64);
+            if stride == 0 {
+                last_observations.extend_from_slice(self.transition(row).next_observation);
+            }
+        }
+        let last = last_observations.len() / observation_dim;
+        let arrays = [
+            (
+                ROWS,
+                Array { shape: vec![rows, width], values: Numbers::F32(&self.rows[first * width..][..rows * width]) },
+            ),
+            (STRIDES, Array { shape: vec![rows], values: Numbers::U64(&strides) }),
+            (LAST_OBSERVATIONS, Array { shape: vec![last, observation_dim], values: Numbers::F32(&last_observations) }),
+        ];
+        safetensors::serialize(arrays, None).map_err(FileError::Format)
     }
 
     /// Returns an empty replay of the same sizes that can take the pieces of one that was saved.
     pub(crate) fn emptied(&self) -> Result<Self, super::ReplayError> {
-        Self::new(self.capacity, self.form.observation_dim, self.form.action_dim)
+        let mut empty = Self::new(self.capacity, self.form.observation_dim, self.form.action_dim)?;
+        empty.n_step = self.n_step;
+        Ok(empty)
     }
 
     /// Appends a piece that [`segment_file`](Self::segment_file) has given.
     pub(crate) fn append_segment(&mut self, file: &[u8], digest: Digest, form: &ReplayForm) -> Result<(), FileError> {
-        let rows = form.rows_in(self.digests.len());
+        let (first, rows, width) = (self.len, form.rows_in(self.digests.len()), self.form.width());
         let mut state = State::from_bytes(file)?;
-        let values: Vec<f32> = state.take_array(ROWS, &[rows, self.form.width()])?;
+        let values: Vec<f32> = state.take_array(ROWS, &[rows, width])?;
+        let strides: Vec<u64> = state.take_array(STRIDES, &[rows])?;
+        let last = strides.iter().filter(|&&stride| stride == 0).count();
+        let last_observations: Vec<f32> = state.take_array(LAST_OBSERVATIONS, &[last, self.form.observation_dim])?;
         state.finish()?;
-        if let Some(flag) = values
-            .chunks_exact(self.form.width())
-            .map(|row| row[row.len() - 1])
-            .find(|&flag| flag != 0.0 && flag != 1.0)
+        if let Some(flag) =
+            values.chunks_exact(width).map(|row| row[width - 1]).find(|&flag| flag != 0.0 && flag != 1.0)
         {
             return Err(StateError::invalid(ROWS, "0 or 1 in the last column", flag).into());
+        }
+        // What follows is newer, so that a walk from row to row comes to an end.
+        let newer = |row: usize, stride: u64| {
+            (form.age(row) as u64).checked_add(stride).is_some_and(|age| age < form.len as u64)
+        };
+        if let Some((_, stride)) = (first..).zip(&strides).find(|&(row, &stride)| !newer(row, stride)) {
+            return Err(StateError::invalid(STRIDES, "no more than to the newest row", stride).into());
+        }
+        let mut last_observations = last_observations.chunks_exact(self.form.observation_dim);
+        for (row, stride) in (first..).zip(strides) {
+            let link = match stride {
+                0 => {
+                    let observation = last_observations.next().expect("there is one for each stride of 0");
+                    Link::last(self.last_observations.insert(observation))
+                }
+                stride => Link::row((row + stride as usize) % self.capacity),
+            };
+            self.links.push(link);
         }
         self.rows.extend_from_slice(&values);
         self.digests.push(Some(digest));
         self.len += rows;
-        self.cursor = form.cursor;
+        (self.cursor, self.open) = (form.cursor, form.open.clone());
         Ok(())
     }
 }
 
-/// Transitions as they lie in memory, as an array of a file.
-struct Rows<'a> {
-    shape: [usize; 2],
-    values: &'a [f32],
+/// Numbers as they lie in memory, as an array of a file.
+struct Array<'a> {
+    shape: Vec<usize>,
+    values: Numbers<'a>,
 }
 
-impl View for Rows<'_> {
+enum Numbers<'a> {
+    F32(&'a [f32]),
+    U64(&'a [u64]),
+}
+
+impl View for Array<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.values {
+            Numbers::F32(_) => Dtype::F32,
+            Numbers::U64(_) => Dtype::U64,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -158,11 +223,17 @@ impl View for Rows<'_> {
 
     fn data(&self) -> Cow<'_, [u8]> {
         let mut bytes = Vec::with_capacity(self.data_len());
-        self.values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        match self.values {
+            Numbers::F32(values) => values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
+            Numbers::U64(values) => values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
+        }
         bytes.into()
     }
 
     fn data_len(&self) -> usize {
-        size_of_val(self.values)
+        match self.values {
+            Numbers::F32(values) => size_of_val(values),
+            Numbers::U64(values) => size_of_val(values),
+        }
     }
 }

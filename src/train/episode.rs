@@ -1,6 +1,6 @@
 //! The episode under way.
 
-use super::EpisodeSummary;
+use super::{EpisodeSummary, EvaluationSummary};
 use crate::env::Step;
 
 /// Sums over one episode.
@@ -30,12 +30,13 @@ impl Episode {
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) episodes: Vec<EpisodeSummary>,
+    pub(super) evaluations: Vec<EvaluationSummary>,
     window: usize,
 }
 
 impl History {
     pub(super) fn new(window: usize) -> Self {
-        Self { episodes: Vec::new(), window }
+        Self { episodes: Vec::new(), evaluations: Vec::new(), window }
     }
 
     /// Adds the episode that `last_step` has ended.

@@ -2,7 +2,7 @@
 
 use burn::config::Config;
 
-use crate::config::{ConfigError, at_least, at_most};
+use crate::config::{ConfigError, at_least, at_most, positive};
 
 mod checkpoint_every;
 mod console;
@@ -10,12 +10,15 @@ mod csv_history;
 mod early_stop;
 mod episode;
 mod evaluate;
+mod evaluate_every;
 mod observer;
+mod play;
 #[cfg(feature = "plot")]
 pub mod plot;
 #[cfg(feature = "progress")]
 mod progress;
 mod resume;
+mod schedule;
 mod trainer;
 
 pub use checkpoint_every::CheckpointEvery;
@@ -23,10 +26,12 @@ pub use console::Console;
 pub use csv_history::CsvHistory;
 pub use early_stop::StopAt;
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
+pub use evaluate_every::EvaluateEvery;
 pub use observer::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 pub use resume::Resumed;
+pub use schedule::Schedule;
 pub use trainer::Trainer;
 
 /// The schedule of a [`Trainer`]: everything that is not the agent's.
@@ -38,6 +43,7 @@ pub use trainer::Trainer;
 /// | `warmup_steps` | 1,000 | 0 | 1,000 |
 /// | `learning_starts` | 1,000 | 129 | 129 |
 /// | `updates_per_step` | 1 | 1 | 1 |
+/// | `n_step` | 1 | 1 | 1 |
 #[derive(Config, Debug, PartialEq)]
 pub struct TrainerConfig {
     /// Episodes to run, at least 1.
@@ -54,9 +60,12 @@ pub struct TrainerConfig {
     /// Transitions stored before the first update, at least `batch_size`. Not the same as `warmup_steps`.
     #[config(default = 1_000)]
     pub learning_starts: usize,
-    /// Updates after each environment step once learning has started, at least 1.
+    /// Updates for each environment step once learning has started, `(0, ∞)`; with 0.1, one for every ten steps.
+    #[config(default = 1.0)]
+    pub updates_per_step: f64,
+    /// Steps in a return before it is bootstrapped, at least 1: [`ReplayBuffer::with_n_step`](crate::replay::ReplayBuffer::with_n_step).
     #[config(default = 1)]
-    pub updates_per_step: usize,
+    pub n_step: usize,
     /// Episodes in the running average of returns, at least 1.
     #[config(default = 100)]
     pub average_window: usize,
@@ -73,7 +82,8 @@ impl TrainerConfig {
         at_least("batch_size", 1, self.batch_size)?;
         at_most("batch_size", self.batch_size, "learning_starts", self.learning_starts)?;
         at_most("learning_starts", self.learning_starts, "replay_capacity", self.replay_capacity)?;
-        at_least("updates_per_step", 1, self.updates_per_step)?;
+        positive("updates_per_step", self.updates_per_step)?;
+        at_least("n_step", 1, self.n_step)?;
         at_least("average_window", 1, self.average_window)
     }
 }

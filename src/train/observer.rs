@@ -88,6 +88,8 @@ pub struct StepReport {
     pub metrics: Option<Vec<f64>>,
     /// The episodes that this step ended: at most one for each environment.
     pub episodes: Vec<EpisodeSummary>,
+    /// The evaluation after this step, if there was one.
+    pub evaluation: Option<EvaluationSummary>,
 }
 
 /// What an evaluation of the greedy policy in mid-run brought.

@@ -233,7 +233,13 @@ mod tests {
     }
 
     fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {
-        let step = StepReport { environment_steps: episode + 1, updates: 0, metrics: None, episodes: Vec::new() };
+        let step = StepReport {
+            environment_steps: episode + 1,
+            updates: 0,
+            metrics: None,
+            episodes: Vec::new(),
+            evaluation: None,
+        };
         assert!(progress.on_step(&step).unwrap().is_continue());
         progress.on_episode(&summary(episode)).unwrap()
     }

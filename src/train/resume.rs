@@ -3,8 +3,8 @@
 use rand::rngs::ChaCha8Rng;
 use serde_json::Value;
 
-use super::episode::{Episode, History};
-use super::{EpisodeSummary, Trainer};
+use super::episode::Episode;
+use super::{EpisodeSummary, EvaluationSummary, Trainer};
 use crate::agent::{Agent, Metrics};
 use crate::checkpoint::{CheckpointError, Checkpoints, Manifest, Skipped, Snapshot, short_type_name};
 use crate::env::Environment;
@@ -41,9 +41,9 @@ impl<E: Environment + SaveState, A: Agent> Trainer<E, A> {
 }
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Returns whether the run can be saved now: between episodes, or with an environment that saves its state.
+    /// Returns whether the run can be saved now: between episodes, or with environments that save their state.
     pub fn can_save(&self) -> bool {
-        self.observation.is_none() || self.environment_state.is_some()
+        self.environment_state.is_some() || self.plays.iter().all(|play| play.observation.is_none())
     }
 }
 
@@ -85,10 +85,10 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             updates: self.updates as u64,
             episodes: self.episodes() as u64,
             score,
-            ..Manifest::new(self.replay.replay_form())
+            ..Manifest::new(self.replay.transitions().replay_form())
         };
         let trainer = self.trainer_state()?;
-        let snapshot = Snapshot { manifest, agent, trainer, replay: &mut self.replay };
+        let snapshot = Snapshot { manifest, agent, trainer, replay: self.replay.transitions_mut() };
         Ok(checkpoints.write(snapshot)?)
     }
 
@@ -108,31 +108,42 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         let Some((generation, skipped)) = checkpoints.read(|manifest| self.accept(manifest))? else { return Ok(None) };
         let loaded = self.parse(generation.trainer).map_err(|error| error.within("trainer"))?;
 
-        // What can fail and changes something comes last, and the first of the two is undone if the second fails.
-        let undo = match (&self.environment_state, loaded.environment) {
-            (Some(EnvironmentState { save, load }), Some(state)) => {
-                let before = save(&self.env)?;
-                load(&mut self.env, state).map_err(|error| error.within("environment"))?;
-                Some((*load, before))
+        // What can fail and changes something comes last, and what has changed is undone if the next fails.
+        let Loaded { environment_steps, learning_steps, updates, rngs, history, evaluations, replay, plays } = loaded;
+        let mut undo = Vec::new();
+        let load_all = || {
+            for (play, loaded) in self.plays.iter_mut().zip(&plays) {
+                let Some((.., state)) = loaded else { continue };
+                let Some(EnvironmentState { save, load }) = &self.environment_state else {
+                    return Err(Error::from(CheckpointError::MidEpisode));
+                };
+                undo.push((*load, save(&play.env)?));
+                load(&mut play.env, state.clone()).map_err(|error| error.within("environment"))?;
             }
-            (None, Some(_)) => return Err(CheckpointError::MidEpisode.into()),
-            (_, None) => None,
+            let before = self.agent.save_state()?;
+            self.agent.load_state(generation.agent).map_err(|error| error.within("agent"))?;
+            if let Err(error) = self.replay.load(generation.replay, replay) {
+                self.agent.load_state(before)?;
+                return Err(error.within("replay").into());
+            }
+            Ok(())
         };
-        if let Err(error) = self.agent.load_state(generation.agent) {
-            if let Some((load, before)) = undo {
-                load(&mut self.env, before)?;
+        if let Err(error) = load_all() {
+            let loaded = self.plays.iter_mut().zip(&plays).filter(|(_, loaded)| loaded.is_some());
+            for ((load, before), (play, _)) in undo.into_iter().zip(loaded) {
+                load(&mut play.env, before)?;
             }
-            return Err(error.within("agent").into());
+            return Err(error);
         }
-        let Loaded { environment_steps, updates, rngs, history, running, environment: _ } = loaded;
-        self.replay = generation.replay;
         [self.episode_rng, self.warmup_rng, self.replay_rng] = rngs;
-        (self.environment_steps, self.updates) = (environment_steps, updates);
-        self.history.episodes = history;
-        (self.episode, self.observation) = match running {
-            Some((episode, observation)) => (episode, Some(observation)),
-            None => (Episode::default(), None),
-        };
+        (self.environment_steps, self.learning_steps, self.updates) = (environment_steps, learning_steps, updates);
+        (self.history.episodes, self.history.evaluations) = (history, evaluations);
+        for (play, loaded) in self.plays.iter_mut().zip(plays) {
+            (play.episode, play.observation) = match loaded {
+                Some((episode, observation, _)) => (episode, Some(observation)),
+                None => (Episode::default(), None),
+            };
+        }
         Ok(Some(Resumed { generation: generation.manifest.generation, environment_steps, skipped }))
     }
 
@@ -153,14 +164,17 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         }
         let (saved, here) = (manifest.trainer_config.to_string(), self.config_as_json().to_string());
         expect_same_config("trainer", &saved, &here, &["episodes"])?;
-        let (saved, here) = (manifest.replay, self.replay.replay_form());
+        let (saved, here) = (&manifest.replay, self.replay.transitions().replay_form());
         let sizes = |form: &crate::replay::ReplayForm| (form.capacity, form.observation_dim, form.action_dim);
-        if sizes(&saved) != sizes(&here) {
-            let text = |form| format!("(capacity, observation, action) = {:?}", sizes(&form));
-            return Err(CheckpointError::Differs { what: "a replay of", saved: text(saved), here: text(here) });
+        if sizes(saved) != sizes(&here) {
+            let text = |form| format!("(capacity, observation, action) = {:?}", sizes(form));
+            return Err(CheckpointError::Differs { what: "a replay of", saved: text(saved), here: text(&here) });
         }
         // The memory for it was there when the trainer was built.
-        self.replay.emptied().map_err(|error| StateError::invalid("replay", "within memory", error).into())
+        self.replay
+            .transitions()
+            .emptied()
+            .map_err(|error| StateError::invalid("replay", "within memory", error).into())
     }
 
     fn trainer_state(&self) -> Result<State, StateError> {
@@ -170,25 +184,30 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         for (name, rng) in RNGS.into_iter().zip([&self.episode_rng, &self.warmup_rng, &self.replay_rng]) {
             state.put_rng(name, rng);
         }
+        state.put("learning_steps", self.learning_steps as u64);
         state.put_state("history", self.history_state());
-        if let Some(observation) = &self.observation {
-            let Episode { steps, episode_return, metric_sums, updates } = &self.episode;
+        state.put_state("evaluations", evaluations_state(&self.history.evaluations));
+        state.put_state("replay", self.replay.save_state()?);
+        state.put("environments", self.plays.len() as u64);
+        for (i, play) in self.plays.iter().enumerate() {
+            let Some(observation) = &play.observation else { continue };
+            let Episode { steps, episode_return, metric_sums, updates } = &play.episode;
             let mut episode = State::new();
             episode.put_array("observation", &[observation.len()], observation.clone());
             episode.put("steps", *steps as u64);
             episode.put("return", *episode_return);
             episode.put_array("metric_sums", &[metric_sums.len()], metric_sums.clone());
             episode.put("updates", *updates as u64);
-            state.put_state("episode", episode);
+            state.put_state(&format!("episode_{i}"), episode);
             if let Some(EnvironmentState { save, .. }) = &self.environment_state {
-                state.put_state("environment", save(&self.env)?);
+                state.put_state(&format!("environment_{i}"), save(&play.env)?);
             }
         }
         Ok(state)
     }
 
     fn history_state(&self) -> State {
-        let History { episodes, .. } = &self.history;
+        let episodes = &self.history.episodes;
         let (n, width) = (episodes.len(), A::Metrics::NAMES.len());
         let counts = |of: fn(&EpisodeSummary) -> u64| episodes.iter().map(of).collect::<Vec<u64>>();
         let mut state = State::new();
@@ -212,16 +231,28 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         let rngs = [rng(RNGS[0], &self.episode_rng)?, rng(RNGS[1], &self.warmup_rng)?, rng(RNGS[2], &self.replay_rng)?];
         let history = parse_history::<A>(state.take_state("history"), environment_steps, updates);
         let history = history.map_err(|error| error.within("history"))?;
-        let (mut running, mut environment) = (None, None);
-        let episode = state.take_state("episode");
-        if episode.names().next().is_some() {
-            let observation_dim = self.agent.spaces().observation().dim();
-            let episode = parse_episode::<A>(episode, observation_dim).map_err(|error| error.within("episode"))?;
-            running = Some(episode);
-            environment = Some(state.take_state("environment"));
+        let evaluations = parse_evaluations(state.take_state("evaluations"), environment_steps, updates);
+        let evaluations = evaluations.map_err(|error| error.within("evaluations"))?;
+        let learning_steps = state.take_count("learning_steps")?;
+        if learning_steps > environment_steps {
+            return Err(StateError::invalid("learning_steps", format!("at most {environment_steps}"), learning_steps));
+        }
+        let replay = state.take_state("replay");
+        state.expect("environments", self.plays.len() as u64)?;
+        let observation_dim = self.agent.spaces().observation().dim();
+        let mut plays = Vec::new();
+        for i in 0..self.plays.len() {
+            let part = format!("episode_{i}");
+            let episode = state.take_state(&part);
+            if episode.names().next().is_none() {
+                plays.push(None);
+                continue;
+            }
+            let episode = parse_episode::<A>(episode, observation_dim).map_err(|error| error.within(&part))?;
+            plays.push(Some((episode.0, episode.1, state.take_state(&format!("environment_{i}")))));
         }
         state.finish()?;
-        Ok(Loaded { environment_steps, updates, rngs, history, running, environment })
+        Ok(Loaded { environment_steps, learning_steps, updates, rngs, history, evaluations, replay, plays })
     }
 }
 
@@ -231,11 +262,56 @@ const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
 /// What the trainer's part of a checkpoint says, before anything is changed.
 struct Loaded {
     environment_steps: usize,
+    learning_steps: usize,
     updates: usize,
     rngs: [ChaCha8Rng; 3],
     history: Vec<EpisodeSummary>,
-    running: Option<(Episode, Vec<f32>)>,
-    environment: Option<State>,
+    evaluations: Vec<EvaluationSummary>,
+    replay: State,
+    /// Of each environment the episode under way, if there is one: so far, what the agent sees, and the environment's state.
+    plays: Vec<Option<(Episode, Vec<f32>, State)>>,
+}
+
+fn evaluations_state(evaluations: &[EvaluationSummary]) -> State {
+    let n = evaluations.len();
+    let counts =
+        |of: fn(&EvaluationSummary) -> usize| evaluations.iter().map(|each| of(each) as u64).collect::<Vec<_>>();
+    let returns: Vec<f64> = evaluations.iter().flat_map(|evaluation| evaluation.returns.iter().copied()).collect();
+    let mut state = State::new();
+    state.put_array("environment_steps", &[n], counts(|evaluation| evaluation.environment_steps));
+    state.put_array("updates", &[n], counts(|evaluation| evaluation.updates));
+    state.put_array("episodes", &[n], counts(|evaluation| evaluation.returns.len()));
+    state.put_array("returns", &[returns.len()], returns);
+    state
+}
+
+/// Reads the evaluations of a run that has taken so many steps and updates.
+fn parse_evaluations(
+    mut state: State,
+    environment_steps: usize,
+    updates: usize,
+) -> Result<Vec<EvaluationSummary>, StateError> {
+    let n = state.shape("environment_steps")?.iter().product();
+    let returns: Vec<f64> = state.take_row("returns")?;
+    let mut counts = |name, largest: usize| match state.take_array::<u64>(name, &[n])? {
+        counts if counts.iter().all(|&count| count <= largest as u64) => Ok(counts),
+        counts => Err(StateError::invalid(name, format!("at most {largest}"), counts.iter().max().unwrap_or(&0))),
+    };
+    let environment_steps = counts("environment_steps", environment_steps)?;
+    let updates = counts("updates", updates)?;
+    let episodes = counts("episodes", returns.len())?;
+    state.finish()?;
+    let total: u64 = episodes.iter().sum();
+    if total != returns.len() as u64 {
+        return Err(StateError::invalid("episodes", format!("{} in all", returns.len()), total));
+    }
+    let mut returns = returns.into_iter();
+    let summary = |i: usize| EvaluationSummary {
+        environment_steps: environment_steps[i] as usize,
+        updates: updates[i] as usize,
+        returns: returns.by_ref().take(episodes[i] as usize).collect(),
+    };
+    Ok((0..n).map(summary).collect())
 }
 
 fn parse_episode<A: Agent>(mut state: State, observation_dim: usize) -> Result<(Episode, Vec<f32>), StateError> {

@@ -16,7 +16,7 @@ pub fn policy(bytes: &[u8]) -> Result<(), String> {
 pub fn policy_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     const DESCRIPTION: &str = "the description of the policy must be JSON";
     let agent = small_agent();
-    let whole = Policy::new(agent.policy().clone(), agent.spaces(), &Device::flex()).unwrap().to_bytes().unwrap();
+    let whole = agent.policy().unwrap().to_bytes().unwrap();
     policy(&whole).unwrap();
     let (length, rest) = whole.split_first_chunk().unwrap();
     let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);

@@ -161,7 +161,7 @@ impl Probed for Ddpg<DeterministicActor, QNetwork> {
     }
 
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.policy().act(observations)
+        self.plain_actor().act(observations)
     }
 }
 
@@ -171,7 +171,7 @@ impl Probed for Td3<DeterministicActor, QNetwork> {
     }
 
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.policy().act(observations)
+        self.plain_actor().act(observations)
     }
 }
 
@@ -181,7 +181,7 @@ impl Probed for Sac<GaussianActor, QNetwork> {
     }
 
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.policy().act(observations)
+        self.plain_actor().act(observations)
     }
 }
 

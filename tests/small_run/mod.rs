@@ -139,7 +139,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     pendulum.reset(0).unwrap();
     seeds.push(("state", state.to_bytes().unwrap()));
     let agent = small_agent();
-    let policy = Policy::new(agent.policy().clone(), agent.spaces(), &Device::flex()).unwrap();
+    let policy = agent.policy().unwrap();
     seeds.push(("policy", policy.to_bytes().unwrap()));
     seeds.push(("environment_state", pendulum.save_state().unwrap().to_bytes().unwrap()));
     seeds

@@ -1,0 +1,84 @@
+//! The noise on the actions of a deterministic policy, a process for each environment.
+
+use rand::rngs::ChaCha8Rng;
+
+use crate::noise::ActionNoise;
+use crate::state::{State, StateError};
+
+/// Most environments that a state can have noise for.
+const MAX_PROCESSES: usize = 1 << 16;
+
+/// Noise processes of one law, which share a random stream.
+pub(crate) struct Exploration {
+    /// One for each environment that has been acted in, at least one.
+    processes: Vec<Box<dyn ActionNoise>>,
+    rng: ChaCha8Rng,
+    factor: f64,
+}
+
+impl Exploration {
+    pub(crate) fn new(process: Box<dyn ActionNoise>, rng: ChaCha8Rng) -> Self {
+        Self { processes: vec![process], rng, factor: 1.0 }
+    }
+
+    /// Exchanges the law; the random stream stays.
+    pub(crate) fn replace(&mut self, process: Box<dyn ActionNoise>) {
+        self.processes = vec![process];
+    }
+
+    pub(crate) fn set_factor(&mut self, factor: f64) {
+        self.factor = factor;
+    }
+
+    /// Draws a displacement for each of the first `environments`, in half-ranges.
+    pub(crate) fn sample(&mut self, environments: usize) -> Vec<Vec<f32>> {
+        while self.processes.len() < environments {
+            self.processes.push(self.processes[0].fresh());
+        }
+        let factor = self.factor as f32;
+        let (processes, rng) = (&mut self.processes[..environments], &mut self.rng);
+        let scaled = |noise: Vec<f32>| noise.into_iter().map(|x| x * factor).collect();
+        processes.iter_mut().map(|process| scaled(process.sample(rng))).collect()
+    }
+
+    pub(crate) fn end_episode(&mut self, environment: usize) {
+        if let Some(process) = self.processes.get_mut(environment) {
+            process.end_episode();
+        }
+    }
+
+    pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put_rng("rng", &self.rng);
+        state.put("factor", self.factor);
+        state.put("processes", self.processes.len() as u64);
+        for (i, process) in self.processes.iter().enumerate() {
+            state.put_state(&i.to_string(), process.save_state()?);
+        }
+        Ok(state)
+    }
+
+    /// Returns the same law in the state of the part `part`.
+    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+        let load = |mut state: State| {
+            let rng = state.take_rng("rng", &self.rng)?;
+            let factor: f64 = state.take("factor")?;
+            if factor < 0.0 {
+                return Err(StateError::invalid("factor", "at least 0", factor));
+            }
+            let count = state.take_count("processes")?;
+            if !(1..=MAX_PROCESSES).contains(&count) {
+                return Err(StateError::invalid("processes", format!("from 1 to {MAX_PROCESSES}"), count));
+            }
+            let mut processes = Vec::new();
+            for i in 0..count {
+                let mut process = self.processes[0].fresh();
+                state.load_into(&i.to_string(), process.as_mut())?;
+                processes.push(process);
+            }
+            state.finish()?;
+            Ok(Self { processes, rng, factor })
+        };
+        load(state.take_state(part)).map_err(|error: StateError| error.within(part))
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a replay refused something.
+
+use crate::config::ConfigError;
+use crate::space::{MAX_MAGNITUDE, first_unsound};
+
+/// Why the replay refused a transition or a request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// A size of zero.
+    #[error("{field} must be at least 1, got 0")]
+    Zero {
+        /// Which size.
+        field: &'static str,
+    },
+    /// More memory than the machine gives.
+    #[error("a replay of {capacity} transitions does not fit into memory; lower the capacity")]
+    OutOfMemory {
+        /// Transitions asked for.
+        capacity: usize,
+    },
+    /// More transitions than can be numbered.
+    #[error("capacity must be at most {limit}, got {found}")]
+    TooLong {
+        /// Largest capacity.
+        limit: usize,
+        /// Transitions asked for.
+        found: usize,
+    },
+    /// A setting out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Another number of errors than of transitions in the batch.
+    #[error(
+        "there must be one temporal difference error for each of the {expected} transitions of the batch, got {found}"
+    )]
+    TdErrors {
+        /// Transitions in the batch.
+        expected: usize,
+        /// Errors that came.
+        found: usize,
+    },
+    /// A vector of the wrong length.
+    #[error("{field} must have {expected} components, got {found}")]
+    Length {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Length that the replay stores.
+        expected: usize,
+        /// Length that came.
+        found: usize,
+    },
+    /// A NaN or infinite number.
+    #[error("{field} must be finite, got {value} at index {index}")]
+    NonFinite {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Index in that part.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A number that is finite, but so large that nothing can be learned from it.
+    #[error("{field} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} at index {index}")]
+    TooLarge {
+        /// Which part of the transition.
+        field: &'static str,
+        /// Index in that part.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A batch larger than what is stored.
+    #[error(
+        "a batch without replacement needs at least as many stored transitions: {requested} requested, {stored} stored"
+    )]
+    TooFewTransitions {
+        /// Size of the batch.
+        requested: usize,
+        /// Transitions in the replay.
+        stored: usize,
+    },
+    /// A batch of nothing.
+    #[error("a batch must hold at least 1 transition, got 0")]
+    EmptyBatch,
+}
+
+/// Requires one part of a transition to have its length, and sound numbers.
+pub(super) fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
+    if values.len() != expected {
+        return Err(ReplayError::Length { field, expected, found: values.len() });
+    }
+    match first_unsound(values) {
+        Some((index, value)) if value.is_finite() => Err(ReplayError::TooLarge { field, index, value }),
+        Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! Where the next observation of a transition is.
+
+/// The row of the transition that followed in the same episode, or a place among the last observations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Link(u32);
+
+/// Set for a place among the last observations.
+const LAST: u32 = 1 << 31;
+
+impl Link {
+    /// Most rows that can be told apart; there are no more last observations than rows.
+    pub(super) const MAX_ROWS: usize = (LAST - 1) as usize;
+
+    /// The next observation is that of `row`.
+    pub(super) fn row(row: usize) -> Self {
+        Self(Self::number(row))
+    }
+
+    /// The next observation is the last of its episode so far.
+    pub(super) fn last(slot: usize) -> Self {
+        Self(Self::number(slot) | LAST)
+    }
+
+    fn number(index: usize) -> u32 {
+        u32::try_from(index)
+            .ok()
+            .filter(|&index| index < LAST)
+            .expect("a replay has fewer rows than links can tell apart")
+    }
+
+    /// Returns the place among the last observations, if the next observation is there.
+    pub(super) fn last_observation(self) -> Option<usize> {
+        (self.0 & LAST != 0).then_some((self.0 & !LAST) as usize)
+    }
+
+    /// Returns the row that follows; only for a link that has one.
+    pub(super) fn following(self) -> usize {
+        debug_assert!(self.0 & LAST == 0, "the next observation is the last one");
+        self.0 as usize
+    }
+}

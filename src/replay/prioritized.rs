@@ -1,0 +1,193 @@
+//! Replay that returns more often to what the critics were wrong about.
+
+use burn::config::Config;
+use rand::{Rng, RngExt};
+
+use super::sum_tree::SumTree;
+use super::{Minibatch, Replay, ReplayBuffer, ReplayError, Transition};
+use crate::config::{ConfigError, at_least, in_unit_interval, positive};
+use crate::space::first_non_finite;
+use crate::state::{State, StateError};
+
+/// Settings of [`PrioritizedReplay`]; the defaults are the paper's[^1], section 4.
+///
+/// [^1]: T. Schaul et al. (2016). *Prioritized Experience Replay*. arXiv:1511.05952.
+#[derive(Config, Debug, PartialEq)]
+pub struct PrioritizedReplayConfig {
+    /// How much priorities matter, α, in `[0, 1]`; 0 is uniform.
+    #[config(default = 0.6)]
+    pub priority_exponent: f64,
+    /// How much of the bias is corrected at the beginning, β, in `[0, 1]`; it grows to 1 over `correction_batches`.
+    #[config(default = 0.4)]
+    pub correction_exponent: f64,
+    /// Batches after which the bias is fully corrected, at least 1.
+    #[config(default = 100_000)]
+    pub correction_batches: usize,
+    /// What is added to every error, so that no transition is forgotten, ε, `(0, ∞)`.
+    #[config(default = 1e-6)]
+    pub priority_epsilon: f64,
+}
+
+impl PrioritizedReplayConfig {
+    /// Checks every range. Called by every constructor that takes this config.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_unit_interval("priority_exponent", self.priority_exponent)?;
+        in_unit_interval("correction_exponent", self.correction_exponent)?;
+        at_least("correction_batches", 1, self.correction_batches)?;
+        positive("priority_epsilon", self.priority_epsilon)
+    }
+}
+
+/// The newest transitions, each drawn with a probability that grows with the critics' error about it[^1].
+///
+/// ```text
+/// P(i) = p_i^α / Σ_k p_k^α,   p_i = |δ_i| + ε        the proportional variant, eq. 1
+/// w_i  = (N · P(i))^−β / max_j w_j                   j over the batch
+/// ```
+///
+/// A batch of n takes one transition from each nth of the sum of priorities, so one may come twice. A new transition has the largest
+/// priority there has been. The weights w go into [`Batch::weights`](super::Batch::weights).
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+/// use actor_critic::replay::{PrioritizedReplay, PrioritizedReplayConfig};
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let env = Pendulum::v1();
+/// let spaces = Spaces::of(&env)?;
+/// let agent = SacConfig::new().init(&spaces, &device, Seed(0))?;
+/// let schedule = TrainerConfig::new(1).with_batch_size(8).with_learning_starts(198);
+/// let replay = ReplayBuffer::new(schedule.replay_capacity, spaces.observation().dim(), spaces.action().dim())?;
+/// let replay = PrioritizedReplay::new(replay, &PrioritizedReplayConfig::new())?;
+/// let mut trainer = Trainer::new(env, agent, &schedule, Seed(0))?.with_replay(replay)?;
+/// assert_eq!(trainer.run(&mut [])?[0].updates, 3);
+/// # Ok::<(), actor_critic::Error>(())
+/// ```
+///
+/// [^1]: T. Schaul et al. (2016). *Prioritized Experience Replay*. arXiv:1511.05952.
+#[derive(Debug, Clone)]
+pub struct PrioritizedReplay {
+    transitions: ReplayBuffer,
+    /// Of each row, p^α; 0 where nothing is stored.
+    priorities: SumTree,
+    /// The largest p^α there has been.
+    largest: f64,
+    batches: usize,
+    config: PrioritizedReplayConfig,
+}
+
+impl PrioritizedReplay {
+    /// Gives every transition that `transitions` holds the same priority.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReplayError::Config`] as [`PrioritizedReplayConfig::validate`]
+    /// - [`ReplayError::OutOfMemory`] if the priorities do not fit into memory
+    pub fn new(transitions: ReplayBuffer, config: &PrioritizedReplayConfig) -> Result<Self, ReplayError> {
+        config.validate()?;
+        let capacity = transitions.capacity();
+        let mut priorities = SumTree::new(capacity).ok_or(ReplayError::OutOfMemory { capacity })?;
+        (0..transitions.len()).for_each(|row| priorities.set(row, 1.0));
+        Ok(Self { transitions, priorities, largest: 1.0, batches: 0, config: config.clone() })
+    }
+
+    /// Returns β, which grows with the number of batches that have been drawn.
+    fn correction(&self) -> f64 {
+        let done = (self.batches as f64 / self.config.correction_batches as f64).min(1.0);
+        self.config.correction_exponent + (1.0 - self.config.correction_exponent) * done
+    }
+}
+
+impl Replay for PrioritizedReplay {
+    fn transitions(&self) -> &ReplayBuffer {
+        &self.transitions
+    }
+
+    fn transitions_mut(&mut self) -> &mut ReplayBuffer {
+        &mut self.transitions
+    }
+
+    fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError> {
+        let row = self.transitions.push_from(environment, transition)?;
+        self.priorities.set(row, self.largest);
+        Ok(())
+    }
+
+    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
+        let stored = self.transitions.len();
+        if n == 0 {
+            return Err(ReplayError::EmptyBatch);
+        }
+        if n > stored {
+            return Err(ReplayError::TooFewTransitions { requested: n, stored });
+        }
+        let share = self.priorities.sum() / n as f64;
+        minibatch.rows.clear();
+        for i in 0..n {
+            let mass = share * (i as f64 + rng.random::<f64>());
+            minibatch.rows.push(self.priorities.find(mass));
+        }
+        minibatch.gather(&self.transitions);
+        let correction = self.correction();
+        let weight = |&row: &usize| {
+            let probability = self.priorities.get(row) / self.priorities.sum();
+            libm::pow(stored as f64 * probability, -correction)
+        };
+        let largest = minibatch.rows.iter().map(weight).fold(0.0, f64::max);
+        minibatch.weights.extend(minibatch.rows.iter().map(|row| (weight(row) / largest) as f32));
+        self.batches += 1;
+        Ok(())
+    }
+
+    fn update_priorities(&mut self, minibatch: &Minibatch, td_errors: &[f32]) -> Result<(), ReplayError> {
+        let (expected, found) = (minibatch.len(), td_errors.len());
+        if expected != found {
+            return Err(ReplayError::TdErrors { expected, found });
+        }
+        if let Some((index, value)) = first_non_finite(td_errors) {
+            return Err(ReplayError::NonFinite { field: "temporal difference error", index, value });
+        }
+        for (&row, &td_error) in minibatch.rows.iter().zip(td_errors) {
+            let priority = f64::from(td_error.abs()) + self.config.priority_epsilon;
+            let priority = libm::pow(priority, self.config.priority_exponent);
+            self.priorities.set(row, priority);
+            self.largest = self.largest.max(priority);
+        }
+        Ok(())
+    }
+
+    fn save_state(&self) -> Result<State, StateError> {
+        let priorities: Vec<f64> = (0..self.transitions.len()).map(|row| self.priorities.get(row)).collect();
+        let mut state = State::new();
+        state.put_text("config", self.config.to_string());
+        state.put_array("priorities", &[priorities.len()], priorities);
+        state.put("largest", self.largest);
+        state.put("batches", self.batches as u64);
+        Ok(state)
+    }
+
+    fn load(&mut self, transitions: ReplayBuffer, mut state: State) -> Result<(), StateError> {
+        state.expect_text("config", &self.config.to_string())?;
+        let saved: Vec<f64> = state.take_array("priorities", &[transitions.len()])?;
+        let largest: f64 = state.take("largest")?;
+        let batches = state.take_count("batches")?;
+        state.finish()?;
+        if let Some(&value) = saved.iter().chain([&largest]).find(|&&value| value <= 0.0 || value > MAX_PRIORITY) {
+            return Err(StateError::invalid("priorities", format!("positive and at most {MAX_PRIORITY:e}"), value));
+        }
+        let out_of_memory = || StateError::invalid("priorities", "within memory", transitions.capacity());
+        let mut priorities = SumTree::new(transitions.capacity()).ok_or_else(out_of_memory)?;
+        saved.into_iter().enumerate().for_each(|(row, priority)| priorities.set(row, priority));
+        *self = Self { transitions, priorities, largest, batches, config: self.config.clone() };
+        Ok(())
+    }
+}
+
+/// Larger than any power up to 1 of an f32.
+const MAX_PRIORITY: f64 = 1e39;

@@ -1,0 +1,90 @@
+//! Judging the greedy policy along a run.
+
+use std::fmt;
+
+use super::{Evaluation, EvaluationSummary};
+use crate::config::{ConfigError, at_least};
+use crate::error::Error;
+
+/// Evaluates the greedy policy every so many environment steps, and tells of the best.
+///
+/// A [`Trainer`](super::Trainer) takes it by [`with_evaluation`](super::Trainer::with_evaluation). The evaluations are part of the run:
+/// they are in its checkpoints, and [`Observer::on_evaluation`](super::Observer::on_evaluation) hears of each.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let folder = tempfile::tempdir().expect("a temporary folder");
+/// # let best = folder.path().join("best.safetensors");
+/// let env = Pendulum::v1();
+/// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let path = best.clone();
+/// let evaluation = EvaluateEvery::steps(100, |agent: &mut Sac<_, _>| {
+///     evaluate(agent, &mut Pendulum::v1(), 0..3, |env, seed| env.reset(seed))
+/// })?
+/// .keep_best(move |agent, _| Ok(agent.policy()?.save(&path)?));
+/// let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?.with_evaluation(evaluation);
+/// trainer.run(&mut [])?;
+/// assert_eq!(trainer.evaluations().len(), 2);
+/// assert!(Policy::load(&best, &device).is_ok());
+/// # Ok::<(), Error>(())
+/// ```
+pub struct EvaluateEvery<A> {
+    pub(super) steps: usize,
+    evaluate: Box<dyn FnMut(&mut A) -> Result<Evaluation, Error> + Send>,
+    on_best: Option<OnBest<A>>,
+}
+
+type OnBest<A> = Box<dyn FnMut(&A, &EvaluationSummary) -> Result<(), Error> + Send>;
+
+impl<A> fmt::Debug for EvaluateEvery<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EvaluateEvery").field("steps", &self.steps).finish_non_exhaustive()
+    }
+}
+
+impl<A> EvaluateEvery<A> {
+    /// Evaluates by `evaluate` whenever the number of environment steps passes a multiple of `steps`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`] if `steps` is 0.
+    pub fn steps(
+        steps: usize,
+        evaluate: impl FnMut(&mut A) -> Result<Evaluation, Error> + Send + 'static,
+    ) -> Result<Self, ConfigError> {
+        at_least("steps between two evaluations", 1, steps)?;
+        Ok(Self { steps, evaluate: Box::new(evaluate), on_best: None })
+    }
+
+    /// Calls `save` when an evaluation has a higher mean return than each before.
+    #[must_use]
+    pub fn keep_best(mut self, save: impl FnMut(&A, &EvaluationSummary) -> Result<(), Error> + Send + 'static) -> Self {
+        self.on_best = Some(Box::new(save));
+        self
+    }
+
+    /// Evaluates, if a multiple has been passed since `before`.
+    pub(super) fn after_step(
+        &mut self,
+        agent: &mut A,
+        before: usize,
+        (environment_steps, updates): (usize, usize),
+        evaluations: &mut Vec<EvaluationSummary>,
+    ) -> Result<Option<EvaluationSummary>, Error> {
+        if environment_steps / self.steps == before / self.steps {
+            return Ok(None);
+        }
+        let Evaluation { returns } = (self.evaluate)(agent)?;
+        let summary = EvaluationSummary { environment_steps, updates, returns };
+        let best = evaluations.iter().map(EvaluationSummary::mean_return).fold(f64::NEG_INFINITY, f64::max);
+        if let Some(save) = self.on_best.as_mut().filter(|_| summary.mean_return() > best) {
+            save(agent, &summary)?;
+        }
+        evaluations.push(summary.clone());
+        Ok(Some(summary))
+    }
+}
