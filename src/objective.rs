@@ -213,6 +213,16 @@ mod tests {
     }
 
     #[test]
+    fn each_row_has_its_own_discount() {
+        let device = crate::test_device();
+        let column = |a, b| column([a, b], &device);
+        let targets = n_step_target(column(1.0, 1.0), column(0.0, 1.0), column(10.0, 10.0), column(0.5, 0.25));
+        // alive: 1 + 0.5 · 10 = 6; terminal: 1
+        let expected = TensorData::from([[6.0_f32], [1.0]]);
+        targets.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
     fn an_unlikely_action_raises_the_soft_value() {
         let device = crate::test_device();
         let values = soft_value(column([1.0, 1.0], &device), column([-3.0, 0.5], &device), 0.2);
@@ -226,6 +236,8 @@ mod tests {
         let device = crate::test_device();
         let column = |a, b| column([a, b], &device);
         assert_scalar(td_loss(column(1.0, 2.0), column(3.0, 1.0)), 2.5); // (4 + 1) / 2
+        // (2 · 4 + 0.5 · 1) / 2
+        assert_scalar(weighted_td_loss(column(1.0, 2.0), column(3.0, 1.0), column(2.0, 0.5)), 4.25);
         assert_scalar(deterministic_actor_loss(column(1.0, 2.0)), -1.5);
         assert_scalar(soft_actor_loss(column(1.0, 2.0), column(-1.0, 3.0), 0.5), -1.0); // (−0.5 − 1 + 1.5 − 2) / 2
     }

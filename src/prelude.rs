@@ -20,7 +20,7 @@ pub use crate::train::Progress;
 #[cfg(feature = "plot")]
 pub use crate::train::plot::LearningCurve;
 pub use crate::train::{
-    CheckpointEvery, Console, CsvHistory, EvaluateEvery, Observer, Schedule, StopAt, Trainer, TrainerConfig, evaluate,
-    evaluate_on_pendulum_grid,
+    CheckpointEvery, Console, CsvHistory, EvaluateEvery, Observer, Schedule, StopAt, StopAtEvaluation,
+    StopWithoutImprovement, TimeBudget, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
 };
 pub use burn::tensor::Device;

@@ -218,13 +218,13 @@ fn a_generation_with_other_files_than_its_own_is_refused() {
         ),
         (
             "a newer format",
-            |path| small_run::edit_manifest(path, |manifest| manifest["format"] = 2.into()),
-            "generation 0: manifest.json must have format 1, which this version of the crate reads, got 2",
+            |path| small_run::edit_manifest(path, |manifest| manifest["format"] = 3.into()),
+            "generation 0: manifest.json must have format 2, which this version of the crate reads, got 3",
         ),
         (
             "a newer format with another layout",
-            |path| small_run::replace(path, MANIFEST, br#"{"format": 2, "files": []}"#),
-            "generation 0: manifest.json must have format 1, which this version of the crate reads, got 2",
+            |path| small_run::replace(path, MANIFEST, br#"{"format": 3, "files": []}"#),
+            "generation 0: manifest.json must have format 2, which this version of the crate reads, got 3",
         ),
     ];
     for (what, damage, expected) in cases {
@@ -399,7 +399,7 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     );
     refused(
         &|| with(small_run::agent(2, &DdpgConfig::new(), Seed(1)), config(), Seed(0)),
-        "`agent.noise_rng` was saved by a run with another seed",
+        "`agent.exploration.rng` was saved by a run with another seed",
     );
     refused(
         &|| with(small(), config().with_replay_capacity(9), Seed(0)),

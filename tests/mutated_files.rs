@@ -188,9 +188,9 @@ fn a_mutated_agent_is_refused_or_acts() {
 #[test]
 fn an_agent_whose_random_stream_is_at_its_end_acts() {
     let mut state = small_agent().save_state().unwrap();
-    let mut words: Vec<u64> = state.take_row("noise_rng").unwrap();
+    let mut words: Vec<u64> = state.take_row("exploration.rng").unwrap();
     words[5..].copy_from_slice(&[u64::MAX, (1 << 4) - 1]);
-    state.put_array("noise_rng", &[7], words);
+    state.put_array("exploration.rng", &[7], words);
     assert_eq!(check_agent(&state.to_bytes().unwrap()), Outcome::Taken);
 }
 

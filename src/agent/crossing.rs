@@ -69,7 +69,9 @@ impl Crossing {
     /// Returns the same crossing with the statistics of the part `part` of a state.
     pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let saved = state.take_state(part);
-        let Some(statistics) = &self.statistics else { return saved.finish().map(|()| self.clone()) };
+        let Some(statistics) = &self.statistics else {
+            return saved.finish().map(|()| self.clone()).map_err(|error| error.within(part));
+        };
         let statistics = statistics.loaded(saved).map_err(|error| error.within(part))?;
         let normalization = Some(statistics.normalization());
         Ok(Self { normalization, statistics: Some(statistics), ..self.clone() })

@@ -160,7 +160,7 @@ impl ReplayBuffer {
     ///     replay.push(&Transition { observation: &now, action: &[0.0], reward: 1.0, next_observation: &next, terminated: i == 1 })?;
     /// }
     /// // From the first: 1 + 0.5 · 1, over two steps. From the second, which ends the episode: 1.
-    /// let batch = replay.sample(2, &mut actor_critic::Seed(0).stream(actor_critic::Stream::Replay), &device)?;
+    /// let batch = replay.sample(2, &mut actor_critic::rng::Seed(0).stream(actor_critic::rng::Stream::Replay), &device)?;
     /// let rewards = batch.rewards.try_into_vec_as::<f32>().unwrap();
     /// let discounts = batch.discounts.unwrap().try_into_vec_as::<f32>().unwrap();
     /// assert!(rewards.iter().zip(discounts).all(|pair| matches!(pair, (1.5, 0.25) | (1.0, 0.5))));

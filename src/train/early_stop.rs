@@ -1,8 +1,9 @@
-//! Ending a run when it is good enough.
+//! Ending a run: when it is good enough, when it gets no better, or when time is up.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
-use super::{EpisodeSummary, Observer, ObserverError};
+use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 
 /// Stops training once the running average of the return reaches `threshold`.
 ///
@@ -18,14 +19,109 @@ pub struct StopAt {
 impl Observer for StopAt {
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
         let enough = episode.episode + 1 >= self.min_episodes && episode.average_return >= self.threshold;
-        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(break_if(enough))
     }
+}
+
+/// Stops training once an [evaluation](super::EvaluateEvery) of the greedy policy reaches `threshold`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopAtEvaluation {
+    /// Mean return to reach.
+    pub threshold: f64,
+}
+
+impl Observer for StopAtEvaluation {
+    fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
+        Ok(break_if(evaluation.mean_return() >= self.threshold))
+    }
+}
+
+/// Stops training after `patience` evaluations in a row without a better mean return than the best before.
+///
+/// A run that is resumed counts on from the evaluations that it has had.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopWithoutImprovement {
+    patience: usize,
+    min_improvement: f64,
+    best: f64,
+    without: usize,
+}
+
+impl StopWithoutImprovement {
+    /// Waits for `patience` evaluations; only more than `min_improvement` counts as better.
+    pub fn new(patience: usize, min_improvement: f64) -> Self {
+        Self { patience, min_improvement, best: f64::NEG_INFINITY, without: 0 }
+    }
+
+    fn count(&mut self, evaluation: &EvaluationSummary) {
+        let mean_return = evaluation.mean_return();
+        if mean_return > self.best + self.min_improvement {
+            (self.best, self.without) = (mean_return, 0);
+        } else {
+            self.without += 1;
+        }
+    }
+}
+
+impl Observer for StopWithoutImprovement {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        (self.best, self.without) = (f64::NEG_INFINITY, 0);
+        run.evaluations.iter().for_each(|evaluation| self.count(evaluation));
+        Ok(())
+    }
+
+    fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
+        self.count(evaluation);
+        Ok(break_if(self.without >= self.patience))
+    }
+}
+
+/// Stops training when so much time has passed since the run began, or went on: for a machine that is lent for some hours.
+///
+/// The run can be resumed, and is then the same as one that was never stopped.
+#[derive(Debug, Clone)]
+pub struct TimeBudget {
+    budget: Duration,
+    started: Option<Instant>,
+}
+
+impl TimeBudget {
+    /// Stops at the first step after `budget`.
+    pub fn new(budget: Duration) -> Self {
+        Self { budget, started: None }
+    }
+}
+
+impl Observer for TimeBudget {
+    fn on_start(&mut self, _: &RunInfo<'_>) -> Result<(), ObserverError> {
+        self.started = Some(Instant::now());
+        Ok(())
+    }
+
+    fn on_step(&mut self, _: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
+        Ok(break_if(self.started.is_some_and(|started| started.elapsed() >= self.budget)))
+    }
+}
+
+fn break_if(stop: bool) -> ControlFlow<()> {
+    if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::TrainerConfig;
     use crate::train::episode::summary_for_tests;
+
+    fn evaluation(mean_return: f64) -> EvaluationSummary {
+        let returns = vec![mean_return - 1.0, mean_return + 1.0];
+        EvaluationSummary { environment_steps: 0, updates: 0, returns }
+    }
+
+    fn start(observer: &mut impl Observer, evaluations: &[EvaluationSummary]) {
+        let config = TrainerConfig::new(1);
+        observer.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations }).unwrap();
+    }
 
     #[test]
     fn it_stops_at_the_threshold_but_not_before_enough_episodes() {
@@ -33,5 +129,34 @@ mod tests {
         assert!(stop.on_episode(&summary_for_tests(1, 0.0, -100.0)).unwrap().is_continue());
         assert!(stop.on_episode(&summary_for_tests(2, 0.0, -150.1)).unwrap().is_continue());
         assert!(stop.on_episode(&summary_for_tests(2, 0.0, -150.0)).unwrap().is_break());
+    }
+
+    #[test]
+    fn it_stops_at_an_evaluation_that_is_good_enough() {
+        let mut stop = StopAtEvaluation { threshold: -150.0 };
+        assert!(stop.on_evaluation(&evaluation(-150.5)).unwrap().is_continue());
+        assert!(stop.on_evaluation(&evaluation(-150.0)).unwrap().is_break());
+    }
+
+    #[test]
+    fn it_stops_after_evaluations_without_improvement_even_across_a_resume() {
+        let mut stop = StopWithoutImprovement::new(2, 0.5);
+        start(&mut stop, &[]);
+        // Better; not by enough; better; then twice not.
+        let flows = [-9.0, -8.75, -8.0, -8.0, -10.0].map(|x| stop.on_evaluation(&evaluation(x)).unwrap().is_break());
+        assert_eq!(flows, [false, false, false, false, true]);
+        start(&mut stop, &[-9.0, -8.0, -8.0].map(evaluation));
+        assert!(stop.on_evaluation(&evaluation(-8.0)).unwrap().is_break());
+    }
+
+    #[test]
+    fn it_stops_when_time_is_up() {
+        let step =
+            StepReport { environment_steps: 1, updates: 0, metrics: None, episodes: Vec::new(), evaluation: None };
+        let (mut none, mut plenty) = (TimeBudget::new(Duration::ZERO), TimeBudget::new(Duration::MAX));
+        start(&mut none, &[]);
+        start(&mut plenty, &[]);
+        assert!(none.on_step(&step).unwrap().is_break());
+        assert!(plenty.on_step(&step).unwrap().is_continue());
     }
 }

@@ -24,7 +24,7 @@ mod trainer;
 pub use checkpoint_every::CheckpointEvery;
 pub use console::Console;
 pub use csv_history::CsvHistory;
-pub use early_stop::StopAt;
+pub use early_stop::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use evaluate_every::EvaluateEvery;
 pub use observer::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};

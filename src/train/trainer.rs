@@ -283,7 +283,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// [`Error::Step`], which says at which step, around one of these:
     ///
     /// - [`Error::Environment`] if an environment fails or breaks its contract: its episode is dropped, what was stored
-    ///   of it stays, and the next call begins a new one; the steps of the other environments stand
+    ///   of it stays, and the next call begins a new one; the steps of the other environments stand, without updates
     /// - [`Error::Agent`] if the agent cannot act: the next call asks it again; or if it cannot learn: the environment
     ///   step stands, and the next call takes the next one. After
     ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) or
@@ -308,9 +308,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let actions = self.select_actions()?;
         let steps = (self.step_all)(&mut self.plays, &actions, &self.spaces);
         let (ended, stored) = self.store(&actions, steps);
-        stored?;
-
-        let metrics = self.learn(self.environment_steps - before);
+        let metrics = stored.and_then(|()| self.learn(self.environment_steps - before));
         let mut episodes = Vec::new();
         for (i, last_step) in ended {
             self.agent.end_episode(i);

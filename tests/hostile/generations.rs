@@ -30,14 +30,28 @@ fn put(path: &Path, name: &str, value: u64) {
 
 fn rows(path: &Path, change: fn(&mut Vec<f32>)) {
     edit(path, REPLAY, |state| {
-        let mut rows = state.take_array("transitions", &[5, 9]).unwrap();
+        let mut rows = state.take_array("transitions", &[5, 6]).unwrap();
         change(&mut rows);
-        state.put_array("transitions", &[5, 9], rows);
+        state.put_array("transitions", &[5, 6], rows);
+    });
+}
+
+fn strides(path: &Path, change: fn(&mut Vec<u64>)) {
+    edit(path, REPLAY, |state| {
+        let mut strides = state.take_array("strides", &[5]).unwrap();
+        change(&mut strides);
+        state.put_array("strides", &[5], strides);
     });
 }
 
 fn replay(path: &Path, field: &str, value: u64) {
     edit_manifest(path, |manifest| manifest["replay"][field] = value.into());
+}
+
+/// Says that there are fewer rows, and that no episode goes on from one that is not there.
+fn fewer_rows(path: &Path, len: u64) {
+    replay(path, "len", len);
+    edit_manifest(path, |manifest| manifest["replay"]["open"] = json!([]));
 }
 
 /// Gives a file another name in the manifest.
@@ -187,7 +201,7 @@ pub fn generations() -> Vec<Damage> {
         (
             "a replay of 1 TiB",
             |path| sparse(path, REPLAY, TIB),
-            "manifest.json must give at most 1204 bytes for replay-00000.safetensors, got 1099511627776",
+            "manifest.json must give at most 1244 bytes for replay-00000.safetensors, got 1099511627776",
         ),
         (
             "a replay of 1 TiB that the manifest hides",
@@ -226,6 +240,7 @@ pub fn generations() -> Vec<Damage> {
             "agent.safetensors must be a regular file",
         ),
         ("a replay of no capacity", |path| replay(path, "capacity", 0), "not a capacity of, got 0"),
+        ("a replay of 2^31", |path| replay(path, "capacity", 1 << 31), "not a capacity of, got 2147483648"),
         ("a replay of 2^63", |path| replay(path, "capacity", 1 << 63), "not a capacity of, got 9223372036854775808"),
         ("observations of 2^63 axes", |path| replay(path, "observation_dim", 1 << 63), "what memory can hold"),
         ("actions of 2^64 − 1 axes", |path| replay(path, "action_dim", u64::MAX), "what memory can hold"),
@@ -243,29 +258,25 @@ pub fn generations() -> Vec<Damage> {
         ("a cursor in a replay that is not full", |path| replay(path, "cursor", 1), "and 0 until it is full, got 1"),
         ("pieces of no rows", |path| replay(path, "segment_rows", 0), "the segment rows of this format, got 0"),
         ("pieces of one row", |path| replay(path, "segment_rows", 1), "the segment rows of this format, got 1"),
+        ("fewer rows than there are", |path| fewer_rows(path, 4), "`transitions` must have shape [4, 6], got [5, 6]"),
+        ("no rows", |path| fewer_rows(path, 0), "manifest.json must give 2 parts"),
         (
-            "fewer rows than there are",
-            |path| replay(path, "len", 4),
-            "`transitions` must have shape [4, 9], got [5, 9]",
-        ),
-        ("no rows", |path| replay(path, "len", 0), "manifest.json must give 2 parts"),
-        (
-            "2^50 rows in 2^33 pieces",
+            "2^31 − 1 rows in 2^14 pieces",
             |path| {
                 edit_manifest(path, |manifest| {
-                    manifest["replay"]["capacity"] = (1_u64 << 50).into();
-                    manifest["replay"]["len"] = (1_u64 << 50).into();
+                    manifest["replay"]["capacity"] = i32::MAX.into();
+                    manifest["replay"]["len"] = i32::MAX.into();
                 });
             },
-            "manifest.json must give 9663713283 parts",
+            "manifest.json must give 16386 parts",
         ),
         (
             "another capacity",
-            |path| replay(path, "capacity", 1 << 40),
-            "the checkpoint was made with a replay of (capacity, observation, action) = (1099511627776, 3, 1), which is not",
+            |path| replay(path, "capacity", 1 << 30),
+            "the checkpoint was made with a replay of (capacity, observation, action) = (1073741824, 3, 1), which is not",
         ),
-        ("a flag between the two", |path| rows(path, |rows| rows[8] = 0.5), "0 or 1 in the last column, got 0.5"),
-        ("a flag of −1", |path| rows(path, |rows| rows[44] = -1.0), "0 or 1 in the last column, got -1"),
+        ("a flag between the two", |path| rows(path, |rows| rows[5] = 0.5), "0 or 1 in the last column, got 0.5"),
+        ("a flag of −1", |path| rows(path, |rows| rows[29] = -1.0), "0 or 1 in the last column, got -1"),
         (
             "a reward that is none",
             |path| {
@@ -274,19 +285,49 @@ pub fn generations() -> Vec<Damage> {
                 file[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
                 replace(path, REPLAY, &file);
             },
-            "replay-00000.safetensors: `transitions` must be finite, got NaN at index 43",
+            "replay-00000.safetensors: `transitions` must be finite, got NaN at index 28",
         ),
         ("a replay with more in it", |path| edit(path, REPLAY, |state| state.put("x", 1_u64)), "nothing here takes it"),
+        (
+            "a stride beyond the newest",
+            |path| strides(path, |strides| strides[3] = 2),
+            "no more than to the newest row, got 2",
+        ),
+        (
+            "a stride of 2^64 − 1",
+            |path| strides(path, |strides| strides[3] = u64::MAX),
+            "no more than to the newest row",
+        ),
+        (
+            "a stride to itself by the ring",
+            |path| strides(path, |strides| strides[2] = 8),
+            "no more than to the newest row",
+        ),
+        (
+            "a last observation too few",
+            |path| strides(path, |strides| strides[0] = 0),
+            "`last_observations` must have shape [2, 3], got [1, 3]",
+        ),
+        (
+            "an episode that goes on from nowhere",
+            |path| edit_manifest(path, |manifest| manifest["replay"]["open"][0] = 5.into()),
+            "episodes that go on from a row of the replay, got 5",
+        ),
+        (
+            "episodes without end",
+            |path| edit_manifest(path, |manifest| manifest["replay"]["open"] = vec![Value::Null; 1 << 20].into()),
+            "manifest.json must be at most 4194304 bytes long",
+        ),
         ("no transitions", |path| replace(path, REPLAY, &file("{}", b"")), "`transitions` is missing from the state"),
         (
             "transitions in a row",
             |path| {
                 edit(path, REPLAY, |state| {
-                    let rows = state.take_array::<f32>("transitions", &[5, 9]).unwrap();
-                    state.put_array("transitions", &[45], rows);
+                    let rows = state.take_array::<f32>("transitions", &[5, 6]).unwrap();
+                    state.put_array("transitions", &[30], rows);
                 });
             },
-            "must have shape [5, 9], got [45]",
+            "must have shape [5, 6], got [30]",
         ),
         (
             "an agent of nothing",
@@ -306,8 +347,8 @@ pub fn generations() -> Vec<Damage> {
         ("updates beyond counting", |path| put(path, "updates", (1 << 53) + 1), "a count of at most 9007199254740992"),
         (
             "steps of the episode beyond counting",
-            |path| put(path, "episode.steps", 1 << 63),
-            "`trainer.episode.steps` must",
+            |path| put(path, "episode_0.steps", 1 << 63),
+            "`trainer.episode_0.steps` must",
         ),
         (
             "a random stream beyond its end",
@@ -338,31 +379,31 @@ pub fn generations() -> Vec<Damage> {
             "an observation of another length",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_array::<f32>("episode.observation", &[3]).unwrap();
-                    state.put_array("episode.observation", &[2], vec![0.0_f32; 2]);
+                    state.take_array::<f32>("episode_0.observation", &[3]).unwrap();
+                    state.put_array("episode_0.observation", &[2], vec![0.0_f32; 2]);
                 });
             },
-            "`trainer.episode.observation` must have shape [3], got [2]",
+            "`trainer.episode_0.observation` must have shape [3], got [2]",
         ),
         (
             "sums of another number of metrics",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_array::<f64>("episode.metric_sums", &[2]).unwrap();
-                    state.put_array("episode.metric_sums", &[3], vec![0.0_f64; 3]);
+                    state.take_array::<f64>("episode_0.metric_sums", &[2]).unwrap();
+                    state.put_array("episode_0.metric_sums", &[3], vec![0.0_f64; 3]);
                 });
             },
-            "`trainer.episode.metric_sums` must have shape [2], got [3]",
+            "`trainer.episode_0.metric_sums` must have shape [2], got [3]",
         ),
         (
             "updates without sums of metrics",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_array::<f64>("episode.metric_sums", &[2]).unwrap();
-                    state.put_array("episode.metric_sums", &[0], Vec::<f64>::new());
+                    state.take_array::<f64>("episode_0.metric_sums", &[2]).unwrap();
+                    state.put_array("episode_0.metric_sums", &[0], Vec::<f64>::new());
                 });
             },
-            "`trainer.episode.metric_sums` must have shape [2], got [0]",
+            "`trainer.episode_0.metric_sums` must have shape [2], got [0]",
         ),
         (
             "an episode that ended after the run, in both ways and in a third",
@@ -397,43 +438,43 @@ pub fn generations() -> Vec<Damage> {
         ),
         (
             "an episode that is over",
-            |path| put(path, "environment.elapsed", 200),
+            |path| put(path, "environment_0.elapsed", 200),
             "`environment.elapsed` must be below 200, got 200",
         ),
-        ("another time limit", |path| put(path, "environment.max_steps", 7), "7 then, 200 now"),
+        ("another time limit", |path| put(path, "environment_0.max_steps", 7), "7 then, 200 now"),
         (
             "a pendulum that is too fast",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take::<f64>("environment.env.theta_dot").unwrap();
-                    state.put("environment.env.theta_dot", 1e300);
+                    state.take::<f64>("environment_0.env.theta_dot").unwrap();
+                    state.put("environment_0.env.theta_dot", 1e300);
                 });
             },
             "theta_dot",
         ),
         (
             "a phase that is none",
-            |path| edit(path, TRAINER, |state| put_text(state, "environment.phase", "paused".into())),
+            |path| edit(path, TRAINER, |state| put_text(state, "environment_0.phase", "paused".into())),
             "`environment.phase` must be before reset, running or ended, got paused",
         ),
         (
             "a phase that is a number",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_text("environment.phase").unwrap();
-                    state.put("environment.phase", 1_u64);
+                    state.take_text("environment_0.phase").unwrap();
+                    state.put("environment_0.phase", 1_u64);
                 });
             },
             "`environment.phase` must hold text, got u64",
         ),
         (
             "an environment without an episode",
-            |path| edit(path, TRAINER, |state| drop(state.take_state("episode"))),
+            |path| edit(path, TRAINER, |state| drop(state.take_state("episode_0"))),
             "is in the state, but nothing here takes it",
         ),
         (
             "an episode without an environment",
-            |path| edit(path, TRAINER, |state| drop(state.take_state("environment"))),
+            |path| edit(path, TRAINER, |state| drop(state.take_state("environment_0"))),
             "`environment.max_steps` is missing from the state",
         ),
     ]

@@ -132,6 +132,11 @@ pub fn change_row(state: &mut State, name: &str, change: fn(&mut Vec<u64>)) {
     state.put_array(name, &[row.len()], row);
 }
 
+fn replace_count(state: &mut State, name: &str, count: u64) {
+    state.take::<u64>(name).unwrap();
+    state.put(name, count);
+}
+
 const WEIGHT: &str = "actor.network.trunk.layers.0.weight";
 
 pub fn agent_edits() -> Vec<Edit> {
@@ -186,23 +191,59 @@ pub fn agent_edits() -> Vec<Edit> {
         ),
         (
             "a random stream beyond its end",
-            |state| change_row(state, "noise_rng", |words| words[6] = 1 << 4),
-            "`noise_rng` must be a position below 2^68, got",
+            |state| change_row(state, "exploration.rng", |words| words[6] = 1 << 4),
+            "`exploration.rng` must be a position below 2^68, got",
         ),
         (
             "a random stream of another seed",
-            |state| change_row(state, "noise_rng", |words| words[0] ^= 1),
-            "`noise_rng` was saved by a run with another seed",
+            |state| change_row(state, "exploration.rng", |words| words[0] ^= 1),
+            "`exploration.rng` was saved by a run with another seed",
         ),
         (
             "a random stream of another name",
-            |state| change_row(state, "noise_rng", |words| words[4] ^= 1),
-            "`noise_rng` was saved by a run with another seed",
+            |state| change_row(state, "exploration.rng", |words| words[4] ^= 1),
+            "`exploration.rng` was saved by a run with another seed",
         ),
         (
             "a random stream that is too short",
-            |state| change_row(state, "noise_rng", |words| words.truncate(6)),
-            "`noise_rng` must have shape [7], got [6]",
+            |state| change_row(state, "exploration.rng", |words| words.truncate(6)),
+            "`exploration.rng` must have shape [7], got [6]",
+        ),
+        (
+            "noise for no environment",
+            |state| replace_count(state, "exploration.processes", 0),
+            "`exploration.processes` must be from 1 to 65536, got 0",
+        ),
+        (
+            "noise for 2^64 − 1 environments",
+            |state| replace_count(state, "exploration.processes", u64::MAX),
+            "`exploration.processes` must be",
+        ),
+        (
+            "noise for one environment more than there is",
+            |state| replace_count(state, "exploration.processes", 2),
+            "`exploration.1.",
+        ),
+        (
+            "noise that is turned round",
+            |state| {
+                state.take::<f64>("exploration.factor").unwrap();
+                state.put("exploration.factor", -1.0);
+            },
+            "`exploration.factor` must be at least 0, got -1",
+        ),
+        (
+            "a learning rate that is turned round",
+            |state| {
+                state.take::<f64>("critic.learning_rate_factor").unwrap();
+                state.put("critic.learning_rate_factor", -1.0);
+            },
+            "`critic.learning_rate_factor` must be at least 0, got -1",
+        ),
+        (
+            "statistics that nobody asked for",
+            |state| state.put("observations.count", 1.0),
+            "`observations.count` is in the state, but nothing here takes it",
         ),
         ("another algorithm", |state| put_text(state, "algorithm", "sac".into()), "sac then, ddpg now"),
         ("settings that are no JSON", |state| put_text(state, "config", "{".into()), "a configuration as JSON"),
