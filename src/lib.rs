@@ -16,6 +16,7 @@ pub mod noise;
 pub mod objective;
 pub mod policy;
 pub mod prelude;
+pub mod preset;
 pub mod replay;
 pub mod rng;
 pub mod space;
@@ -40,6 +41,8 @@ pub mod _docs {
     pub mod performance {}
     #[doc = include_str!("../docs/reliability.md")]
     pub mod reliability {}
+    #[doc = include_str!("../docs/results.md")]
+    pub mod results {}
     #[doc = include_str!("../docs/algorithms/sac.md")]
     pub mod sac {}
     #[doc = include_str!("../docs/algorithms/td3.md")]

@@ -1,7 +1,8 @@
 //! What most programs need: `use actor_critic::prelude::*;`.
 
 pub use crate::agent::{
-    ActionMode, Agent, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig,
+    ActionMode, Agent, AgentConfig, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config,
+    TemperatureConfig,
 };
 pub use crate::checkpoint::Checkpoints;
 pub use crate::env::{
@@ -11,6 +12,7 @@ pub use crate::error::Error;
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::{ActionNoise, NoiseConfig};
 pub use crate::policy::Policy;
+pub use crate::preset::{Preset, Task};
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
 pub use crate::rng::{Seed, Stream};
 pub use crate::space::BoxSpace;

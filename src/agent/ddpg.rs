@@ -7,11 +7,12 @@ use super::crossing::Crossing;
 use super::exploration::Exploration;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::{
-    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
+    read_td_errors,
 };
 use crate::config::{ConfigError, adam_epsilon, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
-use crate::nn::{Actor, Critic, DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
+use crate::nn::{Actor, Critic, DeterministicActor, QNetwork};
 use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
 use crate::objective::deterministic_actor_loss;
 use crate::policy::{Policy, PolicyError, PolicyNetwork};
@@ -66,6 +67,8 @@ impl DdpgConfig {
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
     ///
+    /// [`AgentConfig::init_with`] makes them of other widths.
+    ///
     /// # Errors
     ///
     /// As [`validate`](Self::validate).
@@ -75,9 +78,7 @@ impl DdpgConfig {
         device: &Device,
         seed: Seed,
     ) -> Result<Ddpg<DeterministicActor, QNetwork>, ConfigError> {
-        let actor = DeterministicActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        let critic = QNetworkConfig::new().init(spaces, &mut seed.stream(Stream::CriticWeights), device)?;
-        Ddpg::new(actor, critic, spaces, self, device, seed)
+        self.init_with(&[256, 256], spaces, device, seed)
     }
 }
 

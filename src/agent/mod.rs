@@ -25,6 +25,7 @@ use crate::state::{State, StateError, expect_same_config};
 use crate::target::TargetError;
 
 pub(crate) mod adam;
+mod agent_config;
 mod crossing;
 mod ddpg;
 mod exploration;
@@ -35,6 +36,7 @@ mod sac;
 mod td3;
 mod temperature;
 
+pub use agent_config::AgentConfig;
 pub(crate) use crossing::Crossing;
 pub use ddpg::{Ddpg, DdpgConfig, DdpgMetrics};
 pub use normalization::Normalization;

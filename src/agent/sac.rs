@@ -9,13 +9,12 @@ use super::crossing::Crossing;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{
-    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
+    read_td_errors,
 };
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
-use crate::nn::{
-    ActionSample, Critic, Ensemble, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig, StochasticActor,
-};
+use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, QNetwork, StochasticActor};
 use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value};
 use crate::policy::{Policy, PolicyError, PolicyNetwork};
 use crate::replay::Batch;
@@ -73,6 +72,8 @@ impl SacConfig {
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
     ///
+    /// [`AgentConfig::init_with`] makes them of other widths.
+    ///
     /// # Errors
     ///
     /// As [`validate`](Self::validate).
@@ -82,10 +83,7 @@ impl SacConfig {
         device: &Device,
         seed: Seed,
     ) -> Result<Sac<GaussianActor, QNetwork>, ConfigError> {
-        let actor = GaussianActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        let mut rng = seed.stream(Stream::CriticWeights);
-        let critics = Ensemble::twin(|| QNetworkConfig::new().init(spaces, &mut rng, device))?;
-        Sac::new(actor, critics, spaces, self, device, seed)
+        self.init_with(&[256, 256], spaces, device, seed)
     }
 }
 

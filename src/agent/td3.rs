@@ -9,13 +9,12 @@ use super::crossing::Crossing;
 use super::exploration::Exploration;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::{
-    ActionMode, Agent, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only, read_td_errors,
+    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
+    read_td_errors,
 };
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
-use crate::nn::{
-    ActionBounds, Actor, Critic, DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig,
-};
+use crate::nn::{ActionBounds, Actor, Critic, DeterministicActor, Ensemble, QNetwork};
 use crate::noise::{ActionNoise, GaussianNoiseConfig, NoiseConfig};
 use crate::objective::deterministic_actor_loss;
 use crate::policy::{Policy, PolicyError, PolicyNetwork};
@@ -82,6 +81,8 @@ impl Td3Config {
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
     ///
+    /// [`AgentConfig::init_with`] makes them of other widths.
+    ///
     /// # Errors
     ///
     /// As [`validate`](Self::validate).
@@ -91,10 +92,7 @@ impl Td3Config {
         device: &Device,
         seed: Seed,
     ) -> Result<Td3<DeterministicActor, QNetwork>, ConfigError> {
-        let actor = DeterministicActorConfig::new().init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        let mut rng = seed.stream(Stream::CriticWeights);
-        let critics = Ensemble::twin(|| QNetworkConfig::new().init(spaces, &mut rng, device))?;
-        Td3::new(actor, critics, spaces, self, device, seed)
+        self.init_with(&[256, 256], spaces, device, seed)
     }
 }
 

@@ -84,6 +84,26 @@ pub trait SaveState {
     fn load_state(&mut self, state: State) -> Result<(), StateError>;
 }
 
+impl<T: SaveState + ?Sized> SaveState for &mut T {
+    fn save_state(&self) -> Result<State, StateError> {
+        (**self).save_state()
+    }
+
+    fn load_state(&mut self, state: State) -> Result<(), StateError> {
+        (**self).load_state(state)
+    }
+}
+
+impl<T: SaveState + ?Sized> SaveState for Box<T> {
+    fn save_state(&self) -> Result<State, StateError> {
+        (**self).save_state()
+    }
+
+    fn load_state(&mut self, state: State) -> Result<(), StateError> {
+        (**self).load_state(state)
+    }
+}
+
 /// Named arrays of f32, f64 or u64, and texts.
 ///
 /// Names are in order, and those of a part begin with the name of the part and a dot. Putting the same name twice is a bug and

@@ -48,6 +48,8 @@ pub use trainer::Trainer;
 pub struct TrainerConfig {
     /// Episodes to run, at least 1.
     pub episodes: usize,
+    /// Environment steps to run at most, at least 1; no limit by default. A run ends by this or by `episodes`, whichever comes first.
+    pub environment_steps: Option<usize>,
     /// Transitions in a batch, n, at least 1.
     #[config(default = 256)]
     pub batch_size: usize,
@@ -79,6 +81,7 @@ impl TrainerConfig {
     /// [`ConfigError`] names the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         at_least("episodes", 1, self.episodes)?;
+        self.environment_steps.map_or(Ok(()), |steps| at_least("environment_steps", 1, steps))?;
         at_least("batch_size", 1, self.batch_size)?;
         at_most("batch_size", self.batch_size, "learning_starts", self.learning_starts)?;
         at_most("learning_starts", self.learning_starts, "replay_capacity", self.replay_capacity)?;

@@ -10,7 +10,7 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo,
 /// How often the bar is brought up to date within an episode.
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// Shows a bar over the episodes of a run, with time passed and left, steps per second and the running average.
+/// Shows a bar over the episodes of a run, or over its steps if those are limited, with time passed and left, steps per second and the running average.
 ///
 /// The bar is drawn on standard error, and only if that is a terminal. What else is printed meanwhile would land in the
 /// middle of it; an observer that prints goes inside, with [`around`](Self::around): the bar then steps aside for it.
@@ -35,6 +35,8 @@ pub struct Progress<O = ()> {
     inner: O,
     bar: ProgressBar,
     steps: usize,
+    /// What the bar counts to, if not episodes.
+    max_steps: Option<usize>,
     started: Instant,
     refreshed: Instant,
 }
@@ -70,7 +72,7 @@ impl<O: Observer> Progress<O> {
         // Nothing is drawn before the run starts; a bar that is dropped in mid-run keeps what it shows.
         let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::Abandon);
         let now = Instant::now();
-        Self { inner, bar, steps: 0, started: now, refreshed: now }
+        Self { inner, bar, steps: 0, max_steps: None, started: now, refreshed: now }
     }
 
     /// Brings the number of steps per second up to date and redraws the bar.
@@ -90,17 +92,28 @@ impl<O: Observer> Observer for Progress<O> {
         self.started = Instant::now();
         self.refreshed = self.started;
         // The bar itself takes what the texts leave, so that the whole never needs a second line.
-        let template = "{elapsed_precise} {wide_bar} {pos}/{len} episodes{prefix}{msg}  {eta} left";
-        self.bar.set_style(ProgressStyle::with_template(template)?.progress_chars("=> "));
-        self.bar.set_length(run.config.episodes as u64);
+        self.max_steps = run.config.environment_steps;
+        let (unit, length) = match self.max_steps {
+            Some(steps) => ("steps", steps),
+            None => ("episodes", run.config.episodes),
+        };
+        let template =
+            format!("{{elapsed_precise}} {{wide_bar}} {{pos}}/{{len}} {unit}{{prefix}}{{msg}}  {{eta}} left");
+        self.bar.set_style(ProgressStyle::with_template(&template)?.progress_chars("=> "));
+        self.bar.set_length(length as u64);
         // A bar that has shown one run starts again for the next.
         self.bar.reset();
-        self.bar.set_position(run.history.len() as u64);
+        if self.max_steps.is_none() {
+            self.bar.set_position(run.history.len() as u64);
+        }
         Ok(())
     }
 
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         self.steps += 1;
+        if self.max_steps.is_some() {
+            self.bar.set_position(step.environment_steps as u64);
+        }
         let now = Instant::now();
         if now.duration_since(self.refreshed) >= REFRESH {
             self.refresh(now);
@@ -112,7 +125,9 @@ impl<O: Observer> Observer for Progress<O> {
         let inner = &mut self.inner;
         let flow = self.bar.suspend(|| inner.on_episode(episode))?;
         self.bar.set_message(format!("  average {:.1}", episode.average_return));
-        self.bar.set_position(episode.episode as u64 + 1);
+        if self.max_steps.is_none() {
+            self.bar.set_position(episode.episode as u64 + 1);
+        }
         Ok(flow)
     }
 
@@ -257,6 +272,17 @@ mod tests {
         progress.on_finish().unwrap();
         assert!(progress.bar.is_finished());
         assert!(progress.bar.prefix().ends_with(" steps/s"));
+    }
+
+    #[test]
+    fn a_run_of_so_many_steps_is_counted_in_steps() {
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
+        let config = TrainerConfig::new(usize::MAX).with_environment_steps(Some(7));
+        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+        for step in 0..2 {
+            let _ = play(&mut progress, step);
+        }
+        assert_eq!((progress.bar.length(), progress.bar.position()), (Some(7), 2));
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             }
         }
         let (saved, here) = (manifest.trainer_config.to_string(), self.config_as_json().to_string());
-        expect_same_config("trainer", &saved, &here, &["episodes"])?;
+        expect_same_config("trainer", &saved, &here, &["episodes", "environment_steps"])?;
         let (saved, here) = (&manifest.replay, self.replay.transitions().replay_form());
         let sizes = |form: &crate::replay::ReplayForm| (form.capacity, form.observation_dim, form.action_dim);
         if sizes(saved) != sizes(&here) {

@@ -212,7 +212,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self
     }
 
-    /// Takes steps until the configured number of episodes is over, or an observer ends the run.
+    /// Takes steps until the configured number of episodes or environment steps is over, or an observer ends the run.
     ///
     /// Returns the summaries of the episodes that ended in this call. A run that was ended goes on when called again. Several
     /// environments may end more episodes with the last step than were asked for.
@@ -251,7 +251,8 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
         let mut episodes = Vec::new();
-        while self.episodes() < self.config.episodes {
+        let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
+        while self.episodes() < self.config.episodes && self.environment_steps < max_steps {
             let report = self.step()?;
             let mut ended = false;
             for observer in observers.iter_mut() {

@@ -1,0 +1,83 @@
+//! Settings that are known to work: one preset for each algorithm and bundled task.
+//!
+//! `docs/results.md` ([rendered](crate::_docs::results)) has what each of them reaches over ten seeds, and the command that shows it.
+//!
+//! # Examples
+//!
+//! ```
+//! use actor_critic::prelude::*;
+//!
+//! # let device = actor_critic::burn::tensor::Device::flex();
+//! let mut preset = Preset::sac(Task::Pendulum);
+//! // A tenth of a second, to show the way.
+//! preset.schedule.environment_steps = Some(150);
+//! let mut trainer = preset.trainer(&device, Seed(0))?;
+//! trainer.run(&mut [])?;
+//! let evaluation = preset.task.evaluate(trainer.agent_mut())?;
+//! println!("mean return {:.1}", evaluation.mean_return());
+//! # Ok::<(), Error>(())
+//! ```
+
+use burn::tensor::Device;
+
+use crate::agent::AgentConfig;
+use crate::env::Spaces;
+use crate::error::Error;
+use crate::rng::Seed;
+use crate::train::{EvaluateEvery, Trainer, TrainerConfig};
+
+mod settings;
+mod task;
+
+pub use task::{Task, TaskEnvironment, UnknownTask};
+
+/// Everything that decides a run on a bundled task, but the seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preset<C> {
+    /// The task.
+    pub task: Task,
+    /// The settings of the algorithm.
+    pub algorithm: C,
+    /// Widths of the hidden layers of actor and critics.
+    pub hidden_dims: Vec<usize>,
+    /// The schedule of the run; its length is [`TrainerConfig::environment_steps`].
+    pub schedule: TrainerConfig,
+}
+
+impl<C: AgentConfig> Preset<C> {
+    /// Creates the agent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if a setting was changed for one that is out of its range.
+    pub fn agent(&self, device: &Device, seed: Seed) -> Result<C::Agent, Error> {
+        let spaces = Spaces::of(&self.task.environment())?;
+        Ok(self.algorithm.init_with(&self.hidden_dims, &spaces, device, seed)?)
+    }
+
+    /// Creates the environment, the agent and the trainer, which can be saved at any step.
+    ///
+    /// # Errors
+    ///
+    /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
+    pub fn trainer(&self, device: &Device, seed: Seed) -> Result<Trainer<Box<dyn TaskEnvironment>, C::Agent>, Error> {
+        let agent = self.agent(device, seed)?;
+        Ok(Trainer::new(self.task.environment(), agent, &self.schedule, seed)?.with_environment_state())
+    }
+
+    /// As [`trainer`](Self::trainer), with an evaluation of the greedy policy every `steps` environment steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`trainer`](Self::trainer), or [`Error::Config`] if `steps` is 0.
+    pub fn evaluated_trainer(
+        &self,
+        steps: usize,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Trainer<Box<dyn TaskEnvironment>, C::Agent>, Error> {
+        let task = self.task;
+        let evaluation = EvaluateEvery::steps(steps, move |agent: &mut C::Agent| task.evaluate(agent))?;
+        Ok(self.trainer(device, seed)?.with_evaluation(evaluation))
+    }
+}

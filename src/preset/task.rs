@@ -1,0 +1,90 @@
+//! The bundled tasks by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::agent::Agent;
+use crate::env::{Environment, MountainCarContinuous, Pendulum, Render};
+use crate::error::Error;
+use crate::state::SaveState;
+use crate::train::{Evaluation, evaluate, evaluate_on_pendulum_grid};
+
+/// An environment that can be trained in, saved, drawn, and moved to another thread.
+pub trait TaskEnvironment: Environment + SaveState + Render + Send {}
+
+impl<E: Environment + SaveState + Render + Send> TaskEnvironment for E {}
+
+/// A bundled task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Task {
+    /// [`Pendulum::v1`].
+    Pendulum,
+    /// [`MountainCarContinuous::v0`].
+    MountainCarContinuous,
+}
+
+/// A name that is not that of a bundled task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a task must be one of {}, got {found}", Task::ALL.map(Task::name).join(", "))]
+pub struct UnknownTask {
+    /// The name.
+    pub found: String,
+}
+
+impl Task {
+    /// Every task.
+    pub const ALL: [Self; 2] = [Self::Pendulum, Self::MountainCarContinuous];
+
+    /// Returns the name, as in tables and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pendulum => "pendulum",
+            Self::MountainCarContinuous => "mountain-car-continuous",
+        }
+    }
+
+    /// Creates the environment.
+    pub fn environment(self) -> Box<dyn TaskEnvironment> {
+        match self {
+            Self::Pendulum => Box::new(Pendulum::v1()),
+            Self::MountainCarContinuous => Box::new(MountainCarContinuous::v0()),
+        }
+    }
+
+    /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and episodes with fixed seeds elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`].
+    pub fn evaluate(self, agent: &mut impl Agent) -> Result<Evaluation, Error> {
+        match self {
+            Self::Pendulum => evaluate_on_pendulum_grid(agent),
+            _ => evaluate(agent, &mut self.environment(), EVALUATION_SEEDS, |env, seed| env.reset(seed)),
+        }
+    }
+}
+
+/// Seeds of the episodes of an evaluation: far from those that anybody begins to count at.
+const EVALUATION_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_010;
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Task {
+    type Err = UnknownTask;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+        let found = || UnknownTask { found: name.to_owned() };
+        Self::ALL.into_iter().find(|task| task.name() == name).ok_or_else(found)
+    }
+}
+
+impl Render for MountainCarContinuous {
+    fn render(&self) -> Option<String> {
+        None
+    }
+}
