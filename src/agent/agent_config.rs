@@ -29,6 +29,13 @@ pub trait AgentConfig {
         device: &Device,
         seed: Seed,
     ) -> Result<Self::Agent, ConfigError>;
+
+    /// Multiplies the learning rates of an agent by `factor` from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Negative`].
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError>;
 }
 
 impl AgentConfig for DdpgConfig {
@@ -47,6 +54,10 @@ impl AgentConfig for DdpgConfig {
         let critic = critic.init(spaces, &mut seed.stream(Stream::CriticWeights), device)?;
         Ddpg::new(actor, critic, spaces, self, device, seed)
     }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
+    }
 }
 
 impl AgentConfig for Td3Config {
@@ -63,6 +74,10 @@ impl AgentConfig for Td3Config {
         let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
         Td3::new(actor, twin(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
     }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
+    }
 }
 
 impl AgentConfig for SacConfig {
@@ -78,6 +93,10 @@ impl AgentConfig for SacConfig {
         let actor = GaussianActorConfig::new().with_hidden_dims(hidden_dims.into());
         let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
         Sac::new(actor, twin(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
+    }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::agent::AgentConfig;
 use crate::env::Spaces;
 use crate::error::Error;
 use crate::rng::Seed;
-use crate::train::{EvaluateEvery, Trainer, TrainerConfig};
+use crate::train::{EvaluateEvery, Schedule, Trainer, TrainerConfig};
 
 mod settings;
 mod task;
@@ -40,11 +40,13 @@ pub struct Preset<C> {
     pub algorithm: C,
     /// Widths of the hidden layers of actor and critics.
     pub hidden_dims: Vec<usize>,
+    /// What the learning rates are multiplied by along the run; `None` if they stay.
+    pub learning_rate_factor: Option<Schedule>,
     /// The schedule of the run; its length is [`TrainerConfig::environment_steps`].
     pub schedule: TrainerConfig,
 }
 
-impl<C: AgentConfig> Preset<C> {
+impl<C: AgentConfig + 'static> Preset<C> {
     /// Creates the agent.
     ///
     /// # Errors
@@ -62,7 +64,11 @@ impl<C: AgentConfig> Preset<C> {
     /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
     pub fn trainer(&self, device: &Device, seed: Seed) -> Result<Trainer<Box<dyn TaskEnvironment>, C::Agent>, Error> {
         let agent = self.agent(device, seed)?;
-        Ok(Trainer::new(self.task.environment(), agent, &self.schedule, seed)?.with_environment_state())
+        let trainer = Trainer::new(self.task.environment(), agent, &self.schedule, seed)?.with_environment_state();
+        Ok(match self.learning_rate_factor {
+            Some(schedule) => trainer.with_schedule(schedule, C::set_learning_rate_factor),
+            None => trainer,
+        })
     }
 
     /// As [`trainer`](Self::trainer), with an evaluation of the greedy policy every `steps` environment steps.
