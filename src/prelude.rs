@@ -17,9 +17,14 @@ pub use crate::space::BoxSpace;
 pub use crate::state::SaveState;
 #[cfg(feature = "progress")]
 pub use crate::train::Progress;
+#[cfg(feature = "tensorboard")]
+pub use crate::train::TensorBoard;
+#[cfg(feature = "tracing")]
+pub use crate::train::TracingEvents;
 #[cfg(feature = "plot")]
 pub use crate::train::plot::LearningCurve;
 pub use crate::train::{
-    CheckpointEvery, Console, CsvHistory, Observer, StopAt, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
+    CheckpointEvery, Console, CsvEvaluations, CsvHistory, JsonLines, Observer, StopAt, Trainer, TrainerConfig,
+    evaluate, evaluate_on_pendulum_grid,
 };
 pub use burn::tensor::Device;
