@@ -17,6 +17,8 @@ pub mod objective;
 pub mod policy;
 pub mod prelude;
 pub mod replay;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod rng;
 pub mod space;
 pub mod state;
