@@ -20,7 +20,7 @@ const STYLE: &str = include_str!("style.css");
 /// Sections that get by without a table of contents.
 const FEW_SECTIONS: usize = 4;
 
-/// A page of sections, in the order in which they are added.
+/// A page of sections, in the order in which they are added, with all settings at the end.
 ///
 /// It is one HTML file with everything in it: style, curves as SVG, animations as data. It needs no network and no script, and
 /// tells the browser to load none. It follows the reader's choice of a light or a dark page, and reads on a phone. All texts
@@ -51,6 +51,7 @@ pub struct Report {
     subtitle: Option<String>,
     key_figures: Vec<(String, String)>,
     sections: Vec<Section>,
+    settings: Vec<Section>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +63,13 @@ struct Section {
 impl Report {
     /// Makes a page with nothing but its title.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), subtitle: None, key_figures: Vec::new(), sections: Vec::new() }
+        Self {
+            title: title.into(),
+            subtitle: None,
+            key_figures: Vec::new(),
+            sections: Vec::new(),
+            settings: Vec::new(),
+        }
     }
 
     /// Puts a line under the title.
@@ -86,17 +93,18 @@ impl Report {
         self.with_section(heading, html! { @for paragraph in paragraphs { p { (paragraph) } } })
     }
 
-    /// Adds a section with a table of settings, such as the config of an agent.
+    /// Adds a table of settings, such as the config of an agent, to the section that ends the page.
     ///
     /// # Errors
     ///
     /// [`ReportError::Settings`] if they cannot be written as JSON, as a map whose keys are not texts.
-    pub fn with_settings(self, heading: impl Into<String>, settings: &impl Serialize) -> Result<Self, ReportError> {
+    pub fn with_settings(mut self, heading: impl Into<String>, settings: &impl Serialize) -> Result<Self, ReportError> {
         let heading = heading.into();
         match serde_json::to_value(settings) {
-            Ok(settings) => Ok(self.with_section(heading, settings_html(&settings))),
-            Err(source) => Err(ReportError::Settings { name: heading, source }),
+            Ok(settings) => self.settings.push(Section { heading, body: settings_html(&settings) }),
+            Err(source) => return Err(ReportError::Settings { name: heading, source }),
         }
+        Ok(self)
     }
 
     /// Adds a section with a table.
@@ -127,7 +135,7 @@ impl Report {
     ///
     /// [`ReportError::Plot`] as [`Plot::draw`].
     pub fn with_plots(self, heading: impl Into<String>, plots: &[Plot]) -> Result<Self, ReportError> {
-        let figures = plots.iter().map(|plot| figure(plot, "", panel(plot))).collect::<Result<Vec<_>, _>>()?;
+        let figures = plots.iter().map(|plot| figure(plot, "panel", panel(plot))).collect::<Result<Vec<_>, _>>()?;
         Ok(self.with_section(heading, html! { div.panels { @for figure in &figures { (figure) } } }))
     }
 
@@ -158,6 +166,13 @@ impl Report {
 
     /// Returns the page as the text of an HTML file.
     pub fn html(&self) -> String {
+        let mut sections: Vec<_> =
+            self.sections.iter().map(|section| (&*section.heading, section.body.clone())).collect();
+        if !self.settings.is_empty() {
+            let columns =
+                self.settings.iter().map(|Section { heading, body }| html! { div { h3 { (heading) } (body) } });
+            sections.push(("Settings", html! { div.settings { @for column in columns { (column) } } }));
+        }
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -181,15 +196,15 @@ impl Report {
                             @for (label, value) in &self.key_figures { div { dt { (label) } dd { (value) } } }
                         }
                     }
-                    @if self.sections.len() > FEW_SECTIONS {
+                    @if sections.len() > FEW_SECTIONS {
                         nav aria-label="Sections" {
-                            @for (index, section) in self.sections.iter().enumerate() {
-                                a href=(format!("#section-{index}")) { (section.heading) }
+                            @for (index, (heading, _)) in sections.iter().enumerate() {
+                                a href=(format!("#section-{index}")) { (heading) }
                             }
                         }
                     }
-                    @for (index, section) in self.sections.iter().enumerate() {
-                        section id=(format!("section-{index}")) { h2 { (section.heading) } (section.body) }
+                    @for (index, (heading, body)) in sections.iter().enumerate() {
+                        section id=(format!("section-{index}")) { h2 { (heading) } (body) }
                     }
                 } }
             }
@@ -213,5 +228,5 @@ fn panel(plot: &Plot) -> Result<String, PlotError> {
 
 fn figure(plot: &Plot, class: &str, svg: Result<String, PlotError>) -> Result<Markup, ReportError> {
     let svg = svg.map_err(|source| ReportError::Plot { title: plot.title.clone(), source })?;
-    Ok(html! { figure.plot class=(class) role="img" aria-label=(plot.title) { (PreEscaped(svg)) } })
+    Ok(html! { figure class=(format!("plot {class}")) role="img" aria-label=(plot.title) { (PreEscaped(svg)) } })
 }

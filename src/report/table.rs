@@ -7,7 +7,7 @@ use super::ReportError;
 
 /// A table of texts under named columns.
 ///
-/// A column of numbers is set to the right.
+/// A column of numbers is set to the right, with true minus signs.
 ///
 /// # Examples
 ///
@@ -52,7 +52,11 @@ impl Table {
                     thead { tr { @for (name, class) in self.columns.iter().zip(&classes) { th scope="col" class=[class] { (name) } } } }
                     tbody {
                         @for row in &self.rows {
-                            tr { @for (cell, class) in row.iter().zip(&classes) { td class=[class] { (cell) } } }
+                            tr {
+                                @for (cell, class) in row.iter().zip(&classes) {
+                                    td class=[class] { @if class.is_some() { (cell.replace('-', "−")) } @else { (cell) } }
+                                }
+                            }
                         }
                     }
                 }
@@ -73,7 +77,7 @@ pub(super) fn settings_html(settings: &Value) -> Markup {
     flatten(String::new(), settings, &mut rows);
     html! {
         div.table tabindex="0" {
-            table.settings { tbody { @for (path, value) in &rows { tr { th scope="row" { (path) } td { (value) } } } } }
+            table { tbody { @for (path, value) in &rows { tr { th scope="row" { (path) } td { (value) } } } } }
         }
     }
 }

@@ -51,6 +51,7 @@ fn every_text_is_escaped_and_nothing_is_loaded() {
     assert!(html.contains("content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "));
     assert!(html.contains("src=\"data:image/gif;base64,R0lGODlh"));
     assert!(html.contains("width=\"200\" height=\"100\""), "the size that the GIF says");
+    assert!(html.contains("class=\"plot wide\"") && html.contains("class=\"plot narrow\""));
 }
 
 #[test]
@@ -67,9 +68,20 @@ fn settings_are_flattened_and_columns_of_numbers_stand_right() {
     ] {
         assert!(html.contains(row), "{row}");
     }
-    let table = Table::new(["name", "regret", "none"]).with_row(["SAC", "−1,002.5", ""]).with_row(["TD3", "", ""]);
+    let table = Table::new(["name", "regret", "none"]).with_row(["SAC-2", "-1,002.5", ""]).with_row(["TD3", "", ""]);
     let html = Report::new("t").with_table("", &table).unwrap().html();
-    assert!(html.contains("<td>SAC</td><td class=\"number\">−1,002.5</td><td></td>"));
+    assert!(html.contains("<td>SAC-2</td><td class=\"number\">−1,002.5</td><td></td>"));
+}
+
+#[test]
+fn settings_end_the_page_and_a_long_one_has_a_table_of_contents() {
+    let few = Report::new("t").with_settings("Agent", &3).unwrap().with_text("One", "a\n\nb");
+    let html = few.html();
+    let order = ["<h2>One</h2><p>a</p><p>b</p>", "<h2>Settings</h2>", "<h3>Agent</h3>", "<td>3</td>"];
+    let places: Vec<_> = order.iter().map(|text| html.find(text).unwrap()).collect();
+    assert!(places.is_sorted() && !html.contains("<nav"));
+    let many = ["Two", "Three", "Four"].into_iter().fold(few, |report, heading| report.with_text(heading, "c")).html();
+    assert!(many.contains("<a href=\"#section-4\">Settings</a></nav>") && many.contains("<section id=\"section-4\">"));
 }
 
 #[test]
