@@ -38,6 +38,8 @@ pub mod _docs {
     pub mod environments {}
     #[doc = include_str!("../docs/lab.md")]
     pub mod lab {}
+    #[doc = include_str!("../docs/logging.md")]
+    pub mod logging {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
     #[doc = include_str!("../docs/reliability.md")]
