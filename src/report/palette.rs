@@ -132,4 +132,16 @@ mod tests {
         let worst = worst.max().unwrap();
         assert!(worst <= 3 * 50 * 50, "{worst}");
     }
+
+    #[test]
+    fn of_two_colours_that_must_share_the_frequent_one_is_shown() {
+        // 255 greys, black and nearly black: one more than there is room for, and no other two are as close as those.
+        let (black, nearly) = ([0; 3], [0, 0, 1]);
+        let mut pixels: Vec<Pixel> = (1..=255).map(|grey| [grey; 3]).collect();
+        pixels.extend([[black; 10].as_slice(), &[nearly]].concat());
+        let palette = palette(&pixels);
+        let shown = palette.indices(&pixels).into_iter().map(|index| palette.colors[usize::from(index)]);
+        let moved: Vec<_> = pixels.iter().copied().zip(shown).filter(|(pixel, shown)| pixel != shown).collect();
+        assert_eq!(moved, [(nearly, black)]);
+    }
 }

@@ -96,6 +96,8 @@ mod tests {
         let patch = raster(["aaaa", "abaa", "aaba"]).changes_from(&before).unwrap();
         assert_eq!((patch.left, patch.top, patch.raster.width, patch.raster.height), (1, 1, 2, 2));
         assert_eq!(patch.raster.pixels, b"baab".map(|letter| [letter; 3]));
+        let patch = raster(["aaab", "abaa", "aaaa"]).changes_from(&before).unwrap();
+        assert_eq!((patch.left, patch.top, patch.raster.width, patch.raster.height), (1, 0, 3, 2));
         assert_eq!(raster(["baaa", "aaaa", "aaab"]).changes_from(&before).unwrap().raster.pixels.len(), 12);
         assert_eq!(before.changes_from(&before), None);
     }

@@ -1,4 +1,4 @@
-use gif::{ColorOutput, DecodeOptions, Repeat};
+use gif::{ColorOutput, DecodeOptions, DisposalMethod, Repeat};
 
 use super::square;
 use crate::report::raster::{Pixel, Raster};
@@ -13,6 +13,7 @@ fn play(gif: &[u8]) -> (Vec<(Raster, u16)>, Repeat) {
     let mut screen = vec![[0; 3]; usize::from(width) * usize::from(height)];
     let mut shown = Vec::new();
     while let Some(frame) = decoder.read_next_frame().unwrap() {
+        assert_eq!(frame.dispose, DisposalMethod::Keep, "or a viewer would clear the picture");
         let pixels: Vec<Pixel> = frame.buffer.chunks_exact(4).map(|rgba| [rgba[0], rgba[1], rgba[2]]).collect();
         for (row, line) in pixels.chunks_exact(frame.width.into()).enumerate() {
             let start = (usize::from(frame.top) + row) * usize::from(width) + usize::from(frame.left);
