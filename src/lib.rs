@@ -18,6 +18,8 @@ pub mod policy;
 pub mod prelude;
 pub mod preset;
 pub mod replay;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod rng;
 pub mod space;
 pub mod state;
@@ -37,6 +39,8 @@ pub mod _docs {
     pub mod environments {}
     #[doc = include_str!("../docs/lab.md")]
     pub mod lab {}
+    #[doc = include_str!("../docs/logging.md")]
+    pub mod logging {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
     #[doc = include_str!("../docs/reliability.md")]

@@ -19,10 +19,14 @@ pub use crate::space::BoxSpace;
 pub use crate::state::SaveState;
 #[cfg(feature = "progress")]
 pub use crate::train::Progress;
+#[cfg(feature = "tensorboard")]
+pub use crate::train::TensorBoard;
+#[cfg(feature = "tracing")]
+pub use crate::train::TracingEvents;
 #[cfg(feature = "plot")]
 pub use crate::train::plot::LearningCurve;
 pub use crate::train::{
-    CheckpointEvery, Console, CsvHistory, EvaluateEvery, Observer, Schedule, StopAt, StopAtEvaluation,
-    StopWithoutImprovement, TimeBudget, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
+    CheckpointEvery, Console, CsvEvaluations, CsvHistory, EvaluateEvery, JsonLines, Observer, Schedule, StopAt,
+    StopAtEvaluation, StopWithoutImprovement, TimeBudget, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
 };
 pub use burn::tensor::Device;

@@ -6,11 +6,13 @@ use crate::config::{ConfigError, at_least, at_most, positive};
 
 mod checkpoint_every;
 mod console;
+mod csv_evaluations;
 mod csv_history;
 mod early_stop;
 mod episode;
 mod evaluate;
 mod evaluate_every;
+mod json_lines;
 mod observer;
 mod play;
 #[cfg(feature = "plot")]
@@ -19,19 +21,30 @@ pub mod plot;
 mod progress;
 mod resume;
 mod schedule;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
+mod told;
+#[cfg(feature = "tracing")]
+mod tracing_events;
 mod trainer;
 
 pub use checkpoint_every::CheckpointEvery;
 pub use console::Console;
+pub use csv_evaluations::CsvEvaluations;
 pub use csv_history::CsvHistory;
 pub use early_stop::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use evaluate_every::EvaluateEvery;
+pub use json_lines::JsonLines;
 pub use observer::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 pub use resume::Resumed;
 pub use schedule::Schedule;
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
+#[cfg(feature = "tracing")]
+pub use tracing_events::TracingEvents;
 pub use trainer::Trainer;
 
 /// The schedule of a [`Trainer`]: everything that is not the agent's.

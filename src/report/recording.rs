@@ -1,0 +1,76 @@
+//! An episode in pictures.
+
+use super::ReportError;
+use crate::agent::AgentError;
+use crate::env::{Environment, EnvironmentError, Render, Spaces, check_action};
+
+/// An episode that was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// An SVG document for each state: one more than there are steps.
+    pub frames: Vec<String>,
+    /// The sum of its rewards, undiscounted.
+    pub episode_return: f64,
+    /// Whether it reached a state without a future.
+    pub terminated: bool,
+    /// Whether it was cut off from outside.
+    pub truncated: bool,
+}
+
+impl Recording {
+    /// Returns the length of the episode in environment steps.
+    pub fn steps(&self) -> usize {
+        self.frames.len().saturating_sub(1)
+    }
+}
+
+/// Plays one episode and keeps a picture of each of its states.
+///
+/// `act` maps an observation to an action: that of a [`Policy`](crate::policy::Policy), or that of an agent in the mode
+/// [`Greedy`](crate::agent::ActionMode::Greedy). `begin` resets the environment and returns the first observation. The episode must
+/// end: wrap environments without an end in a [`TimeLimit`](crate::env::TimeLimit).
+///
+/// # Errors
+///
+/// - [`ReportError::Space`], [`ReportError::Environment`] or [`ReportError::Agent`], whatever environment and policy report
+/// - [`ReportError::NotDrawn`] if the environment gives no picture of a state
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+/// use actor_critic::report::record_episode;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let mut env = Pendulum::v1();
+/// let mut agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let act = |observation: &[f32]| agent.select_action(observation, ActionMode::Greedy);
+/// let recording = record_episode(act, &mut env, |env| env.reset(7))?;
+/// assert_eq!((recording.steps(), recording.frames.len()), (200, 201));
+/// assert!(recording.truncated && recording.episode_return < 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn record_episode<E: Environment + Render>(
+    mut act: impl FnMut(&[f32]) -> Result<Vec<f32>, AgentError>,
+    env: &mut E,
+    begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
+) -> Result<Recording, ReportError> {
+    let spaces = Spaces::of(env)?;
+    let mut observation = begin(env)?;
+    spaces.check_observation(&observation)?;
+    let mut recording = Recording { frames: Vec::new(), episode_return: 0.0, terminated: false, truncated: false };
+    loop {
+        let steps = recording.frames.len();
+        recording.frames.push(env.render().ok_or(ReportError::NotDrawn { steps })?);
+        if recording.terminated || recording.truncated {
+            return Ok(recording);
+        }
+        let action = act(&observation)?;
+        check_action(spaces.action(), &action)?;
+        let step = env.step(&action)?;
+        spaces.check_step(&step)?;
+        recording.episode_return += f64::from(step.reward);
+        (recording.terminated, recording.truncated) = (step.terminated, step.truncated);
+        observation = step.observation;
+    }
+}

@@ -1,0 +1,231 @@
+//! A log of a run for TensorBoard.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prost::Message;
+use serde::Serialize;
+
+use super::told::{Record, Told};
+use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
+use event::{Event, What};
+
+mod event;
+mod record;
+
+/// Writes the curves of a run as TensorBoard reads them, over environment steps.
+///
+/// | Tag | When | What |
+/// |---|---|---|
+/// | `rollout/return`, `rollout/average_return`, `rollout/length` | each episode | as [`EpisodeSummary`] |
+/// | `train/NAME` | each episode with an update | mean of the metric over the updates of the episode |
+/// | `step/NAME` | as [`every_steps`](Self::every_steps) says | the metric of one update |
+/// | `evaluation/mean_return`, `evaluation/min_return`, `evaluation/max_return` | each evaluation | over its episodes |
+/// | `settings/NAME` | at the start | the schedule, and what [`with_settings`](Self::with_settings) was given, as texts |
+///
+/// Values are of single precision, as TensorBoard's own. The file begins with a mark that voids what other files in its folder
+/// hold: one folder shows one run. When a run is resumed by another program, a new file holds all of its episodes and
+/// evaluations again; metrics of single steps begin anew, since no checkpoint holds them.
+///
+/// The time of each record is the only thing that depends on the clock, with the name of the file;
+/// [`create_with_clock`](Self::create_with_clock) takes another clock.
+///
+/// # Examples
+///
+/// ```no_run
+/// use actor_critic::prelude::*;
+///
+/// # fn run<E: Environment, A: Agent>(mut trainer: Trainer<E, A>, config: SacConfig) -> Result<(), Box<dyn std::error::Error>> {
+/// // Shown by `tensorboard --logdir runs`.
+/// let mut log = TensorBoard::create("runs/sac")?.with_settings("agent", &config)?.every_steps(100);
+/// trainer.run(&mut [&mut log])?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct TensorBoard<W: Write = File> {
+    out: W,
+    clock: Clock,
+    every_steps: Option<usize>,
+    settings: Vec<(String, String)>,
+    /// Names of the metrics, once the head of the file is written.
+    metric_names: Option<&'static [&'static str]>,
+    /// Environment steps at the last step that was seen in this part of the run.
+    last_step: Option<usize>,
+    told: Told,
+}
+
+/// Seconds since 1970.
+type Clock = Box<dyn FnMut() -> f64 + Send>;
+
+impl<W: Write> fmt::Debug for TensorBoard<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TensorBoard")
+            .field("every_steps", &self.every_steps)
+            .field("told", &self.told)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TensorBoard {
+    /// Creates an event file in `folder`, and the folder; files that are there stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be created.
+    pub fn create(folder: impl AsRef<Path>) -> io::Result<Self> {
+        // A clock before 1970 is set wrong, and a wrong time is no reason to lose a run.
+        Self::create_with_clock(folder, || {
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+        })
+    }
+
+    /// As [`create`](Self::create), with `clock` for the seconds since 1970 in each record and in the name of the file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be created.
+    pub fn create_with_clock(
+        folder: impl AsRef<Path>,
+        mut clock: impl FnMut() -> f64 + Send + 'static,
+    ) -> io::Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        // TensorBoard reads the files of a folder in the order of their names.
+        let seconds = clock();
+        for index in 0_u32.. {
+            let name = format!("events.out.tfevents.{seconds:010.0}.{index:06}.actor-critic");
+            match File::create_new(folder.as_ref().join(name)) {
+                Ok(file) => return Ok(Self::to(file, clock)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl<W: Write> TensorBoard<W> {
+    /// Writes to `out`, with `clock` for the seconds since 1970 in each record.
+    pub fn to(out: W, clock: impl FnMut() -> f64 + Send + 'static) -> Self {
+        Self {
+            out,
+            clock: Box::new(clock),
+            every_steps: None,
+            settings: Vec::new(),
+            metric_names: None,
+            last_step: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Writes the metrics of single steps too, whenever the environment steps pass a multiple of `steps`; 0 counts as 1.
+    #[must_use]
+    pub fn every_steps(mut self, steps: usize) -> Self {
+        self.every_steps = Some(steps.max(1));
+        self
+    }
+
+    /// Adds settings as a text, such as the config of the agent.
+    ///
+    /// # Errors
+    ///
+    /// If the settings cannot be written as JSON, as a map whose keys are not texts.
+    pub fn with_settings(
+        mut self,
+        name: impl Into<String>,
+        settings: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        self.settings.push((name.into(), serde_json::to_string_pretty(settings)?));
+        Ok(self)
+    }
+
+    fn write(&mut self, environment_steps: usize, what: What) -> Result<(), ObserverError> {
+        let step = i64::try_from(environment_steps)?;
+        let message = Event { wall_time: (self.clock)(), step, what: Some(what) }.encode_to_vec();
+        let mut bytes = Vec::new();
+        record::append(&mut bytes, &message);
+        // At once, so that TensorBoard does not meet half of a record while the run goes on.
+        self.out.write_all(&bytes)?;
+        Ok(self.out.flush()?)
+    }
+
+    fn metrics<'a>(
+        &self,
+        prefix: &'a str,
+        values: Option<&'a [f64]>,
+    ) -> impl Iterator<Item = (String, f64)> + use<'a, W> {
+        let names = self.metric_names.unwrap_or_default();
+        names.iter().zip(values.unwrap_or_default()).map(move |(name, value)| (format!("{prefix}/{name}"), *value))
+    }
+
+    fn episode(&mut self, episode: &EpisodeSummary) -> Result<(), ObserverError> {
+        let rollout = [
+            ("rollout/return", episode.episode_return),
+            ("rollout/average_return", episode.average_return),
+            ("rollout/length", episode.steps as f64),
+        ];
+        let rollout = rollout.map(|(tag, value)| (tag.to_owned(), value)).into_iter();
+        let scalars = rollout.chain(self.metrics("train", episode.metrics.as_deref()));
+        self.write(episode.environment_steps, What::scalars(scalars))?;
+        self.told.episodes += 1;
+        Ok(())
+    }
+
+    fn evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<(), ObserverError> {
+        let returns = evaluation.returns.iter().copied();
+        let numbers = [
+            ("evaluation/mean_return", Some(evaluation.mean_return())),
+            ("evaluation/min_return", returns.clone().reduce(f64::min)),
+            ("evaluation/max_return", returns.reduce(f64::max)),
+        ];
+        let scalars = numbers.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value?)));
+        self.write(evaluation.environment_steps, What::scalars(scalars))?;
+        self.told.evaluations += 1;
+        Ok(())
+    }
+}
+
+impl<W: Write> Observer for TensorBoard<W> {
+    fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        // A run that was ended and goes on has its head already.
+        if self.metric_names.replace(run.metric_names).is_none() {
+            self.write(0, What::file_version())?;
+            self.write(0, What::start())?;
+            let schedule = ("schedule".to_owned(), serde_json::to_string_pretty(run.config)?);
+            for (name, json) in std::iter::once(schedule).chain(std::mem::take(&mut self.settings)) {
+                self.write(0, What::text(format!("settings/{name}"), format!("```json\n{json}\n```")))?;
+            }
+        }
+        self.last_step = None;
+        self.told.missing(run).into_iter().try_for_each(|record| match record {
+            Record::Episode(episode) => self.episode(episode),
+            Record::Evaluation(evaluation) => self.evaluation(evaluation),
+        })
+    }
+
+    fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
+        let now = step.environment_steps;
+        let before = self.last_step.replace(now).unwrap_or(now.saturating_sub(1));
+        let due = self.every_steps.is_some_and(|every| now / every > before / every);
+        if due && let Some(values) = &step.metrics {
+            self.write(now, What::scalars(self.metrics("step", Some(values))))?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+        self.episode(episode)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
+        self.evaluation(evaluation)?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! What an observer that keeps a log has been told, so that the log of a run that goes on is whole.
+
+use super::{EpisodeSummary, EvaluationSummary, RunInfo};
+
+/// Counts the records that a log has.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) episodes: usize,
+    pub(super) evaluations: usize,
+}
+
+/// A record of a run before the part that begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Record<'a> {
+    Episode(&'a EpisodeSummary),
+    Evaluation(&'a EvaluationSummary),
+}
+
+impl Record<'_> {
+    fn environment_steps(&self) -> usize {
+        match self {
+            Self::Episode(episode) => episode.environment_steps,
+            Self::Evaluation(evaluation) => evaluation.environment_steps,
+        }
+    }
+}
+
+impl Told {
+    /// Returns the records of the run so far that the log lacks, in the order in which they came: at the same step,
+    /// episodes before evaluations.
+    pub(super) fn missing<'a>(&self, run: &RunInfo<'a>) -> Vec<Record<'a>> {
+        let episodes = run.history.iter().skip(self.episodes).map(Record::Episode);
+        let evaluations = run.evaluations.iter().skip(self.evaluations).map(Record::Evaluation);
+        let mut records: Vec<_> = episodes.chain(evaluations).collect();
+        // The sort is stable, so the episodes stay in front.
+        records.sort_by_key(Record::environment_steps);
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{TrainerConfig, episode::summary_for_tests};
+
+    #[test]
+    fn records_come_by_step_episodes_first_and_none_twice() {
+        let config = TrainerConfig::new(3);
+        let episodes = [0, 1, 2].map(|index| summary_for_tests(index, -1.0, -1.0));
+        let evaluations = [200, 500].map(|environment_steps| EvaluationSummary {
+            environment_steps,
+            updates: 0,
+            returns: vec![-1.0],
+        });
+        let run = RunInfo { config: &config, metric_names: &[], history: &episodes, evaluations: &evaluations };
+        let [first, second, third] = &episodes;
+        assert_eq!(
+            Told::default().missing(&run),
+            [
+                Record::Episode(first),
+                Record::Evaluation(&evaluations[0]),
+                Record::Episode(second),
+                Record::Evaluation(&evaluations[1]),
+                Record::Episode(third),
+            ]
+        );
+        let told = Told { episodes: 2, evaluations: 1 };
+        assert_eq!(told.missing(&run), [Record::Evaluation(&evaluations[1]), Record::Episode(third)]);
+    }
+}
