@@ -23,7 +23,7 @@
 //! | action | torque a of the elbow, in units of 2 N·m | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | \[0, 1\] |
 //!
-//! It differs from dm_control's in the start of a seed, and in nothing else: α and β are uniform in `[−π, π)`, at rest, as
+//! It differs from dm_control's in the start of a seed, and beyond rounding in nothing else: α and β are uniform in `[−π, π)`, at rest, as
 //! there, but from another generator. Gymnasium's `Acrobot-v1` is another task.
 //!
 //! # References

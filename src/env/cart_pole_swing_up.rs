@@ -25,8 +25,9 @@
 //! | action | force a, in units of 10 N | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | \[0, 1\] |
 //!
-//! It differs from dm_control's in the start of a seed, and in nothing else: x and θ − π are normal with a standard
-//! deviation of 0.01, ẋ and θ̇ as well, as there, but from another generator.
+//! It differs from dm_control's in the start of a seed: x and θ − π are normal with a standard deviation of 0.01, ẋ and θ̇ as
+//! well, as there, but from another generator. And at the ends of the rail the force is the exact one, where MuJoCo's
+//! solver stops at a tolerance of 1e-8: at the end of an episode that was 1.7e-4 at most, and 2.4e-11 with its tolerance at 0.
 //!
 //! # References
 //!

@@ -27,7 +27,7 @@
 //! | action | torques a of shoulder and wrist, in units of 0.05 N·m | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | 1 within 0.06 m (hard: 0.025 m) of the target's centre, else 0 |
 //!
-//! It differs from dm_control's in the start of a seed, and in nothing else: α is uniform in `[−π, π)`, β between its
+//! It differs from dm_control's in the start of a seed, and beyond rounding in nothing else: α is uniform in `[−π, π)`, β between its
 //! stops, the target's direction anywhere and its distance in `[0.05, 0.2)` m, as there, but from another generator. The
 //! `Reacher` of Gymnasium is another task.
 //!
