@@ -359,7 +359,7 @@ mod tests {
         // An eighth more on two rotors is 0.015 N, which turns by 0.01 s · 0.015 N · lever / J after one step.
         for (raised, axis, lever) in [([2, 3], 0, LEVER), ([1, 2], 1, LEVER), ([1, 3], 2, TORQUE_PER_THRUST)] {
             let mut action = [0.0; 4];
-            raised.map(|rotor: usize| action[rotor] = 0.125);
+            raised.into_iter().for_each(|rotor: usize| action[rotor] = 0.125);
             let (next, _) = advance(QuadrotorState::HOVERING, action);
             let mut expected = [0.0; 3];
             expected[axis] = 0.01 * 0.015 * lever / INERTIA[axis];
