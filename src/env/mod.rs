@@ -7,15 +7,26 @@ use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_
 
 mod check;
 mod numpy_rng;
+mod physics;
 mod render;
 mod time_limit;
 
+pub mod acrobot;
+pub mod cart_pole;
+pub mod cart_pole_swing_up;
 pub mod mountain_car;
 pub mod pendulum;
+pub mod quadrotor;
+pub mod reacher;
 
+pub use acrobot::AcrobotSwingUp;
+pub use cart_pole::ContinuousCartPole;
+pub use cart_pole_swing_up::CartPoleSwingUp;
 pub use check::{ContractViolation, Moment, Rule, check_environment, check_environment_with_seeds, check_saved_state};
 pub use mountain_car::MountainCarContinuous;
 pub use pendulum::Pendulum;
+pub use quadrotor::QuadrotorHover;
+pub use reacher::Reacher;
 pub use render::Render;
 pub use time_limit::TimeLimit;
 

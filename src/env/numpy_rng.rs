@@ -29,6 +29,12 @@ impl NumpyRng {
         let unit = (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         low + (high - low) * unit
     }
+
+    /// Draws from the standard normal distribution, by the method of Box and Muller; NumPy's own method is another.
+    pub(crate) fn standard_normal(&mut self) -> f64 {
+        let (radius, angle) = (self.uniform(0.0, 1.0), self.uniform(0.0, std::f64::consts::TAU));
+        libm::sqrt(-2.0 * libm::log(1.0 - radius)) * libm::cos(angle)
+    }
 }
 
 /// A hash whose constant changes with every value, in the two variants of `SeedSequence`.
@@ -111,6 +117,17 @@ mod tests {
         let mut rng = NumpyRng::new(42);
         let draws: [f64; 3] = std::array::from_fn(|_| rng.uniform(-3.0, 5.0));
         assert_eq!(draws, [3.1916483884477067, 0.5110275180164185, 3.8687833592910597]);
+    }
+
+    #[test]
+    fn normal_draws_have_the_moments_and_tails_of_the_distribution() {
+        let mut rng = NumpyRng::new(5);
+        let draws: Vec<f64> = (0..40_000).map(|_| rng.standard_normal()).collect();
+        let mean_of = |f: fn(f64) -> f64| draws.iter().map(|&z| f(z)).sum::<f64>() / 4e4;
+        // Five standard errors: 5 √(1, 2, 15, 96) / 200; beyond two standard deviations lie 4.55 %.
+        assert!(mean_of(|z| z).abs() < 0.025 && (mean_of(|z| z * z) - 1.0).abs() < 0.036);
+        assert!(mean_of(|z| z.powi(3)).abs() < 0.097 && (mean_of(|z| z.powi(4)) - 3.0).abs() < 0.245);
+        assert!((mean_of(|z| f64::from(u8::from(z.abs() > 2.0))) - 0.0455).abs() < 0.0053);
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //! Gymnasium, *Pendulum-v1*: <https://gymnasium.farama.org/environments/classic_control/pendulum/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Render, Step, TimeLimit, check_action, check_state};
+use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};
@@ -227,19 +227,6 @@ impl Environment for Pendulum {
         let state = self.state.ok_or(EnvironmentError::StepBeforeReset)?;
         let (next_state, reward) = advance_with_sine(state, self.sine, action[0], &self.config);
         Ok(Step { observation: self.enter(next_state), reward: reward as f32, terminated: false, truncated: false })
-    }
-}
-
-impl Render for Pendulum {
-    fn render(&self) -> Option<String> {
-        let theta = self.state?.theta;
-        let (x, y) = (200.0 + 150.0 * libm::sin(theta), 200.0 - 150.0 * libm::cos(theta));
-        Some(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 400 400\" width=\"400\" height=\"400\">\
-             <rect width=\"400\" height=\"400\" fill=\"#ffffff\"/>\
-             <line x1=\"200\" y1=\"200\" x2=\"{x:.2}\" y2=\"{y:.2}\" stroke=\"#cc5544\" stroke-width=\"40\" stroke-linecap=\"round\"/>\
-             <circle cx=\"200\" cy=\"200\" r=\"8\" fill=\"#333333\"/></svg>"
-        ))
     }
 }
 

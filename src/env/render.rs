@@ -2,6 +2,11 @@
 
 use super::TimeLimit;
 
+mod arms;
+mod canvas;
+mod carts;
+mod quadrotor;
+
 /// An environment that can be drawn.
 ///
 /// # Examples
@@ -39,3 +44,6 @@ impl<E: Render> Render for TimeLimit<E> {
         self.inner().render()
     }
 }
+
+#[cfg(test)]
+mod tests;

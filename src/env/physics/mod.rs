@@ -1,0 +1,6 @@
+//! Pieces of physics and of rewards that several tasks share.
+
+pub(super) mod capsule;
+pub(super) mod joint_limit;
+pub(super) mod runge_kutta;
+pub(super) mod tolerance;
