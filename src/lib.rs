@@ -51,6 +51,8 @@ pub mod _docs {
     pub mod sac {}
     #[doc = include_str!("../docs/algorithms/td3.md")]
     pub mod td3 {}
+    #[doc = include_str!("../docs/training.md")]
+    pub mod training {}
 }
 
 /// The README, whose code is compiled and run as a test.

@@ -42,6 +42,10 @@ fn schedule(task: Task) -> TrainerConfig {
     let (steps, warmup) = match task {
         Task::Pendulum => (20_000, 100),
         Task::MountainCarContinuous => (50_000, 1_000),
+        Task::ContinuousCartPole => (20_000, 500),
+        Task::Reacher => (50_000, 1_000),
+        Task::CartPoleSwingUp | Task::QuadrotorHover => (100_000, 1_000),
+        Task::AcrobotSwingUp => (200_000, 1_000),
     };
     TrainerConfig::new(usize::MAX)
         .with_environment_steps(Some(steps))

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::agent::Agent;
-use crate::env::{Environment, MountainCarContinuous, Pendulum, Render};
+use crate::env::{
+    AcrobotSwingUp, CartPoleSwingUp, ContinuousCartPole, Environment, MountainCarContinuous, Pendulum, QuadrotorHover,
+    Reacher, Render,
+};
 use crate::error::Error;
 use crate::state::SaveState;
 use crate::train::{Evaluation, evaluate, evaluate_on_pendulum_grid};
@@ -22,6 +25,16 @@ pub enum Task {
     Pendulum,
     /// [`MountainCarContinuous::v0`].
     MountainCarContinuous,
+    /// [`ContinuousCartPole::standard`].
+    ContinuousCartPole,
+    /// [`CartPoleSwingUp::standard`].
+    CartPoleSwingUp,
+    /// [`AcrobotSwingUp::standard`].
+    AcrobotSwingUp,
+    /// [`Reacher::easy`].
+    Reacher,
+    /// [`QuadrotorHover::standard`].
+    QuadrotorHover,
 }
 
 /// A name that is not that of a bundled task.
@@ -34,13 +47,26 @@ pub struct UnknownTask {
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 2] = [Self::Pendulum, Self::MountainCarContinuous];
+    pub const ALL: [Self; 7] = [
+        Self::Pendulum,
+        Self::MountainCarContinuous,
+        Self::ContinuousCartPole,
+        Self::CartPoleSwingUp,
+        Self::AcrobotSwingUp,
+        Self::Reacher,
+        Self::QuadrotorHover,
+    ];
 
     /// Returns the name, as in tables and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pendulum => "pendulum",
             Self::MountainCarContinuous => "mountain-car-continuous",
+            Self::ContinuousCartPole => "continuous-cart-pole",
+            Self::CartPoleSwingUp => "cart-pole-swing-up",
+            Self::AcrobotSwingUp => "acrobot-swing-up",
+            Self::Reacher => "reacher",
+            Self::QuadrotorHover => "quadrotor-hover",
         }
     }
 
@@ -49,6 +75,11 @@ impl Task {
         match self {
             Self::Pendulum => Box::new(Pendulum::v1()),
             Self::MountainCarContinuous => Box::new(MountainCarContinuous::v0()),
+            Self::ContinuousCartPole => Box::new(ContinuousCartPole::standard()),
+            Self::CartPoleSwingUp => Box::new(CartPoleSwingUp::standard()),
+            Self::AcrobotSwingUp => Box::new(AcrobotSwingUp::standard()),
+            Self::Reacher => Box::new(Reacher::easy()),
+            Self::QuadrotorHover => Box::new(QuadrotorHover::standard()),
         }
     }
 
@@ -80,11 +111,5 @@ impl FromStr for Task {
     fn from_str(name: &str) -> Result<Self, UnknownTask> {
         let found = || UnknownTask { found: name.to_owned() };
         Self::ALL.into_iter().find(|task| task.name() == name).ok_or_else(found)
-    }
-}
-
-impl Render for MountainCarContinuous {
-    fn render(&self) -> Option<String> {
-        None
     }
 }
