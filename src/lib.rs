@@ -20,6 +20,7 @@ pub mod replay;
 pub mod rng;
 pub mod space;
 pub mod state;
+pub mod statistics;
 pub mod target;
 pub mod train;
 mod upload;
