@@ -195,8 +195,8 @@ fn check_evaluations(evaluations: &[EvaluationSummary]) -> Result<(), Evaluation
         if evaluation.returns.is_empty() {
             return Err(EvaluationsDefect::NoReturns { index });
         }
-        // Written as a negation so that NaN is rejected too.
-        let bad = evaluation.returns.iter().enumerate().find(|(_, value)| !(value.abs() <= MAX_RETURN));
+        let is_bad = |value: f64| value.is_nan() || value.abs() > MAX_RETURN;
+        let bad = evaluation.returns.iter().enumerate().find(|(_, value)| is_bad(**value));
         if let Some((episode, &value)) = bad {
             return Err(EvaluationsDefect::Return { index, episode, value });
         }

@@ -83,7 +83,11 @@ pub struct Estimate {
     pub missing: usize,
 }
 
-type Statistic = fn(&[Vec<f64>]) -> f64;
+/// A statistic of the runs of one task.
+type OfRuns = fn(&[f64]) -> f64;
+
+/// A statistic of the runs of each task.
+type OfTasks = fn(&[Vec<f64>]) -> f64;
 
 impl Results {
     /// Estimates every measure: of each algorithm on each task and on all of them, and of each pair of algorithms.
@@ -136,7 +140,7 @@ impl Results {
     ) -> Result<(), StatisticsError> {
         let scores = self.of_runs(algorithm, task, Run::final_score);
         let areas = self.of_runs(algorithm, task, |run| run.measures(scoring).area_under_curve);
-        let mut measures: Vec<(Measure, Vec<f64>, fn(&[f64]) -> f64)> = vec![
+        let mut measures: Vec<(Measure, Vec<f64>, OfRuns)> = vec![
             (Measure::Mean, scores.clone(), mean),
             (Measure::Median, scores.clone(), median),
             (Measure::InterquartileMean, scores.clone(), interquartile_mean),
@@ -175,7 +179,7 @@ impl Results {
         let tasks = self.normalized_scores(algorithm, scoring);
         let runs = tasks.iter().map(Vec::len).sum();
         let missing = self.missing_of(&[algorithm], None);
-        let measures: [(Measure, Statistic); 4] = [
+        let measures: [(Measure, OfTasks); 4] = [
             (Measure::NormalizedMean, |tasks| mean(&task_means(tasks))),
             (Measure::NormalizedMedian, |tasks| median(&task_means(tasks))),
             (Measure::NormalizedInterquartileMean, |tasks| interquartile_mean(&pooled(tasks))),

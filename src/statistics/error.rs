@@ -58,8 +58,8 @@ pub enum StatisticsError {
 /// Requires every score to be a number that sums can be made of.
 pub(super) fn check_scores(strata: &[Vec<f64>]) -> Result<(), StatisticsError> {
     for (task, scores) in strata.iter().enumerate() {
-        // Written as a negation so that NaN is rejected too.
-        if let Some((index, &value)) = scores.iter().enumerate().find(|(_, score)| !(score.abs() <= MAX_SCORE)) {
+        let is_bad = |score: f64| score.is_nan() || score.abs() > MAX_SCORE;
+        if let Some((index, &value)) = scores.iter().enumerate().find(|(_, score)| is_bad(**score)) {
             return Err(StatisticsError::Score { task, index, value });
         }
     }
