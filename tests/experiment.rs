@@ -455,3 +455,66 @@ fn pictures_show_every_task_and_have_the_same_bytes_each_time() {
         "the results have no task \"absent\", but pole, tank"
     );
 }
+
+#[test]
+fn a_cell_that_another_process_runs_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = || Experiment::new(folder.path()).algorithms(["a"]).tasks(["tank"]).seeds([7]);
+    let within = |cell: &Cell| {
+        // Locks of a file that was opened twice exclude each other also in one process.
+        let lock = folder.path().join("cells/a/tank/.7.lock");
+        let expected = format!("1 of 1 cells failed: a/tank/7: {} is in use by another process", lock.display());
+        assert_eq!(message(one().run(work)), expected);
+        work(cell)
+    };
+    assert_eq!(one().run(within).unwrap(), Finished { ran: 1, skipped: 0 });
+    assert_eq!(one().run(work).unwrap(), Finished { ran: 0, skipped: 1 });
+    let left: Vec<_> = fs::read_dir(folder.path().join("cells/a/tank")).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn an_algorithm_without_any_result_is_in_the_tables_without_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = |cell: &Cell| if cell.algorithm() == "b" { Err(Failure::from("no")) } else { work(cell) };
+    experiment(folder.path()).run(broken).unwrap_err();
+    let results = Results::read([folder.path()]).unwrap();
+    assert_eq!(results.algorithms(), ["a", "b", "c"]);
+    results.write(folder.path(), &scoring()).unwrap();
+    results.write_pictures(folder.path(), &scoring()).unwrap();
+    let summary = fs::read_to_string(folder.path().join("summary.csv")).unwrap();
+    assert!(summary.contains("\nb,,pole,mean,,,,0,5\n"), "{summary}");
+    assert!(summary.contains("\nb,,,optimality_gap,,,,0,10\n"), "{summary}");
+    assert!(summary.contains("\na,b,tank,p_value,,,,5,5\n"), "{summary}");
+}
+
+#[test]
+fn one_seed_has_estimates_and_pictures_without_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    experiment(folder.path()).seeds([4]).run(work).unwrap();
+    let results = Results::read([folder.path()]).unwrap();
+    let summary = results.summary(&scoring()).unwrap();
+    assert!(summary.iter().all(|estimate| estimate.value.is_some() && estimate.interval.is_none()));
+    results.write_pictures(folder.path(), &scoring()).unwrap();
+}
+
+#[test]
+fn settings_that_could_not_be_read_again_are_refused_before_anything_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    // As deep as JSON is read, and some levels more in a file.
+    let deep = "[".repeat(127) + &"]".repeat(127);
+    let message = message(experiment(folder.path()).setting("deep", deep).run(work));
+    let path = folder.path().join("plan.json");
+    let rule = "must be a file that an experiment has written: recursion limit exceeded";
+    assert!(message.starts_with(&format!("{} {rule}", path.display())), "{message}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "").unwrap();
+    let message = message(Results::read([&path]));
+    assert!(message.starts_with(&format!("{} cannot be read: ", path.join("plan.json").display())), "{message}");
+}
