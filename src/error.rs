@@ -5,10 +5,12 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
+use crate::experiment::ExperimentError;
 use crate::policy::PolicyError;
 use crate::replay::ReplayError;
 use crate::space::SpaceError;
 use crate::state::StateError;
+use crate::statistics::StatisticsError;
 use crate::target::TargetError;
 
 /// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
@@ -57,6 +59,12 @@ pub enum Error {
     /// A checkpoint that could not be written or taken up.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// An experiment that could not be run or read.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// Scores without statistics.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
     /// A state that does not fit.
     #[error(transparent)]
     State(#[from] StateError),

@@ -10,6 +10,7 @@ pub mod config;
 mod digest;
 pub mod env;
 pub mod error;
+pub mod experiment;
 pub mod fused;
 pub mod nn;
 pub mod noise;
@@ -23,6 +24,7 @@ pub mod report;
 pub mod rng;
 pub mod space;
 pub mod state;
+pub mod statistics;
 pub mod target;
 pub mod train;
 mod upload;
@@ -37,6 +39,8 @@ pub mod _docs {
     pub mod design {}
     #[doc = include_str!("../docs/environments.md")]
     pub mod environments {}
+    #[doc = include_str!("../docs/experiments.md")]
+    pub mod experiments {}
     #[doc = include_str!("../docs/lab.md")]
     pub mod lab {}
     #[doc = include_str!("../docs/logging.md")]

@@ -9,6 +9,7 @@ pub use crate::env::{
     Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment, check_saved_state,
 };
 pub use crate::error::Error;
+pub use crate::experiment::{Cell, Experiment, Results, Scoring, Shard};
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::{ActionNoise, NoiseConfig};
 pub use crate::policy::Policy;

@@ -31,6 +31,8 @@ pub enum Stream {
     WarmUp = 5,
     /// One seed per episode, for [`Environment::reset`](crate::env::Environment::reset).
     Episodes = 6,
+    /// Resamples and arrangements of finished runs: [`statistics`](crate::statistics).
+    Resampling = 7,
 }
 
 impl Seed {
@@ -70,6 +72,7 @@ mod tests {
             Stream::Replay,
             Stream::WarmUp,
             Stream::Episodes,
+            Stream::Resampling,
         ];
         let draws = streams.map(|stream| Seed(7).stream(stream).random::<u64>());
         assert_eq!(
@@ -82,6 +85,7 @@ mod tests {
                 18_244_131_744_192_737_788,
                 12_716_886_768_273_581_270,
                 6_788_621_307_340_148_322,
+                12_947_559_667_725_341_916,
             ]
         );
     }

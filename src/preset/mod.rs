@@ -47,6 +47,11 @@ pub struct Preset<C> {
 }
 
 impl<C: AgentConfig + 'static> Preset<C> {
+    /// Returns the length of the run in environment steps.
+    pub fn steps(&self) -> usize {
+        self.schedule.environment_steps.unwrap_or(usize::MAX)
+    }
+
     /// Creates the agent.
     ///
     /// # Errors

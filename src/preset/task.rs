@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::agent::Agent;
+use crate::env::pendulum::GRID_OPTIMUM;
 use crate::env::{
     AcrobotSwingUp, CartPoleSwingUp, ContinuousCartPole, Environment, MountainCarContinuous, Pendulum, QuadrotorHover,
     Reacher, Render,
@@ -80,6 +81,42 @@ impl Task {
             Self::AcrobotSwingUp => Box::new(AcrobotSwingUp::standard()),
             Self::Reacher => Box::new(Reacher::easy()),
             Self::QuadrotorHover => Box::new(QuadrotorHover::standard()),
+        }
+    }
+
+    /// Returns the mean return of uniformly random actions, to the accuracy of its tests: `cargo run --release --example random_returns`.
+    pub fn random_return(self) -> f64 {
+        match self {
+            Self::Pendulum => -1_233.0,
+            Self::MountainCarContinuous => -33.0,
+            Self::ContinuousCartPole => 20.0,
+            Self::CartPoleSwingUp => 30.0,
+            Self::AcrobotSwingUp => 10.0,
+            Self::Reacher => 50.0,
+            Self::QuadrotorHover => 20.0,
+        }
+    }
+
+    /// Returns the best mean return there is, where that is known, or else one that no policy exceeds.
+    ///
+    /// It is known for the pendulum, on the grid of its evaluation, and for the balanced cart-pole.
+    pub fn best_return(self) -> f64 {
+        match self {
+            Self::Pendulum => GRID_OPTIMUM,
+            Self::MountainCarContinuous => 100.0,
+            Self::ContinuousCartPole | Self::QuadrotorHover => 500.0,
+            Self::CartPoleSwingUp | Self::AcrobotSwingUp | Self::Reacher => 1_000.0,
+        }
+    }
+
+    /// Returns the mean return at which the task counts as solved, where there is a convention: a regret of 20 for the pendulum, and what
+    /// Gymnasium asks for of its two.
+    pub fn solved_return(self) -> Option<f64> {
+        match self {
+            Self::Pendulum => Some(GRID_OPTIMUM - 20.0),
+            Self::MountainCarContinuous => Some(90.0),
+            Self::ContinuousCartPole => Some(475.0),
+            Self::CartPoleSwingUp | Self::AcrobotSwingUp | Self::Reacher | Self::QuadrotorHover => None,
         }
     }
 

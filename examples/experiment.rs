@@ -1,0 +1,120 @@
+//! Algorithms beside each other on the bundled tasks, by their presets: a grid of runs over threads and machines, with statistics.
+//!
+//! `cargo run --release --example experiment -- --algorithms sac,td3,ddpg --seeds 5 --steps 5000 --threads 2`
+//! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. Killed, it goes on
+//! by the same command. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
+
+mod cli;
+
+use std::path::{Path, PathBuf};
+
+use actor_critic::experiment::Measure;
+use actor_critic::prelude::*;
+use actor_critic::train::EvaluationSummary;
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "SAC, TD3 and DDPG on the bundled tasks, over seeds, threads and machines")]
+struct Cli {
+    /// Algorithms: sac, td3, ddpg
+    #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
+    algorithms: Vec<String>,
+    /// Tasks, by name: see `Task`
+    #[arg(long, value_delimiter = ',', default_value = "pendulum")]
+    tasks: Vec<Task>,
+    /// Seeds of each: 0, 1, …
+    #[arg(long, default_value_t = 10)]
+    seeds: u64,
+    /// Environment steps of each run [default: those of the preset]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Evaluations of the greedy policy in a run, spread evenly
+    #[arg(long, default_value_t = 20)]
+    evaluations: usize,
+    /// Runs at a time
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// The share of the runs that is done here, such as 0/4
+    #[arg(long)]
+    shard: Option<Shard>,
+    /// Folder for the results
+    #[arg(long, default_value = "runs/experiment")]
+    out: PathBuf,
+    /// Folders of finished shares to join, instead of running any
+    #[arg(long, num_args = 1..)]
+    merge: Vec<PathBuf>,
+    #[command(flatten)]
+    device: cli::DeviceArg,
+}
+
+/// What a cell can fail by.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Cli::parse();
+    if !args.merge.is_empty() {
+        return report(&Results::read(&args.merge)?, &args.out);
+    }
+    let experiment = Experiment::new(&args.out)
+        .algorithms(args.algorithms.iter().cloned())
+        .tasks(args.tasks.iter().map(Task::to_string))
+        .seeds(0..args.seeds)
+        .setting("steps", args.steps.map_or("preset".to_owned(), |steps| steps.to_string()))
+        .setting("evaluations", args.evaluations)
+        .threads(args.threads)
+        .shard(args.shard.unwrap_or(Shard::WHOLE));
+    let finished = experiment.run(|cell| {
+        let evaluations = run(cell, &args)?;
+        let last = evaluations.last().map_or(f64::NAN, EvaluationSummary::mean_return);
+        println!("{cell}: return {last:.1}");
+        Ok::<_, Failure>(evaluations)
+    })?;
+    println!("{} runs, {} were there already", finished.ran, finished.skipped);
+    if args.shard.is_some() { Ok(()) } else { report(&experiment.results()?, &args.out) }
+}
+
+/// Trains by the preset that a cell names.
+fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
+    let task: Task = cell.task().parse()?;
+    Ok(match cell.algorithm() {
+        "sac" => train(Preset::sac(task), cell, args)?,
+        "td3" => train(Preset::td3(task), cell, args)?,
+        "ddpg" => train(Preset::ddpg(task), cell, args)?,
+        other => return Err(format!("the algorithm must be sac, td3 or ddpg, got {other}").into()),
+    })
+}
+
+/// Trains from the newest checkpoint of the cell, if there is one, evaluating on the way.
+fn train<C: AgentConfig + 'static>(
+    mut preset: Preset<C>,
+    cell: &Cell,
+    args: &Cli,
+) -> Result<Vec<EvaluationSummary>, Error> {
+    let steps = args.steps.unwrap_or(preset.steps());
+    preset.schedule.environment_steps = Some(steps);
+    let every = (steps / args.evaluations).max(1);
+    let mut trainer = preset.evaluated_trainer(every, &args.device.device(), cell.seed())?;
+    let checkpoints = Checkpoints::open(cell.folder().join("checkpoints"))?.keep(1);
+    let mut checkpoints = CheckpointEvery::steps(every, checkpoints)?;
+    checkpoints.resume(&mut trainer)?;
+    checkpoints.run(&mut trainer, &mut [])?;
+    Ok(trainer.evaluations().to_vec())
+}
+
+/// Writes tables and pictures, and prints what each algorithm came to.
+fn report(results: &Results, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let tasks = Task::ALL.into_iter().filter(|task| results.tasks().contains(&task.name()));
+    let scoring = tasks.fold(Scoring::new(), |scoring, task| {
+        let scaled = scoring.with_scale(task.name(), task.random_return(), task.best_return());
+        task.solved_return().into_iter().fold(scaled, |scoring, solved| scoring.with_threshold(task.name(), solved))
+    });
+    results.write(out, &scoring)?;
+    results.write_pictures(out, &scoring)?;
+    for estimate in results.summary(&scoring)?.iter().filter(|estimate| estimate.measure == Measure::Regret) {
+        let value = estimate.value.map_or("none".to_owned(), |value| format!("{value:.1}"));
+        let interval = estimate.interval.map_or(String::new(), |at| format!(" [{:.1}, {:.1}]", at.low, at.high));
+        let (algorithm, runs, missing) = (&estimate.algorithm, estimate.runs, estimate.missing);
+        println!("{algorithm}: regret {value}{interval}, {runs} runs, {missing} missing");
+    }
+    Ok(())
+}

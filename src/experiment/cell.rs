@@ -1,0 +1,92 @@
+//! One run of an experiment.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Settings;
+use crate::rng::Seed;
+
+/// What tells a cell from the others; ordered by algorithm, task and seed, which is the canonical order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CellId {
+    /// Name of the algorithm.
+    pub algorithm: String,
+    /// Name of the task.
+    pub task: String,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl CellId {
+    /// Returns the folder of the cell in that of the experiment.
+    pub(super) fn folder(&self, experiment: &Path) -> PathBuf {
+        experiment.join(CELLS).join(&self.algorithm).join(&self.task).join(self.seed.to_string())
+    }
+
+    /// Returns the file of its results.
+    pub(super) fn file(&self, experiment: &Path) -> PathBuf {
+        // Not `with_extension`, for which a name with a dot would have one already.
+        let mut path = self.folder(experiment).into_os_string();
+        path.push(".json");
+        path.into()
+    }
+}
+
+/// Folder of the cells in that of the experiment.
+pub(super) const CELLS: &str = "cells";
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.algorithm, self.task, self.seed)
+    }
+}
+
+/// One run to be made: an algorithm on a task with a seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    pub(super) id: CellId,
+    pub(super) folder: PathBuf,
+    pub(super) settings: Settings,
+}
+
+impl Cell {
+    /// Returns what tells the cell from the others.
+    pub fn id(&self) -> &CellId {
+        &self.id
+    }
+
+    /// Returns the name of the algorithm.
+    pub fn algorithm(&self) -> &str {
+        &self.id.algorithm
+    }
+
+    /// Returns the name of the task.
+    pub fn task(&self) -> &str {
+        &self.id.task
+    }
+
+    /// Returns the seed, to be the only root of random numbers in the run.
+    pub fn seed(&self) -> Seed {
+        Seed(self.id.seed)
+    }
+
+    /// Returns a folder that belongs to this cell alone, for checkpoints and histories.
+    ///
+    /// It is there when the run begins, with what an interrupted run left in it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns a setting of the experiment; `None` if there is none of that name.
+    pub fn setting(&self, name: &str) -> Option<&serde_json::Value> {
+        self.settings.get(name)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}

@@ -1,0 +1,37 @@
+//! Experiments: a grid of algorithms, tasks and seeds, run over threads and machines, and what it comes to.
+//!
+//! ```text
+//! runs/study/
+//!   plan.json                    the grid, and the settings that all results share
+//!   cells/sac/pendulum/3.json    the results of a cell, there whole or not at all
+//!   cells/sac/pendulum/3/        a folder for the cell's own use: checkpoints, histories
+//!   timing.csv                   how long each cell took, which is no result
+//! ```
+//!
+//! An [`Experiment`] runs the cells that have no results yet, so the command that was killed is the command that goes on.
+//! [`Results`] reads the folders of one or several machines and writes tables that have the same bytes whatever the number
+//! of threads, shards and interruptions. Names of algorithms and tasks are yours; what they mean is decided by the closure that
+//! runs a cell. [`docs/experiments.md`](crate::_docs::experiments) is the guide, with recipes for clusters.
+
+mod cell;
+mod error;
+mod file;
+#[cfg(feature = "plot")]
+mod pictures;
+mod plan;
+mod record;
+mod results;
+mod run;
+mod scoring;
+mod shard;
+mod summary;
+mod tables;
+
+pub use cell::{Cell, CellId};
+pub use error::{CellError, CellFailure, EvaluationsDefect, ExperimentError, FileDefect};
+pub use plan::Experiment;
+pub use results::{CurvePoint, Results, Run};
+pub use run::Finished;
+pub use scoring::{RunMeasures, Scoring};
+pub use shard::Shard;
+pub use summary::{Estimate, Measure};
