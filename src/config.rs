@@ -91,6 +91,14 @@ pub enum ConfigError {
         /// Axes of the noise.
         found: usize,
     },
+    /// A box for the agent's actions with the wrong number of axes.
+    #[error("the box of the agent must have {expected} axes, one per axis of the action space, got {found}")]
+    ActionDim {
+        /// Axes of the environment's action space.
+        expected: usize,
+        /// Axes of the box.
+        found: usize,
+    },
     /// A learned temperature with a policy that has no density, so no entropy to hold.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,

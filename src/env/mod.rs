@@ -6,9 +6,15 @@
 use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_unsound, is_sound};
 
 mod check;
+mod episode_statistics;
+mod frame_stack;
 mod numpy_rng;
 mod physics;
+mod recorder;
 mod render;
+mod repeat_action;
+mod rescale_action;
+mod scale_reward;
 mod time_limit;
 
 pub mod acrobot;
@@ -23,11 +29,17 @@ pub use acrobot::AcrobotSwingUp;
 pub use cart_pole::ContinuousCartPole;
 pub use cart_pole_swing_up::CartPoleSwingUp;
 pub use check::{ContractViolation, Moment, Rule, check_environment, check_environment_with_seeds, check_saved_state};
+pub use episode_statistics::{EpisodeStatistics, EpisodeTotals};
+pub use frame_stack::FrameStack;
 pub use mountain_car::MountainCarContinuous;
 pub use pendulum::Pendulum;
 pub use quadrotor::QuadrotorHover;
 pub use reacher::Reacher;
+pub use recorder::{RecordedEpisode, Recorder};
 pub use render::Render;
+pub use repeat_action::RepeatAction;
+pub use rescale_action::RescaleAction;
+pub use scale_reward::ScaleReward;
 pub use time_limit::TimeLimit;
 
 /// Why an environment refused an action, or an answer of it was refused.
@@ -341,6 +353,11 @@ pub fn check_action(space: &BoxSpace, action: &[f32]) -> Result<(), EnvironmentE
         Some((axis, value)) => Err(EnvironmentError::NonFiniteAction { axis, value }),
         None => Ok(()),
     }
+}
+
+/// Rounds a reward to f32, to the largest one if it is beyond; NaN and infinity, faults of an environment, stay what they are.
+fn within_f32(reward: f64) -> f32 {
+    if reward.is_finite() { reward.clamp(f32::MIN.into(), f32::MAX.into()) as f32 } else { reward as f32 }
 }
 
 /// Checks one part of a hidden state to begin from; an infinite bound still asks for a finite value.

@@ -1,0 +1,201 @@
+//! Fewer decisions than steps.
+
+use super::{Environment, EnvironmentError, Render, Step, check_action, within_f32};
+use crate::config::{ConfigError, at_least};
+use crate::space::BoxSpace;
+use crate::state::{SaveState, State, StateError};
+
+/// Takes each action several times, and adds up the rewards.
+///
+/// One step is at most so many steps of the environment; it stops at the last one of an episode, with its flags. A
+/// [`TimeLimit`](super::TimeLimit) outside counts the longer steps, one inside the short ones. A discount of γ here is γ once for
+/// all of them, and the rewards among them are not discounted.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::{Environment, Pendulum, RepeatAction};
+///
+/// let mut repeated = RepeatAction::new(Pendulum::v1(), 2)?;
+/// let mut plain = Pendulum::v1();
+/// repeated.reset(0)?;
+/// plain.reset(0)?;
+/// let (first, second) = (plain.step(&[1.0])?, plain.step(&[1.0])?);
+/// let step = repeated.step(&[1.0])?;
+/// assert_eq!(step.observation, second.observation);
+/// assert_eq!(step.reward, first.reward + second.reward);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepeatAction<E> {
+    env: E,
+    times: usize,
+}
+
+impl<E> RepeatAction<E> {
+    /// Takes each action `times` times.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::TooSmall`] if that is not at least once.
+    pub fn new(env: E, times: usize) -> Result<Self, ConfigError> {
+        at_least("times", 1, times)?;
+        Ok(Self { env, times })
+    }
+
+    /// Returns how many times an action is taken.
+    pub fn times(&self) -> usize {
+        self.times
+    }
+
+    /// Returns the environment of the short steps.
+    pub fn inner(&self) -> &E {
+        &self.env
+    }
+
+    /// Returns the environment, without this wrapper.
+    pub fn into_inner(self) -> E {
+        self.env
+    }
+
+    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
+    ///
+    /// # Errors
+    ///
+    /// Whatever `begin` reports.
+    pub fn reset_with(
+        &mut self,
+        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
+    ) -> Result<Vec<f32>, EnvironmentError> {
+        begin(&mut self.env)
+    }
+}
+
+impl<E: Environment> Environment for RepeatAction<E> {
+    fn observation_space(&self) -> &BoxSpace {
+        self.env.observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        self.env.action_space()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        self.env.reset(seed)
+    }
+
+    /// # Errors
+    ///
+    /// As the environment's; an error after the first of the short steps leaves those that were taken.
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        check_action(self.env.action_space(), action)?;
+        let mut step = self.env.step(action)?;
+        let mut reward = f64::from(step.reward);
+        for _ in 1..self.times {
+            if step.is_last() {
+                break;
+            }
+            step = self.env.step(action)?;
+            reward += f64::from(step.reward);
+        }
+        Ok(Step { reward: within_f32(reward), ..step })
+    }
+}
+
+impl<E: Render> Render for RepeatAction<E> {
+    fn render(&self) -> Option<String> {
+        self.env.render()
+    }
+}
+
+impl<E: SaveState> SaveState for RepeatAction<E> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        state.put("times", self.times as u64);
+        state.put_state("env", self.env.save_state()?);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        state.expect("times", self.times as u64)?;
+        let env = state.take_state("env");
+        state.finish()?;
+        self.env.load_state(env).map_err(|error| error.within("env"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::mountain_car::MountainCarState;
+    use crate::env::{MountainCarContinuous, Pendulum};
+
+    #[test]
+    fn the_last_step_of_an_episode_is_the_last_that_is_taken() {
+        // 200 = 66 · 3 + 2
+        let mut env = RepeatAction::new(Pendulum::v1(), 3).unwrap();
+        let mut plain = Pendulum::v1();
+        env.reset(1).unwrap();
+        plain.reset(1).unwrap();
+        for taken in 1..=67 {
+            let rewards: f64 =
+                (0..if taken < 67 { 3 } else { 2 }).map(|_| f64::from(plain.step(&[0.5]).unwrap().reward)).sum();
+            let step = env.step(&[0.5]).unwrap();
+            assert_eq!((step.reward, step.truncated, step.terminated), (rewards as f32, taken == 67, false), "{taken}");
+        }
+        assert!(matches!(env.step(&[0.5]), Err(EnvironmentError::StepAfterEnd)));
+    }
+
+    #[test]
+    fn arriving_ends_the_repetition() {
+        let mut env = RepeatAction::new(MountainCarContinuous::v0(), 10).unwrap();
+        let almost = MountainCarState { position: 0.44, velocity: 0.05 };
+        env.reset_with(|limited| limited.reset_with(|car| car.reset_to(almost))).unwrap();
+        let step = env.step(&[1.0]).unwrap();
+        assert!(step.terminated && step.reward == 99.9, "{step:?}");
+    }
+
+    /// Gives one reward for ever.
+    struct Constant(BoxSpace, f32);
+
+    impl Environment for Constant {
+        fn observation_space(&self) -> &BoxSpace {
+            &self.0
+        }
+
+        fn action_space(&self) -> &BoxSpace {
+            &self.0
+        }
+
+        fn reset(&mut self, _seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+            Ok(vec![0.0])
+        }
+
+        fn step(&mut self, _action: &[f32]) -> Result<Step, EnvironmentError> {
+            Ok(Step { observation: vec![0.0], reward: self.1, terminated: false, truncated: false })
+        }
+    }
+
+    #[test]
+    fn a_sum_out_of_range_stops_at_the_largest_and_a_fault_stays_one() {
+        let sum_of = |reward| {
+            let env = Constant(BoxSpace::symmetric(1.0, 1).unwrap(), reward);
+            RepeatAction::new(env, 3).unwrap().step(&[0.0]).unwrap().reward
+        };
+        assert_eq!((sum_of(2.5), sum_of(3e38), sum_of(f32::MIN)), (7.5, f32::MAX, f32::MIN));
+        assert_eq!(sum_of(f32::INFINITY), f32::INFINITY);
+        assert!(sum_of(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn taking_an_action_no_times_is_refused() {
+        assert_eq!(RepeatAction::new(Pendulum::v1(), 0).unwrap_err().to_string(), "times must be at least 1, got 0");
+    }
+
+    #[test]
+    fn the_state_of_another_number_is_refused() {
+        let saved = RepeatAction::new(Pendulum::v1(), 2).unwrap().save_state().unwrap();
+        let error = RepeatAction::new(Pendulum::v1(), 3).unwrap().load_state(saved).unwrap_err();
+        assert_eq!(error.to_string(), "`times` must be the same as when the state was saved: 2 then, 3 now");
+    }
+}

@@ -1,0 +1,205 @@
+//! Actions in other units.
+
+use super::{Environment, EnvironmentError, Render, Step, check_action};
+use crate::config::ConfigError;
+use crate::space::BoxSpace;
+use crate::state::{SaveState, State, StateError};
+
+/// Lets an agent act in a box of its own, which is mapped onto the environment's, axis by axis.
+///
+/// ```text
+/// action = low + (a − from.low) / (from.high − from.low) · (high − low)
+/// ```
+///
+/// An action inside the box arrives inside the environment's; one outside arrives outside, and is the environment's to
+/// interpret. This crate's agents know the bounds of an axis and need no such help; a policy from elsewhere, or a person who
+/// thinks in `[−1, 1]`, may.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::{Environment, Pendulum, RescaleAction};
+///
+/// let mut unit = RescaleAction::to_unit(Pendulum::v1())?;
+/// let mut plain = Pendulum::v1();
+/// assert_eq!(unit.action_space().high(), [1.0]);
+/// unit.reset(0)?;
+/// plain.reset(0)?;
+/// assert_eq!(unit.step(&[0.25])?, plain.step(&[0.5])?); // torques up to 2 N·m
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct RescaleAction<E> {
+    env: E,
+    from: BoxSpace,
+}
+
+impl<E: Environment> RescaleAction<E> {
+    /// Maps `from` onto the action space of `env`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::ActionDim`] if `from` has another number of axes, [`ConfigError::Space`] if a bound of either space is
+    /// infinite.
+    pub fn new(env: E, from: BoxSpace) -> Result<Self, ConfigError> {
+        let (expected, found) = (env.action_space().dim(), from.dim());
+        if expected != found {
+            return Err(ConfigError::ActionDim { expected, found });
+        }
+        from.require_finite()?;
+        env.action_space().require_finite()?;
+        Ok(Self { env, from })
+    }
+
+    /// Maps `[−1, 1]` on every axis onto the action space of `env`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Space`] if a bound of the environment's is infinite.
+    pub fn to_unit(env: E) -> Result<Self, ConfigError> {
+        let from = BoxSpace::symmetric(1.0, env.action_space().dim())?;
+        Self::new(env, from)
+    }
+
+    fn rescale(&self, action: &[f32]) -> Vec<f32> {
+        let to = self.env.action_space();
+        let mapped = action.iter().enumerate().map(|(axis, &a)| {
+            // In f64, where no difference of two f32 overflows.
+            let [a, from_low, from_high] = [a, self.from.low()[axis], self.from.high()[axis]].map(f64::from);
+            let [low, high] = [to.low()[axis], to.high()[axis]].map(f64::from);
+            let mapped = low + (a - from_low) / (from_high - from_low) * (high - low);
+            mapped.clamp(f32::MIN.into(), f32::MAX.into()) as f32
+        });
+        let mapped: Vec<f32> = mapped.collect();
+        // Rounding must not push an action that is inside out.
+        if self.from.contains(action) { to.clip(&mapped) } else { mapped }
+    }
+}
+
+impl<E> RescaleAction<E> {
+    /// Returns the environment, with its own units.
+    pub fn inner(&self) -> &E {
+        &self.env
+    }
+
+    /// Returns the environment, without this wrapper.
+    pub fn into_inner(self) -> E {
+        self.env
+    }
+
+    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
+    ///
+    /// # Errors
+    ///
+    /// Whatever `begin` reports.
+    pub fn reset_with(
+        &mut self,
+        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
+    ) -> Result<Vec<f32>, EnvironmentError> {
+        begin(&mut self.env)
+    }
+}
+
+impl<E: Environment> Environment for RescaleAction<E> {
+    fn observation_space(&self) -> &BoxSpace {
+        self.env.observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        &self.from
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        self.env.reset(seed)
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        check_action(&self.from, action)?;
+        self.env.step(&self.rescale(action))
+    }
+}
+
+impl<E: Render> Render for RescaleAction<E> {
+    fn render(&self) -> Option<String> {
+        self.env.render()
+    }
+}
+
+impl<E: SaveState> SaveState for RescaleAction<E> {
+    fn save_state(&self) -> Result<State, StateError> {
+        let mut state = State::new();
+        for (name, bounds) in [("low", self.from.low()), ("high", self.from.high())] {
+            state.put_array(name, &[bounds.len()], bounds.to_vec());
+        }
+        state.put_state("env", self.env.save_state()?);
+        Ok(state)
+    }
+
+    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
+        for (name, here) in [("low", self.from.low()), ("high", self.from.high())] {
+            let saved: Vec<f32> = state.take_array(name, &[here.len()])?;
+            if saved != here {
+                let text = |bounds: &[f32]| format!("{bounds:?}");
+                return Err(StateError::Differs { name: name.into(), saved: text(&saved), here: text(here) });
+            }
+        }
+        let env = state.take_state("env");
+        state.finish()?;
+        self.env.load_state(env).map_err(|error| error.within("env"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Pendulum;
+    use proptest::prelude::*;
+
+    fn from(low: f32, high: f32) -> BoxSpace {
+        BoxSpace::new(vec![low], vec![high]).unwrap()
+    }
+
+    #[test]
+    fn the_ends_and_the_middle_are_mapped_onto_each_other() {
+        let env = RescaleAction::new(Pendulum::v1(), from(0.0, 10.0)).unwrap();
+        for (action, torque) in [(0.0, -2.0), (2.5, -1.0), (5.0, 0.0), (10.0, 2.0), (15.0, 4.0), (-5.0, -4.0)] {
+            assert_eq!(env.rescale(&[action]), [torque]);
+        }
+    }
+
+    #[test]
+    fn spaces_that_do_not_fit_are_refused() {
+        let error = RescaleAction::new(Pendulum::v1(), BoxSpace::symmetric(1.0, 2).unwrap()).unwrap_err();
+        let text = "the box of the agent must have 1 axes, one per axis of the action space, got 2";
+        assert_eq!(error.to_string(), text);
+        let error = RescaleAction::new(Pendulum::v1(), BoxSpace::unbounded(1).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "axis 0 of an action space must have finite bounds, got -inf and inf");
+    }
+
+    #[test]
+    fn a_malformed_action_is_refused_in_the_agents_terms() {
+        let mut env = RescaleAction::to_unit(Pendulum::v1()).unwrap();
+        env.reset(0).unwrap();
+        assert_eq!(env.step(&[f32::INFINITY]).unwrap_err().to_string(), "action must be finite, got inf on axis 0");
+        assert!(env.step(&[0.0, 0.0]).is_err());
+        assert!(env.step(&[f32::MAX]).is_ok(), "a finite action stays finite");
+    }
+
+    #[test]
+    fn the_state_of_another_box_is_refused() {
+        let saved = RescaleAction::to_unit(Pendulum::v1()).unwrap().save_state().unwrap();
+        let error = RescaleAction::new(Pendulum::v1(), from(0.0, 1.0)).unwrap().load_state(saved).unwrap_err();
+        assert_eq!(error.to_string(), "`low` must be the same as when the state was saved: [-1.0] then, [0.0] now");
+    }
+
+    proptest! {
+        #[test]
+        fn an_action_inside_arrives_inside(low in -1e6_f32..1e6, width in 1e-3_f32..1e6, share in 0_f32..=1.0) {
+            let high = low + width;
+            prop_assume!(low < high);
+            let env = RescaleAction::new(Pendulum::v1(), from(low, high)).unwrap();
+            let action = (low + share * (high - low)).clamp(low, high);
+            prop_assert!(env.inner().action_space().contains(&env.rescale(&[action])));
+        }
+    }
+}
