@@ -21,7 +21,7 @@
 use burn::tensor::Device;
 
 use crate::agent::AgentConfig;
-use crate::env::Spaces;
+use crate::env::{RepeatAction, Spaces};
 use crate::error::Error;
 use crate::rng::Seed;
 use crate::train::{EvaluateEvery, Schedule, Trainer, TrainerConfig};
@@ -38,6 +38,8 @@ pub struct Preset<C> {
     pub task: Task,
     /// The settings of the algorithm.
     pub algorithm: C,
+    /// Times that each action is taken: [`RepeatAction`]. Steps of the schedule count the actions.
+    pub action_repeat: usize,
     /// Widths of the hidden layers of actor and critics.
     pub hidden_dims: Vec<usize>,
     /// What the learning rates are multiplied by along the run; `None` if they stay.
@@ -50,6 +52,15 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// Returns the length of the run in environment steps.
     pub fn steps(&self) -> usize {
         self.schedule.environment_steps.unwrap_or(usize::MAX)
+    }
+
+    /// Creates the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if `action_repeat` is 0.
+    pub fn environment(&self) -> Result<RepeatAction<Box<dyn TaskEnvironment>>, Error> {
+        Ok(RepeatAction::new(self.task.environment(), self.action_repeat)?)
     }
 
     /// Creates the agent.
@@ -67,9 +78,13 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// # Errors
     ///
     /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
-    pub fn trainer(&self, device: &Device, seed: Seed) -> Result<Trainer<Box<dyn TaskEnvironment>, C::Agent>, Error> {
+    pub fn trainer(
+        &self,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Trainer<RepeatAction<Box<dyn TaskEnvironment>>, C::Agent>, Error> {
         let agent = self.agent(device, seed)?;
-        let trainer = Trainer::new(self.task.environment(), agent, &self.schedule, seed)?.with_environment_state();
+        let trainer = Trainer::new(self.environment()?, agent, &self.schedule, seed)?.with_environment_state();
         Ok(match self.learning_rate_factor {
             Some(schedule) => trainer.with_schedule(schedule, C::set_learning_rate_factor),
             None => trainer,
@@ -86,9 +101,10 @@ impl<C: AgentConfig + 'static> Preset<C> {
         steps: usize,
         device: &Device,
         seed: Seed,
-    ) -> Result<Trainer<Box<dyn TaskEnvironment>, C::Agent>, Error> {
-        let task = self.task;
-        let evaluation = EvaluateEvery::steps(steps, move |agent: &mut C::Agent| task.evaluate(agent))?;
+    ) -> Result<Trainer<RepeatAction<Box<dyn TaskEnvironment>>, C::Agent>, Error> {
+        let (task, action_repeat) = (self.task, self.action_repeat);
+        let evaluate = move |agent: &mut C::Agent| task.evaluate_repeating(agent, action_repeat);
+        let evaluation = EvaluateEvery::steps(steps, evaluate)?;
         Ok(self.trainer(device, seed)?.with_evaluation(evaluation))
     }
 }

@@ -18,7 +18,14 @@ impl Preset<SacConfig> {
             .with_actor_learning_rate(LEARNING_RATE)
             .with_critic_learning_rate(LEARNING_RATE)
             .with_temperature(TemperatureConfig::Learned(temperature));
-        Self { task, algorithm, hidden_dims: HIDDEN_DIMS.into(), learning_rate_factor: None, schedule: schedule(task) }
+        Self {
+            task,
+            algorithm,
+            action_repeat: 1,
+            hidden_dims: HIDDEN_DIMS.into(),
+            learning_rate_factor: None,
+            schedule: schedule(task),
+        }
     }
 }
 
@@ -26,7 +33,14 @@ impl Preset<Td3Config> {
     /// Returns the preset of TD3 for a task.
     pub fn td3(task: Task) -> Self {
         let algorithm = Td3Config::new().with_noise(noise(task));
-        Self { task, algorithm, hidden_dims: HIDDEN_DIMS.into(), learning_rate_factor: None, schedule: schedule(task) }
+        Self {
+            task,
+            algorithm,
+            action_repeat: 1,
+            hidden_dims: HIDDEN_DIMS.into(),
+            learning_rate_factor: None,
+            schedule: schedule(task),
+        }
     }
 }
 
@@ -34,7 +48,14 @@ impl Preset<DdpgConfig> {
     /// Returns the preset of DDPG for a task.
     pub fn ddpg(task: Task) -> Self {
         let algorithm = DdpgConfig::new().with_noise(noise(task));
-        Self { task, algorithm, hidden_dims: HIDDEN_DIMS.into(), learning_rate_factor: None, schedule: schedule(task) }
+        Self {
+            task,
+            algorithm,
+            action_repeat: 1,
+            hidden_dims: HIDDEN_DIMS.into(),
+            learning_rate_factor: None,
+            schedule: schedule(task),
+        }
     }
 }
 

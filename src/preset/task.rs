@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::agent::Agent;
-use crate::env::pendulum::GRID_OPTIMUM;
+use crate::env::pendulum::{GRID_OPTIMUM, evaluation_grid};
 use crate::env::{
     AcrobotSwingUp, CartPoleSwingUp, ContinuousCartPole, Environment, MountainCarContinuous, Pendulum, QuadrotorHover,
-    Reacher, Render,
+    Reacher, Render, RepeatAction,
 };
 use crate::error::Error;
 use crate::state::SaveState;
-use crate::train::{Evaluation, evaluate, evaluate_on_pendulum_grid};
+use crate::train::{Evaluation, evaluate};
 
 /// An environment that can be trained in, saved, drawn, and moved to another thread.
 pub trait TaskEnvironment: Environment + SaveState + Render + Send {}
@@ -87,13 +87,13 @@ impl Task {
     /// Returns the mean return of uniformly random actions, to the accuracy of its tests: `cargo run --release --example random_returns`.
     pub fn random_return(self) -> f64 {
         match self {
-            Self::Pendulum => -1_233.0,
-            Self::MountainCarContinuous => -33.0,
-            Self::ContinuousCartPole => 20.0,
-            Self::CartPoleSwingUp => 30.0,
-            Self::AcrobotSwingUp => 10.0,
-            Self::Reacher => 50.0,
-            Self::QuadrotorHover => 20.0,
+            Self::Pendulum => -1_222.0,
+            Self::MountainCarContinuous => -33.3,
+            Self::ContinuousCartPole => 28.1,
+            Self::CartPoleSwingUp => 26.1,
+            Self::AcrobotSwingUp => 3.2,
+            Self::Reacher => 53.2,
+            Self::QuadrotorHover => 16.9,
         }
     }
 
@@ -120,16 +120,29 @@ impl Task {
         }
     }
 
-    /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and episodes with fixed seeds elsewhere.
+    /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and ten episodes with fixed seeds elsewhere.
     ///
     /// # Errors
     ///
     /// As [`evaluate`].
     pub fn evaluate(self, agent: &mut impl Agent) -> Result<Evaluation, Error> {
-        match self {
-            Self::Pendulum => evaluate_on_pendulum_grid(agent),
-            _ => evaluate(agent, &mut self.environment(), EVALUATION_SEEDS, |env, seed| env.reset(seed)),
+        self.evaluate_repeating(agent, 1)
+    }
+
+    /// As [`evaluate`](Self::evaluate), each action taken several times.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate()`], or [`Error::Config`] if `action_repeat` is 0.
+    pub fn evaluate_repeating(self, agent: &mut impl Agent, action_repeat: usize) -> Result<Evaluation, Error> {
+        if self == Self::Pendulum {
+            let mut env = RepeatAction::new(Pendulum::v1(), action_repeat)?;
+            return evaluate(agent, &mut env, evaluation_grid(), |env, start| {
+                env.reset_with(|pendulum| pendulum.reset_with(|pendulum| pendulum.reset_to(start)))
+            });
         }
+        let mut env = RepeatAction::new(self.environment(), action_repeat)?;
+        evaluate(agent, &mut env, EVALUATION_SEEDS, |env, seed| env.reset(seed))
     }
 }
 
