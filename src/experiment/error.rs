@@ -133,6 +133,10 @@ pub enum ExperimentError {
     #[cfg(feature = "plot")]
     #[error(transparent)]
     Plot(#[from] crate::train::plot::PlotError),
+    /// A report that could not be made.
+    #[cfg(feature = "report")]
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
 }
 
 /// A cell without results, and why.

@@ -20,6 +20,8 @@ mod file;
 mod pictures;
 mod plan;
 mod record;
+#[cfg(feature = "report")]
+mod report;
 mod results;
 mod run;
 mod scoring;

@@ -31,6 +31,9 @@ mod task;
 
 pub use task::{Task, TaskEnvironment, UnknownTask};
 
+/// The trainer of a preset.
+pub type PresetTrainer<A> = Trainer<RepeatAction<Box<dyn TaskEnvironment>>, A>;
+
 /// Everything that decides a run on a bundled task, but the seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preset<C> {
@@ -78,11 +81,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// # Errors
     ///
     /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
-    pub fn trainer(
-        &self,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Trainer<RepeatAction<Box<dyn TaskEnvironment>>, C::Agent>, Error> {
+    pub fn trainer(&self, device: &Device, seed: Seed) -> Result<PresetTrainer<C::Agent>, Error> {
         let agent = self.agent(device, seed)?;
         let trainer = Trainer::new(self.environment()?, agent, &self.schedule, seed)?.with_environment_state();
         Ok(match self.learning_rate_factor {
@@ -101,7 +100,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
         steps: usize,
         device: &Device,
         seed: Seed,
-    ) -> Result<Trainer<RepeatAction<Box<dyn TaskEnvironment>>, C::Agent>, Error> {
+    ) -> Result<PresetTrainer<C::Agent>, Error> {
         let (task, action_repeat) = (self.task, self.action_repeat);
         let evaluate = move |agent: &mut C::Agent| task.evaluate_repeating(agent, action_repeat);
         let evaluation = EvaluateEvery::steps(steps, evaluate)?;

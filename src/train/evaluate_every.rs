@@ -34,10 +34,11 @@ use crate::error::Error;
 /// ```
 pub struct EvaluateEvery<A> {
     pub(super) steps: usize,
-    evaluate: Box<dyn FnMut(&mut A) -> Result<Evaluation, Error> + Send>,
+    evaluate: Evaluate<A>,
     on_best: Option<OnBest<A>>,
 }
 
+type Evaluate<A> = Box<dyn FnMut(&mut A) -> Result<Evaluation, Error> + Send>;
 type OnBest<A> = Box<dyn FnMut(&A, &EvaluationSummary) -> Result<(), Error> + Send>;
 
 impl<A> fmt::Debug for EvaluateEvery<A> {
