@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example first_steps`
 //! checks the task, trains SAC with four seeds on two cores, and writes tables and `report.html` to `runs/first_steps`.
-//! It can be killed at any moment; the same command goes on. About half a minute.
+//! It can be killed at any moment; the same command goes on. About a quarter of a minute.
 
 use actor_critic::env::{EpisodeStatistics, RescaleAction, check_action};
 use actor_critic::prelude::*;
@@ -66,7 +66,7 @@ fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> 
     let evaluation = EvaluateEvery::steps(500, move |agent: &mut Sac<_, _>| {
         evaluate(agent, &mut judged_in, 1_000..1_020, |env, seed| env.reset(seed))
     })?;
-    let schedule = TrainerConfig::new(60).with_batch_size(64).with_warmup_steps(300).with_learning_starts(300);
+    let schedule = TrainerConfig::new(100).with_batch_size(64).with_warmup_steps(300).with_learning_starts(300);
     let mut trainer = Trainer::new(env, agent, &schedule, cell.seed())?.with_evaluation(evaluation);
     trainer.run(&mut [])?;
     Ok(trainer.evaluations().to_vec())
