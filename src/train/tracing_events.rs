@@ -191,7 +191,7 @@ mod tests {
             *lines.0.lock().unwrap(),
             [
                 "message:text=run started episodes:u64=3 episodes_before:u64=1 batch_size:u64=256 \
-                 replay_capacity:u64=1000000 warmup_steps:u64=1000 learning_starts:u64=1000 updates_per_step:u64=1",
+                 replay_capacity:u64=1000000 warmup_steps:u64=1000 learning_starts:u64=1000 updates_per_step:f64=1",
                 "message:text=episode ended episode:u64=1 steps:u64=200 environment_steps:u64=400 updates:u64=0 \
                  episode_return:f64=-1 average_return:f64=-1.75 terminated:bool=false truncated:bool=true \
                  metrics:text=critic_loss=0.5 actor_loss=-1.25",

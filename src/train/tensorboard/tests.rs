@@ -76,7 +76,7 @@ fn episodes_evaluations_and_every_other_step_read_back_in_order() {
         [
             "0: version brain.Event:2",
             "0: session 1",
-            "0: settings/schedule text of 11 lines",
+            "0: settings/schedule text of 13 lines",
             "0: settings/agent text of 5 lines",
             "200: rollout/return -1.5",
             "200: rollout/average_return -1.5",
