@@ -110,11 +110,27 @@ fn report(results: &Results, out: &Path) -> Result<(), Box<dyn std::error::Error
     });
     results.write(out, &scoring)?;
     results.write_pictures(out, &scoring)?;
-    for estimate in results.summary(&scoring)?.iter().filter(|estimate| estimate.measure == Measure::Regret) {
-        let value = estimate.value.map_or("none".to_owned(), |value| format!("{value:.1}"));
+    results.report("Presets", &scoring)?.write(out.join("report.html"))?;
+
+    println!(
+        "\n| task | algorithm | return, interquartile mean [95 %] | worst | solved | random |\n|---|---|---|---|---|---|"
+    );
+    let estimates = results.summary(&scoring)?;
+    for estimate in estimates.iter().filter(|estimate| estimate.measure == Measure::InterquartileMean) {
+        let (Some(name), algorithm) = (&estimate.task, &estimate.algorithm) else { continue };
+        let (task, scores): (Task, Vec<f64>) =
+            (name.parse()?, results.runs_of(algorithm, name).map(|run| run.final_score()).collect());
+        let (Some(value), worst) = (estimate.value, scores.iter().copied().fold(f64::INFINITY, f64::min)) else {
+            continue;
+        };
         let interval = estimate.interval.map_or(String::new(), |at| format!(" [{:.1}, {:.1}]", at.low, at.high));
-        let (algorithm, runs, missing) = (&estimate.algorithm, estimate.runs, estimate.missing);
-        println!("{algorithm}: regret {value}{interval}, {runs} runs, {missing} missing");
+        let solved = task.solved_return().map_or(String::new(), |solved| {
+            format!("{} of {}", scores.iter().filter(|&&score| score >= solved).count(), scores.len())
+        });
+        println!(
+            "| {name} | {algorithm} | {value:.1}{interval} | {worst:.1} | {solved} | {:.1} |",
+            task.random_return()
+        );
     }
     Ok(())
 }

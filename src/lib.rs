@@ -33,6 +33,10 @@ pub use error::Error;
 
 /// The pages of the `docs` folder, rendered, their code compiled and run as tests.
 pub mod _docs {
+    #[doc = include_str!("../docs/backends.md")]
+    pub mod backends {}
+    #[doc = include_str!("../docs/coming_from_python.md")]
+    pub mod coming_from_python {}
     #[doc = include_str!("../docs/algorithms/ddpg.md")]
     pub mod ddpg {}
     #[doc = include_str!("../docs/design.md")]
@@ -47,6 +51,8 @@ pub mod _docs {
     pub mod logging {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+    #[doc = include_str!("../docs/questions.md")]
+    pub mod questions {}
     #[doc = include_str!("../docs/reliability.md")]
     pub mod reliability {}
     #[doc = include_str!("../docs/results.md")]
