@@ -66,7 +66,11 @@ fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> 
     let evaluation = EvaluateEvery::steps(500, move |agent: &mut Sac<_, _>| {
         evaluate(agent, &mut judged_in, 1_000..1_020, |env, seed| env.reset(seed))
     })?;
-    let schedule = TrainerConfig::new(100).with_batch_size(64).with_warmup_steps(300).with_learning_starts(300);
+    let schedule = TrainerConfig::new(usize::MAX)
+        .with_environment_steps(Some(6_000))
+        .with_batch_size(64)
+        .with_warmup_steps(300)
+        .with_learning_starts(300);
     let mut trainer = Trainer::new(env, agent, &schedule, cell.seed())?.with_evaluation(evaluation);
     trainer.run(&mut [])?;
     Ok(trainer.evaluations().to_vec())
@@ -76,7 +80,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     check_environment(&mut boat()?)?;
     let device = Device::flex();
     let folder = std::env::args().nth(1).unwrap_or_else(|| "runs/first_steps".to_owned());
-    let experiment = Experiment::new(&folder).algorithms(["sac"]).tasks(["boat"]).seeds(0..4).threads(2);
+    let experiment =
+        Experiment::new(&folder).algorithms(["sac"]).tasks(["boat"]).seeds(0..4).threads(2).setting("steps", 6_000);
     experiment.run(|cell| train(cell, &device))?;
 
     let (results, scoring) = (experiment.results()?, Scoring::new().with_threshold("boat", 60.0));

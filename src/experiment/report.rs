@@ -45,7 +45,11 @@ impl Results {
                 measures.first_step.map_or(String::new(), count),
             ]);
         }
-        Ok(report.with_table("Every run", &runs)?.with_settings("Settings", &self.identity.settings)?)
+        report = report.with_table("Every run", &runs)?;
+        Ok(match &self.identity.settings {
+            settings if settings.is_empty() => report,
+            settings => report.with_settings("Settings", settings)?,
+        })
     }
 }
 
