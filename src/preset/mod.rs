@@ -1,4 +1,4 @@
-//! Settings that are known to work: one preset for each algorithm and bundled task.
+//! Settings for each algorithm and bundled task, measured over ten seeds.
 //!
 //! `docs/results.md` ([rendered](crate::_docs::results)) has what each of them reaches over ten seeds, and the command that shows it.
 //!
