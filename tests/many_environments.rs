@@ -148,12 +148,23 @@ fn summaries_are_those_of_the_environments() {
 #[test]
 fn updates_are_counted_by_environment_steps() {
     let device = fixture::devices().remove(0);
-    for (ratio, environments) in [(1.0, 1), (1.0, 4), (0.25, 4), (0.1, 3), (2.5, 2)] {
-        let trainer = trained(&device, environments, &config(12).with_updates_per_step(ratio));
+    for (ratio, count) in [(1.0, 1), (1.0, 4), (0.25, 4), (0.1, 3), (0.3, 4), (2.5, 2)] {
+        let environments = (0..count).map(|i| logged(11 + 3 * i, None)).collect();
+        let agent = agent(&device, &DdpgConfig::new(), Seed(1));
+        let config = config(99).with_updates_per_step(ratio);
+        let mut trainer = Trainer::with_environments(environments, agent, &config, Seed(1)).unwrap();
         // Learning starts with the step of all environments that brings the replay to 24.
-        let before = (24_usize.div_ceil(environments) - 1) * environments;
-        let learning = trainer.environment_steps() - before;
-        assert_eq!(trainer.updates(), (learning as f64 * ratio).floor() as usize, "{ratio} × {environments}");
+        let before = (24_usize.div_ceil(count) - 1) * count;
+        for _ in 0..40 {
+            trainer.step().unwrap();
+            let learning = trainer.environment_steps().saturating_sub(before);
+            assert_eq!(
+                trainer.updates(),
+                (learning as f64 * ratio).floor() as usize,
+                "{ratio} × {count} at {learning}"
+            );
+        }
+        assert!(trainer.updates() > 0);
     }
 }
 

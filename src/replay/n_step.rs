@@ -35,8 +35,8 @@ impl NStep {
         let (mut last_row, mut transition) = (row, replay.transition(row));
         let (mut reward, mut discount) = (f64::from(transition.reward), self.discount);
         for _ in 1..self.steps {
-            // The episode has ended, or has come no further.
-            let Some(next) = replay.following(last_row).filter(|_| !transition.terminated) else { break };
+            // The episode has ended, by termination or otherwise, or has come no further.
+            let Some(next) = replay.following(last_row) else { break };
             (last_row, transition) = (next, replay.transition(next));
             reward += discount * f64::from(transition.reward);
             discount *= self.discount;
