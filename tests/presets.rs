@@ -7,7 +7,7 @@ fn goes_on<C: AgentConfig + Clone + 'static>(mut preset: Preset<C>) {
     let device = Device::flex();
     preset.schedule.warmup_steps = 20;
     preset.schedule.learning_starts = preset.schedule.batch_size;
-    preset.schedule.replay_capacity = 200;
+    preset.schedule.replay_capacity = 2 * preset.schedule.batch_size;
     preset.schedule.environment_steps = Some(preset.schedule.batch_size + 20);
     let steps = preset.steps();
     let task = preset.task;

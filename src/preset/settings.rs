@@ -5,7 +5,7 @@ use crate::agent::{DdpgConfig, LearnedTemperatureConfig, SacConfig, Td3Config, T
 use crate::noise::{GaussianNoiseConfig, NoiseConfig, OrnsteinUhlenbeckConfig};
 use crate::train::TrainerConfig;
 
-/// Two layers of 64 and batches of 100: small enough for a thousand updates and more a second on one core.
+/// Two layers of 64 and mostly batches of 100: small enough for a thousand updates and more a second on one core.
 const HIDDEN_DIMS: [usize; 2] = [64, 64];
 const BATCH_SIZE: usize = 100;
 const LEARNING_RATE: f64 = 1e-3;
@@ -81,8 +81,16 @@ impl Preset<Td3Config> {
         let pace = Pace::of(task);
         let algorithm = Td3Config::new().with_discount(pace.discount).with_tau(TAU).with_noise(noise(task));
         let mut preset = pace.preset(task, algorithm);
-        // Its actor moves at every other update.
-        preset.schedule.updates_per_step = 2.0;
+        if task == Task::Pendulum {
+            // One update a step of more transitions comes closer to the optimum than two of fewer.
+            preset.algorithm.normalize_observations = true;
+            preset.schedule.batch_size = 256;
+            preset.schedule.warmup_steps = 256;
+            preset.schedule.learning_starts = 256;
+        } else {
+            // Its actor moves at every other update.
+            preset.schedule.updates_per_step = 2.0;
+        }
         preset
     }
 }
