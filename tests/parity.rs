@@ -288,12 +288,19 @@ fn sac_updates_with_a_learned_temperature_equal_pytorchs() {
 
 #[test]
 fn squashed_gaussian_densities_equal_pytorchs_far_into_saturation() {
-    for device in fixture::devices() {
+    for (backend, device) in fixture::named_devices() {
         for row in fixture::read("squashed_gaussian.json").as_array().unwrap() {
             let [mean, log_std, noise] = ["mean", "log_std", "eps"].map(|name| number(&row[name]));
             let cell = |x: f64| actor_critic::burn::tensor::Tensor::<2>::from_data([[x as f32]], &device);
             let u = cell(mean) + cell(log_std).exp() * cell(noise);
-            assert_relative("tanh u", &values(u.clone().tanh()), &[number(&row["tanh_u"])]);
+            let (found, expected) = (values(u.clone().tanh())[0], number(&row["tanh_u"]));
+            match backend {
+                // A shader's tanh may be a quotient of exponentials, which near zero is as exact as they are near one.
+                "wgpu" => {
+                    assert!((found - expected).abs() <= f64::from(f32::EPSILON), "tanh u: {found} for {expected}");
+                }
+                _ => assert_relative("tanh u", &[found], &[expected]),
+            }
             let log_prob = tanh_normal::log_prob(cell(noise), u, cell(log_std), 0.0);
             // The sum of terms of order 10 to 60 may cancel to less than one.
             let (found, expected) = (values(log_prob)[0], number(&row["log_prob"]));

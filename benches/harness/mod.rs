@@ -58,21 +58,27 @@ pub fn sac(width: usize) -> Sac {
     Sac::new(actor, critics, &spaces, &SacConfig::new(), &device, SEED).unwrap()
 }
 
-/// A replay of `len` random transitions.
+/// A replay of `len` transitions with random numbers, in episodes as long as the Pendulum's.
 pub fn replay(len: usize) -> ReplayBuffer {
+    const EPISODE: usize = 200;
     let mut rng = SEED.stream(Stream::WarmUp);
     let mut replay = ReplayBuffer::new(len, OBSERVATION, ACTION).unwrap();
-    for _ in 0..len {
-        let [observation, next_observation]: [[f32; OBSERVATION]; 2] =
-            std::array::from_fn(|_| std::array::from_fn(|_| rng.random_range(-1.0..1.0)));
+    let mut draw = |low: f32, high| rng.random_range(low..high);
+    let mut observation = [0.0; OBSERVATION];
+    for step in 0..len {
+        if step % EPISODE == 0 {
+            observation = std::array::from_fn(|_| draw(-1.0, 1.0));
+        }
+        let next_observation: [f32; OBSERVATION] = std::array::from_fn(|_| draw(-1.0, 1.0));
         let transition = Transition {
             observation: &observation,
-            action: &[rng.random_range(-2.0..2.0)],
-            reward: rng.random_range(-16.0..0.0),
+            action: &[draw(-2.0, 2.0)],
+            reward: draw(-16.0, 0.0),
             next_observation: &next_observation,
             terminated: false,
         };
         replay.push(&transition).unwrap();
+        observation = next_observation;
     }
     replay
 }
@@ -183,31 +189,39 @@ pub fn sac_products(n: usize, width: usize) -> Products {
 
 /// Times several pieces of work in turn, so that whatever else the machine does meets all of them, and returns the median
 /// seconds of one call of each.
-pub fn interleaved<const N: usize>(budget: Duration, mut work: [&mut dyn FnMut(); N]) -> [f64; N] {
-    // Long enough for the clock, short enough to take turns.
-    let calls: [u32; N] = std::array::from_fn(|i| {
+pub fn interleaved<const N: usize>(budget: Duration, work: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let medians = interleaved_all(budget, work.into());
+    medians.try_into().expect("a median for each piece of work")
+}
+
+/// As [`interleaved`], of as many pieces of work as there are at run time.
+pub fn interleaved_all(budget: Duration, mut work: Vec<&mut dyn FnMut()>) -> Vec<f64> {
+    let calls = |work: &mut dyn FnMut()| {
+        // Long enough for the clock, short enough to take turns.
         let (start, mut calls) = (Instant::now(), 0);
         while calls < 3 || start.elapsed() < Duration::from_millis(20) {
-            (work[i])();
+            work();
             calls += 1;
         }
         calls
-    });
-    let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    };
+    let calls: Vec<u32> = work.iter_mut().map(|work| calls(work)).collect();
+    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); work.len()];
     let start = Instant::now();
     while samples[0].len() < 5 || start.elapsed() < budget {
-        for i in 0..N {
+        for ((work, &calls), samples) in work.iter_mut().zip(&calls).zip(&mut samples) {
             let start = Instant::now();
-            for _ in 0..calls[i] {
-                (work[i])();
+            for _ in 0..calls {
+                work();
             }
-            samples[i].push(start.elapsed().as_secs_f64() / f64::from(calls[i]));
+            samples.push(start.elapsed().as_secs_f64() / f64::from(calls));
         }
     }
-    samples.map(|mut samples| {
+    let median = |mut samples: Vec<f64>| {
         samples.sort_by(f64::total_cmp);
         samples[samples.len() / 2]
-    })
+    };
+    samples.into_iter().map(median).collect()
 }
 
 /// Returns the resident memory of this process in MiB.
