@@ -295,10 +295,8 @@ fn squashed_gaussian_densities_equal_pytorchs_far_into_saturation() {
             let u = cell(mean) + cell(log_std).exp() * cell(noise);
             let (found, expected) = (values(u.clone().tanh())[0], number(&row["tanh_u"]));
             match backend {
-                // A shader's tanh may be a quotient of exponentials, which near zero is as exact as they are near one.
-                "wgpu" => {
-                    assert!((found - expected).abs() <= f64::from(f32::EPSILON), "tanh u: {found} for {expected}");
-                }
+                // WGSL's tanh may be as inexact as a quotient of exponentials: Mesa's software driver is off by 2e-6 at 0.4.
+                "wgpu" => assert!((found - expected).abs() <= 1e-5, "tanh u: {found} for {expected}"),
                 _ => assert_relative("tanh u", &[found], &[expected]),
             }
             let log_prob = tanh_normal::log_prob(cell(noise), u, cell(log_std), 0.0);
