@@ -105,8 +105,13 @@ fn train<C: AgentConfig + 'static>(
 fn report(results: &Results, out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let tasks = Task::ALL.into_iter().filter(|task| results.tasks().contains(&task.name()));
     let scoring = tasks.fold(Scoring::new(), |scoring, task| {
-        let scaled = scoring.with_scale(task.name(), task.random_return(), task.best_return());
-        task.solved_return().into_iter().fold(scaled, |scoring, solved| scoring.with_threshold(task.name(), solved))
+        let (name, random, best) = (task.name(), task.random_return(), task.best_return());
+        let scaled = scoring.with_scale(name, random, best).with_reference(name, "random", random).with_reference(
+            name,
+            "best possible",
+            best,
+        );
+        task.solved_return().into_iter().fold(scaled, |scoring, solved| scoring.with_threshold(name, solved))
     });
     results.write(out, &scoring)?;
     results.write_pictures(out, &scoring)?;

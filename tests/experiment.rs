@@ -350,9 +350,12 @@ fn a_scoring_of_other_tasks_or_without_order_is_refused() {
         "the threshold of tank must be finite, got NaN"
     );
     assert_eq!(
-        refused(Scoring::new().with_threshold("tnak", 0.0)),
-        "the results have no task \"tnak\", but pole, tank"
+        refused(Scoring::new().with_reference("tank", "random", f64::INFINITY)),
+        "the score \"random\" of tank must be finite, got inf"
     );
+    let unknown = "the results have no task \"tnak\", but pole, tank";
+    assert_eq!(refused(Scoring::new().with_threshold("tnak", 0.0)), unknown);
+    assert_eq!(refused(Scoring::new().with_reference("tnak", "random", 0.0)), unknown);
     let bootstrap = Bootstrap::default().with_level(2.0);
     assert_eq!(
         refused(Scoring::new().with_bootstrap(bootstrap)),

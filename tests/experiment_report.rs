@@ -25,12 +25,17 @@ fn results(folder: &std::path::Path, tasks: &[&str]) -> Results {
 fn a_report_has_every_run_and_every_estimate_and_escapes_what_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let results = results(folder.path(), &["north", "south"]);
-    let scoring = Scoring::new().with_scale("north", 0.0, 30.0).with_threshold("north", 24.0);
+    let scoring = Scoring::new()
+        .with_scale("north", 0.0, 30.0)
+        .with_threshold("north", 24.0)
+        .with_reference("north", "by <hand>", 29.0)
+        .with_reference("north", "the best", 30.0);
     let html = results.report("Two <tasks>", &scoring).unwrap().html();
 
     assert!(
         html.contains("Two &lt;tasks&gt;") && html.contains("&lt;b&gt;bold&lt;/b&gt;") && !html.contains("<b>bold")
     );
+    assert!(html.contains("by &lt;hand&gt;") && html.contains("the best"));
     for algorithm in ["a", "b"] {
         for task in ["north", "south"] {
             for seed in 0..3 {

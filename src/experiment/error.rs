@@ -116,6 +116,16 @@ pub enum ExperimentError {
         /// The threshold.
         threshold: f64,
     },
+    /// A named score that is no number.
+    #[error("the score {label:?} of {task} must be finite, got {score}")]
+    Reference {
+        /// The task.
+        task: String,
+        /// Its name.
+        label: String,
+        /// The score.
+        score: f64,
+    },
     /// A task or an algorithm that the results do not have.
     #[error("the results have no {axis} {name:?}, but {}", known.join(", "))]
     Unknown {

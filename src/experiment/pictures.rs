@@ -14,7 +14,7 @@ const THRESHOLDS: usize = 101;
 impl Results {
     /// Plots the learning curves on a task: each seed thin, their interquartile mean thick, with its interval as a band.
     ///
-    /// The upper end of the task's scale is a dashed line.
+    /// The references of the task are dashed lines.
     ///
     /// # Errors
     ///
@@ -41,11 +41,7 @@ impl Results {
         for curve in thin.into_iter().chain(thick) {
             plot = plot.with_curve(curve);
         }
-        // A score of 0 has a regret of just the upper end.
-        Ok(match scoring.regret(task, 0.0) {
-            Some(optimum) => plot.with_reference("end of the scale", optimum),
-            None => plot,
-        })
+        Ok(scoring.references(task).iter().fold(plot, |plot, (label, score)| plot.with_reference(label, *score)))
     }
 
     /// Plots the performance profiles of all algorithms: on a task by final score, on all tasks by normalised score.

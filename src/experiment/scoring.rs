@@ -28,6 +28,7 @@ use crate::statistics::{Bootstrap, area_under_curve, final_score, first_step_at}
 pub struct Scoring {
     scales: BTreeMap<String, (f64, f64)>,
     thresholds: BTreeMap<String, f64>,
+    references: BTreeMap<String, Vec<(String, f64)>>,
     /// How intervals are drawn.
     pub bootstrap: Bootstrap,
 }
@@ -49,6 +50,13 @@ impl Scoring {
     #[must_use]
     pub fn with_threshold(mut self, task: impl Into<String>, threshold: f64) -> Self {
         self.thresholds.insert(task.into(), threshold);
+        self
+    }
+
+    /// Names a score of a task, such as that of a random policy, which its learning curves show as a dashed line.
+    #[must_use]
+    pub fn with_reference(mut self, task: impl Into<String>, label: impl Into<String>, score: f64) -> Self {
+        self.references.entry(task.into()).or_default().push((label.into(), score));
         self
     }
 
@@ -74,12 +82,17 @@ impl Scoring {
         self.thresholds.get(task).copied()
     }
 
+    /// Returns the named scores of a task, in the order in which they were given.
+    pub fn references(&self, task: &str) -> &[(String, f64)] {
+        self.references.get(task).map_or(&[], Vec::as_slice)
+    }
+
     /// Checks every number, and that every task is one of the results. Called by every method that takes a scoring.
     ///
     /// # Errors
     ///
-    /// [`ExperimentError::Scale`], [`ExperimentError::Threshold`], [`ExperimentError::Unknown`] or
-    /// [`ExperimentError::Statistics`].
+    /// [`ExperimentError::Scale`], [`ExperimentError::Threshold`], [`ExperimentError::Reference`], [`ExperimentError::Unknown`]
+    /// or [`ExperimentError::Statistics`].
     pub fn validate(&self, results: &Results) -> Result<(), ExperimentError> {
         self.bootstrap.validate()?;
         for (task, &(zero, one)) in &self.scales {
@@ -91,8 +104,14 @@ impl Scoring {
         if let Some((task, &threshold)) = self.thresholds.iter().find(|(_, threshold)| !threshold.is_finite()) {
             return Err(ExperimentError::Threshold { task: task.clone(), threshold });
         }
+        for (task, references) in &self.references {
+            if let Some((label, score)) = references.iter().find(|(_, score)| !score.is_finite()) {
+                return Err(ExperimentError::Reference { task: task.clone(), label: label.clone(), score: *score });
+            }
+        }
         let known = results.tasks();
-        match self.scales.keys().chain(self.thresholds.keys()).find(|task| !known.contains(&task.as_str())) {
+        let mut named = self.scales.keys().chain(self.thresholds.keys()).chain(self.references.keys());
+        match named.find(|task| !known.contains(&task.as_str())) {
             Some(task) => Err(unknown("task", task, &known)),
             None => Ok(()),
         }
