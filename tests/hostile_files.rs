@@ -8,6 +8,7 @@
 
 mod counting;
 mod hostile;
+#[path = "it/small_run/mod.rs"]
 mod small_run;
 
 use std::fs;

@@ -1,10 +1,9 @@
 //! An experiment of small trainings that is killed at random moments, and restarted by the same command until it ends, leaves the files
 //! that it would have left.
 //!
-//! `ACTOR_CRITIC_KILLS=100 cargo test --release --test experiment_kill -- --nocapture` kills a hundred times.
+//! `ACTOR_CRITIC_KILLS=100 cargo test --release --test it experiment_kill -- --nocapture` kills a hundred times.
 
-mod small_run;
-
+use crate::small_run;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +18,7 @@ use actor_critic::rand::RngExt;
 use actor_critic::statistics::Bootstrap;
 use actor_critic::train::EvaluationSummary;
 
-const NAME: &str = "an_experiment_that_is_killed_ends_as_if_it_had_not_been";
+const NAME: &str = "experiment_kill::an_experiment_that_is_killed_ends_as_if_it_had_not_been";
 
 /// Tells a child process, which is this test again, its folder.
 const JOB: &str = "ACTOR_CRITIC_EXPERIMENT_KILL_JOB";

@@ -2,10 +2,7 @@
 //!
 //! What a process cannot do to itself is done to this test in another process, as in `tests/resume.rs`.
 
-#![cfg(unix)]
-
-mod small_run;
-
+use crate::small_run;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -14,9 +11,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::small_run::{SmallTrainer, generation, stepped, trainer};
 use actor_critic::checkpoint::CheckpointError;
 use actor_critic::prelude::*;
-use small_run::{SmallTrainer, generation, stepped, trainer};
 
 /// Tells a child process, which is this test again, that it is one, and its directory.
 const JOB: &str = "ACTOR_CRITIC_DISK_JOB";
@@ -79,7 +76,7 @@ fn saved_and_stepped(checkpoints: &mut Checkpoints) -> SmallTrainer {
 
 #[test]
 fn a_file_that_may_not_grow_is_an_error_and_a_later_save_works() {
-    const TEST: &str = "a_file_that_may_not_grow_is_an_error_and_a_later_save_works";
+    const TEST: &str = "failing_disk::a_file_that_may_not_grow_is_an_error_and_a_later_save_works";
     if let Some(directory) = job() {
         let mut checkpoints = Checkpoints::open(directory).unwrap();
         let mut trainer = trainer();
@@ -115,7 +112,7 @@ fn a_file_that_may_not_grow_is_an_error_and_a_later_save_works() {
 
 #[test]
 fn a_full_disk_is_an_error_and_a_later_save_works() {
-    const TEST: &str = "a_full_disk_is_an_error_and_a_later_save_works";
+    const TEST: &str = "failing_disk::a_full_disk_is_an_error_and_a_later_save_works";
     const PAGE: u64 = 4096;
     if let Some(directory) = job() {
         // A page more is left with each save, and a ballast takes the rest.
@@ -154,7 +151,7 @@ fn a_full_disk_is_an_error_and_a_later_save_works() {
 
 #[test]
 fn a_directory_that_may_not_be_written_is_an_error_and_a_later_save_works() {
-    const TEST: &str = "a_directory_that_may_not_be_written_is_an_error_and_a_later_save_works";
+    const TEST: &str = "failing_disk::a_directory_that_may_not_be_written_is_an_error_and_a_later_save_works";
     if let Some(directory) = job() {
         let directory = Path::new(&directory);
         let mode = |mode| fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
@@ -233,7 +230,7 @@ fn a_file_in_the_way_of_a_generation_under_way_is_an_error_and_a_later_save_work
 
 #[test]
 fn a_second_writer_is_refused_until_the_first_has_ended_however_it_ends() {
-    const TEST: &str = "a_second_writer_is_refused_until_the_first_has_ended_however_it_ends";
+    const TEST: &str = "failing_disk::a_second_writer_is_refused_until_the_first_has_ended_however_it_ends";
     if let Some(directory) = job() {
         let _checkpoints = Checkpoints::open(directory).unwrap();
         println!("held");

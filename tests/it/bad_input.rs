@@ -1,7 +1,6 @@
 //! Bad input is an error that names the rule, what was found and the fix, before anything is half-changed.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::{Agent, AgentError};
 use actor_critic::burn::module::Module;
 use actor_critic::burn::tensor::{Device, Tensor};

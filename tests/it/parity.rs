@@ -2,8 +2,7 @@
 //!
 //! The bars stand in `tests/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::Linear;
@@ -17,7 +16,7 @@ use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss};
 use actor_critic::prelude::*;
 use serde_json::Value;
 
-use fixture::{
+use crate::fixture::{
     assert_gradients, assert_mean, assert_parameters, assert_relative, layers, matrix, number, scalar, values,
 };
 

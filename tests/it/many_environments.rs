@@ -1,7 +1,6 @@
 //! Several environments at once: what each of them sees, what is stored, and how many updates follow.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::{Agent, AgentError, DdpgMetrics};
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;

@@ -1,6 +1,6 @@
 //! A run that is stopped at any step and resumed in a new process goes on as if nothing had happened, bit for bit.
 //!
-//! `ACTOR_CRITIC_INTERRUPTIONS=100 cargo test --release --test resume` stops each algorithm at a hundred steps.
+//! `ACTOR_CRITIC_INTERRUPTIONS=100 cargo test --release --test it resume` stops each algorithm at a hundred steps.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -185,15 +185,15 @@ fn check<A: Agent + SaveState>(test: &str, agent: fn(&Spaces, &Device, Seed) -> 
 
 #[test]
 fn ddpg_goes_on_where_it_was() {
-    check("ddpg_goes_on_where_it_was", ddpg);
+    check("resume::ddpg_goes_on_where_it_was", ddpg);
 }
 
 #[test]
 fn td3_goes_on_where_it_was() {
-    check("td3_goes_on_where_it_was", td3);
+    check("resume::td3_goes_on_where_it_was", td3);
 }
 
 #[test]
 fn sac_goes_on_where_it_was() {
-    check("sac_goes_on_where_it_was", sac);
+    check("resume::sac_goes_on_where_it_was", sac);
 }

@@ -1,8 +1,8 @@
 //! Random configurations: each is refused with a typed error or makes an agent that works, and none panics.
 //!
 //! ```sh
-//! ACTOR_CRITIC_CASES=100000 cargo test --test random_configurations # more than the default
-//! ACTOR_CRITIC_CASE=1234 cargo test --test random_configurations    # the one that failed
+//! ACTOR_CRITIC_CASES=100000 cargo test --test it random_configurations # more than the default
+//! ACTOR_CRITIC_CASE=1234 cargo test --test it random_configurations    # the one that failed
 //! ```
 //!
 //! A case is a function of its number: spaces, networks, an agent and a schedule, most of them sensible, with more or fewer
@@ -10,8 +10,7 @@
 //! act inside its bounds, before and after an update, and to go through a few steps of a trainer. On the way any typed error
 //! will do: that a discount of 0.99 does not help an action axis of 1e38 is the user's to find.
 
-mod fixture;
-
+use crate::fixture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actor_critic::agent::Agent;

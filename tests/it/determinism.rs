@@ -1,7 +1,6 @@
 //! One seed makes a run: the same bits of weights, returns and CSV, whatever else goes on.
 
-mod fixture;
-
+use crate::fixture;
 use std::process::Command;
 
 use actor_critic::agent::Agent;
@@ -143,7 +142,7 @@ fn another_agent_that_trains_in_another_thread_changes_nothing() {
 fn another_process_gives_the_same_bits_with_any_number_of_threads() {
     // This test calls itself as a process of its own, which prints its digests instead of comparing them.
     const CHILD: &str = "ACTOR_CRITIC_PRINT_DIGESTS";
-    const NAME: &str = "another_process_gives_the_same_bits_with_any_number_of_threads";
+    const NAME: &str = "determinism::another_process_gives_the_same_bits_with_any_number_of_threads";
     let digests: Vec<String> = (fixture::devices().iter())
         .flat_map(|device| ALGORITHMS.map(|run| format!("digest {}", run(7, true, device).digest())))
         .collect();

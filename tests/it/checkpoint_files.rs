@@ -1,23 +1,20 @@
 //! A checkpoint whose files are damaged, mixed up or another run's is refused with the reason, and nothing has changed.
 
-#![cfg(unix)]
-
-mod small_run;
-
+use crate::small_run;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::small_run::{
+    AGENT, MANIFEST, MANIFEST_DIGEST, REPLAY, SmallTrainer, TRAINER, config, generation, stepped, trainer,
+};
 use actor_critic::checkpoint::CheckpointError;
 use actor_critic::env::MountainCarContinuous;
 use actor_critic::nn::{DeterministicActorConfig, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::state::{State, StateError};
-use small_run::{
-    AGENT, MANIFEST, MANIFEST_DIGEST, REPLAY, SmallTrainer, TRAINER, config, generation, stepped, trainer,
-};
 
 const FILES: [&str; 5] = [MANIFEST, MANIFEST_DIGEST, AGENT, TRAINER, REPLAY];
 

@@ -1,7 +1,6 @@
 //! The replay against slow plain models: returns of several steps, and priorities.
 
-mod fixture;
-
+use crate::fixture;
 use std::collections::{BTreeMap, VecDeque};
 
 use actor_critic::prelude::*;

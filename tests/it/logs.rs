@@ -1,7 +1,6 @@
 //! What observers leave behind of a run that was interrupted is what they leave of one that was not, to the byte.
 
-mod small_run;
-
+use crate::small_run;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A run that is killed at random moments, and restarted by the same command until it ends, ends as if nothing had happened.
 //!
-//! `ACTOR_CRITIC_KILLS=500 cargo test --release --test kill -- --nocapture` kills five hundred times.
+//! `ACTOR_CRITIC_KILLS=500 cargo test --release --test it kill::a_run -- --nocapture` kills five hundred times.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ use actor_critic::rand::RngExt;
 use actor_critic::rand::rngs::ChaCha8Rng;
 use serde_json::Value;
 
-const NAME: &str = "a_run_that_is_killed_ends_as_if_it_had_not_been";
+const NAME: &str = "kill::a_run_that_is_killed_ends_as_if_it_had_not_been";
 
 /// Tells a child process, which is this test again, what to do: algorithm, episodes and folder.
 const JOB: &str = "ACTOR_CRITIC_KILL_JOB";

@@ -1,7 +1,6 @@
 //! Batches whose transitions count differently, or look several steps ahead.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::burn::tensor::{Tensor, TensorData};
 use actor_critic::nn::{

@@ -13,8 +13,7 @@
 //!   α/(2 (R + γ Bᵀ P B)), the same for every x. So the policy is a Gaussian that is not squashed: the mean of a squashed one
 //!   is linear near 0 only. Its entropy is the same everywhere too, a constant again.
 
-mod fixture;
-
+use crate::fixture;
 use std::num::NonZeroUsize;
 
 use actor_critic::agent::Agent;

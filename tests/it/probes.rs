@@ -15,12 +15,9 @@
 //!
 //! [^1]: A. Jones (2021). *Debugging RL, Without the Agonizing Pain*. andyljones.com/posts/rl-debugging.html
 
-mod fixture;
-mod probe;
-
+use crate::probe::{DISCOUNT, Probe, probe};
 use actor_critic::prelude::*;
 use actor_critic::rand::{RngExt, rngs::ChaCha8Rng};
-use probe::{DISCOUNT, Probe, probe};
 
 /// Largest error of a value, for rewards of 1.
 ///

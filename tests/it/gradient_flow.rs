@@ -1,7 +1,6 @@
 //! Each loss moves its own network and no other.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::optim::GradientsParams;

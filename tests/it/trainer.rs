@@ -1,7 +1,6 @@
 //! The loop itself: what is acted on, stored, sampled and counted, seen by an agent that only takes notes.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::{Agent, AgentError, Metrics};
 
 use actor_critic::prelude::*;

@@ -1,7 +1,6 @@
 //! NaN, infinities and 1e38 at eight places of a run, 25 times each: every one is named, with its place and its step.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::AgentError;
 use actor_critic::burn::module::{Module, Param};
 use actor_critic::burn::tensor::{Device, Tensor};

@@ -1,7 +1,6 @@
 //! A task of one step whose best action is known: every algorithm finds it.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::nn::{DeterministicActorConfig, GaussianActorConfig, QNetworkConfig};
 use actor_critic::prelude::*;

@@ -1,7 +1,6 @@
 //! What an environment, an agent or an observer does wrong in a run: named, and the run can go on.
 
-mod fixture;
-
+use crate::fixture;
 use std::error::Error as _;
 use std::ops::ControlFlow;
 

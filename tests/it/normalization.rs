@@ -1,7 +1,6 @@
 //! Observations in units of their own spread: in training, in checkpoints, and in the policy that is deployed.
 
-mod fixture;
-
+use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::prelude::*;

@@ -1,18 +1,17 @@
 //! Files with random mutations are refused, or give something that can be used; nothing panics.
 //!
-//! `ACTOR_CRITIC_MUTATIONS=10000000 cargo test --release --test mutated_files` reads as many.
+//! `ACTOR_CRITIC_MUTATIONS=10000000 cargo test --release --test it mutated_files` reads as many.
 
-mod small_run;
-
+use crate::small_run;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::small_run::{Generation, small_agent};
 use actor_critic::policy::PolicyError;
 use actor_critic::prelude::*;
 use actor_critic::rand::rngs::ChaCha8Rng;
 use actor_critic::rand::seq::IndexedRandom;
 use actor_critic::rand::{Rng, RngExt, SeedableRng};
 use actor_critic::state::State;
-use small_run::{Generation, small_agent};
 
 /// A generation takes some hundred times as long to read as a state.
 const STATES_PER_GENERATION: usize = 50;
