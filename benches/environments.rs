@@ -4,7 +4,6 @@
 
 use std::time::Instant;
 
-use actor_critic::agent::Agent;
 use actor_critic::prelude::*;
 
 const STEPS: usize = 8_000;

@@ -71,7 +71,7 @@ impl<A: Agent> Life<A> {
     }
 
     fn act(&mut self) {
-        let action = self.agent.select_action(&self.observation, ActionMode::Explore).unwrap();
+        let action = self.agent.explore(&[&self.observation]).unwrap().concat();
         let step = self.env.step(&action).unwrap();
         self.replay.push(&Transition::new(&self.observation, &action, &step)).unwrap();
         self.observation = if step.is_last() {

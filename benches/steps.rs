@@ -57,14 +57,10 @@ fn actions() {
                 black_box(x.clone().matmul(w.clone()));
             }
         };
-        let (mut ddpg, mut sac) = (harness::ddpg(width), harness::sac(width));
+        let (ddpg, mut sac) = (harness::ddpg(width), harness::sac(width));
         let [greedy, sampled, floor] = interleaved(
             BUDGET,
-            [
-                &mut || drop(ddpg.select_action(&observation, ActionMode::Greedy)),
-                &mut || drop(sac.select_action(&observation, ActionMode::Explore)),
-                &mut products,
-            ],
+            [&mut || drop(ddpg.act(&[&observation])), &mut || drop(sac.explore(&[&observation])), &mut products],
         )
         .map(|seconds| seconds * MICRO);
         println!("greedy-action-{width} … {greedy:.2} µs … over its products {:.2} µs", greedy - floor);

@@ -10,37 +10,35 @@ use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use actor_critic::burn::tensor::{Device, Tensor, activation::silu};
 use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{ActionBounds, Initialization, linear};
+use actor_critic::nn::{Initialization, linear};
 use actor_critic::prelude::*;
 use actor_critic::rand::Rng;
 use clap::Parser;
 
 const HIDDEN_DIM: usize = 64;
 
-/// One normalised hidden layer, squashed into the bounds.
+/// One normalised hidden layer, squashed into [−1, 1]: the agent knows the bounds of the torque.
 #[derive(Module, Debug)]
 struct NormalisedActor {
     input: Linear,
     norm: LayerNorm,
     output: Linear,
-    bounds: ActionBounds,
 }
 
 impl NormalisedActor {
-    fn new(spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<Self, Error> {
-        Ok(Self {
+    fn new(spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Self {
+        Self {
             input: linear(spaces.observation().dim(), HIDDEN_DIM, Initialization::FanIn, rng, device),
             norm: LayerNormConfig::new(HIDDEN_DIM).init(device),
             output: linear(HIDDEN_DIM, spaces.action().dim(), Initialization::FanIn, rng, device),
-            bounds: ActionBounds::new(spaces.action(), device)?,
-        })
+        }
     }
 }
 
 impl Actor for NormalisedActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         let features = silu(self.norm.forward(self.input.forward(observations)));
-        self.bounds.scale(self.output.forward(features).tanh())
+        self.output.forward(features).tanh()
     }
 }
 
@@ -90,7 +88,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let env = Pendulum::v1();
     let spaces = Spaces::of(&env)?;
-    let actor = NormalisedActor::new(&spaces, &mut seed.stream(Stream::ActorWeights), &device)?;
+    let actor = NormalisedActor::new(&spaces, &mut seed.stream(Stream::ActorWeights), &device);
     let critic = SkipCritic::new(&spaces, &mut seed.stream(Stream::CriticWeights), &device);
     let agent = Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, seed)?;
 
@@ -98,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
     trainer.run(&mut [&mut Console::every(10)])?;
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
+    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

@@ -9,7 +9,7 @@ mod cli;
 use actor_critic::burn::module::Module;
 use actor_critic::burn::optim::{AdamConfig, GradientsParams};
 use actor_critic::burn::tensor::{Device, Tensor, TensorData};
-use actor_critic::env::pendulum::{GRID_OPTIMUM, evaluation_grid};
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetworkConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::objective::{deterministic_actor_loss, td_loss, td_target};
@@ -30,6 +30,8 @@ const EPISODES: usize = 100;
 const NOISE_VOLATILITY: f64 = 0.2;
 const NOISE_REVERSION: f64 = 0.15;
 const NOISE_DT: f64 = 1.0;
+/// States of the grid that the policy is judged from.
+const STARTS: u64 = 256;
 const ADAM_EPSILON: f32 = 1e-8;
 
 #[derive(Parser)]
@@ -75,15 +77,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut episode_return = 0.0;
         noise.end_episode();
         loop {
-            // Act: a = clip(μ(o) + noise).
+            // Act: a = clamp(μ(o) + noise, ±1). Networks and replay know actions in [−1, 1]; the environment takes N·m.
             let mut action = act(&actor.valid(), &observation, &device)?;
-            for ((a, noise), half_range) in
-                action.iter_mut().zip(noise.sample(&mut noise_rng)).zip(spaces.action().half_range())
-            {
-                *a += noise * half_range;
+            for (a, noise) in action.iter_mut().zip(noise.sample(&mut noise_rng)) {
+                *a = (*a + noise).clamp(-1.0, 1.0);
             }
-            let action = spaces.action().clip(&action);
-            let step = env.step(&action)?;
+            let step = env.step(&torque(spaces.action(), &action))?;
             spaces.check_step(&step)?;
             episode_return += f64::from(step.reward);
             replay.push(&Transition::new(&observation, &action, &step))?;
@@ -123,10 +122,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Judge the greedy policy on the grid.
     let (actor, mut total) = (actor.valid(), 0.0);
-    for start in evaluation_grid() {
-        let mut observation = env.reset_with(|pendulum| pendulum.reset_to(start))?;
+    let mut env = PendulumGrid::v1();
+    for start in 0..STARTS {
+        let mut observation = env.reset(start)?;
         loop {
-            let step = env.step(&act(&actor, &observation, &device)?)?;
+            let step = env.step(&torque(spaces.action(), &act(&actor, &observation, &device)?))?;
             total += f64::from(step.reward);
             if step.is_last() {
                 break;
@@ -134,8 +134,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             observation = step.observation;
         }
     }
-    println!("regret {:.2}", GRID_OPTIMUM - total / evaluation_grid().len() as f64);
+    println!("regret {:.2}", GRID_OPTIMUM - total / STARTS as f64);
     Ok(())
+}
+
+/// Maps `[−1, 1]` to the bounds.
+fn torque(space: &BoxSpace, action: &[f32]) -> Vec<f32> {
+    let axes = space.center().into_iter().zip(space.half_range());
+    action.iter().zip(axes).map(|(a, (center, half_range))| center + half_range * a).collect()
 }
 
 fn act(

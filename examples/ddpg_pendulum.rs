@@ -7,7 +7,7 @@
 mod cli;
 
 use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{DeterministicActorConfig, TwoStreamCriticConfig};
+use actor_critic::nn::{ActionUnits, DeterministicActorConfig, TwoStreamCriticConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use clap::Parser;
@@ -50,10 +50,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &mut seed.stream(Stream::ActorWeights),
         &device,
     )?;
+    // The notebook normalises nothing, and its critic sees torques in N·m.
     let critic = TwoStreamCriticConfig::new()
         .with_observation_dims(OBSERVATION_DIMS.into())
         .with_action_dims(ACTION_DIMS.into())
         .with_hidden_dims(HIDDEN_DIMS.into())
+        .with_action_units(ActionUnits::Environment)
         .init(&spaces, &mut seed.stream(Stream::CriticWeights), &device)?;
 
     let noise = OrnsteinUhlenbeckConfig::new()
@@ -62,6 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_dt(NOISE_DT)
         .with_reset_each_episode(false);
     let config = DdpgConfig::new()
+        .with_normalize_observations(false)
         .with_discount(DISCOUNT)
         .with_tau(TAU)
         .with_actor_learning_rate(ACTOR_LEARNING_RATE)
@@ -83,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trainer.agent().policy()?.save(path)?;
     }
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
+    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

@@ -63,9 +63,7 @@ fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> 
     let env = boat()?;
     let agent = SacConfig::new().init_with(&[64, 64], &Spaces::of(&env)?, device, cell.seed())?;
     let mut judged_in = boat()?;
-    let evaluation = EvaluateEvery::steps(500, move |agent: &mut Sac<_, _>| {
-        evaluate(agent, &mut judged_in, 1_000..1_020, |env, seed| env.reset(seed))
-    })?;
+    let evaluation = EvaluateEvery::steps(500, move |agent: &Sac<_, _>| evaluate(agent, &mut judged_in, 1_000..1_020))?;
     let schedule = TrainerConfig::new(usize::MAX)
         .with_environment_steps(Some(6_000))
         .with_batch_size(64)

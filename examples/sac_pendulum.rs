@@ -7,7 +7,7 @@
 mod cli;
 
 use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{GaussianActorConfig, Initialization, QNetworkConfig};
+use actor_critic::nn::{ActionUnits, GaussianActorConfig, Initialization, QNetworkConfig};
 use actor_critic::prelude::*;
 use clap::Parser;
 
@@ -39,15 +39,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let env = Pendulum::v1();
     let spaces = Spaces::of(&env)?;
 
+    // The notebook normalises nothing, and its networks know torques in N·m: the critics see them, the entropy is that of them.
     let actor = GaussianActorConfig::new()
+        .with_density_units(ActionUnits::Environment)
         .with_hidden_dims(HIDDEN_DIMS.into())
         .with_initialization(Initialization::Xavier)
         .init(&spaces, &mut seed.stream(Stream::ActorWeights), &device)?;
-    let critic = QNetworkConfig::new().with_hidden_dims(HIDDEN_DIMS.into()).with_initialization(Initialization::Xavier);
+    let critic = QNetworkConfig::new()
+        .with_action_units(ActionUnits::Environment)
+        .with_hidden_dims(HIDDEN_DIMS.into())
+        .with_initialization(Initialization::Xavier);
     let mut weights = seed.stream(Stream::CriticWeights);
     let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
 
     let config = SacConfig::new()
+        .with_normalize_observations(false)
         .with_discount(DISCOUNT)
         .with_tau(TAU)
         .with_actor_learning_rate(LEARNING_RATE)
@@ -70,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trainer.agent().policy()?.save(path)?;
     }
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
+    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let result = args.result("td3_pendulum");
     let best = result.with_extension("best.safetensors");
-    let evaluation = EvaluateEvery::steps(1_000, |agent: &mut Td3<_, _>| evaluate_on_pendulum_grid(agent))?.keep_best(
+    let evaluation = EvaluateEvery::steps(1_000, |agent: &Td3<_, _>| evaluate_on_pendulum_grid(agent))?.keep_best(
         move |agent, evaluation| {
             println!("step {}: the best so far, {:.1}", evaluation.environment_steps, evaluation.mean_return());
             Ok(agent.policy()?.save(&best)?)
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stuck = StopWithoutImprovement::new(15, 0.0);
     trainer.run(&mut [&mut Progress::new(), &mut history, &mut lines, &mut report, &mut stuck])?;
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent_mut())?.regret(GRID_OPTIMUM);
+    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

@@ -102,6 +102,12 @@ pub enum ConfigError {
     /// A learned temperature with a policy that has no density, so no entropy to hold.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,
+    /// A setting that the networks of a trained agent have learned with.
+    #[error("{field} must stay what the agent was trained with; train a new agent to change it")]
+    Learned {
+        /// Name of the field.
+        field: &'static str,
+    },
 }
 
 pub(crate) fn in_unit_interval(field: &'static str, value: f64) -> Result<(), ConfigError> {

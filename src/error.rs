@@ -1,6 +1,6 @@
 //! One error for a whole program.
 
-use crate::agent::AgentError;
+use crate::agent::{ActError, AgentError};
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
@@ -39,6 +39,9 @@ pub enum Error {
     /// An agent that could not act or learn.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// A policy that could not act.
+    #[error(transparent)]
+    Act(#[from] ActError),
     /// A target that does not belong to its source.
     #[error(transparent)]
     Target(#[from] TargetError),

@@ -5,6 +5,7 @@ pub use burn;
 pub use rand;
 
 pub mod agent;
+mod boundary;
 pub mod checkpoint;
 pub mod config;
 mod digest;
@@ -63,6 +64,8 @@ pub mod _docs {
     pub mod td3 {}
     #[doc = include_str!("../docs/training.md")]
     pub mod training {}
+    #[doc = include_str!("../docs/units.md")]
+    pub mod units {}
 }
 
 /// The README, whose code is compiled and run as a test.

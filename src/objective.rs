@@ -89,6 +89,28 @@ pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> 
     values - log_probs * temperature
 }
 
+/// Adds clipped Gaussian noise to actions and clips the result: `clamp(a + clamp(std · noise, ±limit), ±1)`.
+///
+/// This is TD3's target policy smoothing[^1], and the lab's noisy policy.
+///
+/// # Shapes
+///
+/// - `actions`: `[n, A]` in `[−1, 1]`; `noise`: `[n, A]`, draws from 𝒩(0, 1); returns `[n, A]`
+///
+/// # Panics
+///
+/// Panics if the two tensors differ in shape.
+///
+/// # References
+///
+/// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*.
+/// arXiv:1802.09477, eq. 14 and 15.
+pub fn smoothed_actions(actions: Tensor<2>, noise: Tensor<2>, std: f64, limit: f64) -> Tensor<2> {
+    let [n, axes] = actions.dims();
+    assert_shape!(noise, [n, axes]);
+    (actions + (noise * std).clamp(-limit, limit)).clamp(-1.0, 1.0)
+}
+
 /// Computes the critic's loss, the mean over the batch of `(Q(o, a) − y)²`.
 ///
 /// # Shapes

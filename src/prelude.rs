@@ -1,8 +1,7 @@
 //! What most programs need: `use actor_critic::prelude::*;`.
 
 pub use crate::agent::{
-    ActionMode, Agent, AgentConfig, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config,
-    TemperatureConfig,
+    Agent, AgentConfig, Ddpg, DdpgConfig, LearnedTemperatureConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig,
 };
 pub use crate::checkpoint::Checkpoints;
 pub use crate::env::{
@@ -12,7 +11,7 @@ pub use crate::error::Error;
 pub use crate::experiment::{Cell, Experiment, Results, Scoring, Shard};
 pub use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::{ActionNoise, NoiseConfig};
-pub use crate::policy::Policy;
+pub use crate::policy::{Act, Policy};
 pub use crate::preset::{Preset, Task};
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
 pub use crate::rng::{Seed, Stream};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use actor_critic::agent::AgentError;
 use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{DeterministicActorConfig, TwoStreamCriticConfig};
+use actor_critic::nn::{ActionUnits, DeterministicActorConfig, TwoStreamCriticConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::train::plot::{Curve, Plot};
@@ -80,7 +80,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
     let hidden_dims = vec![setting.hidden_dim; 2];
     let actor = DeterministicActorConfig::new().with_hidden_dims(hidden_dims.clone());
     let actor = actor.init(&spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-    let critic = TwoStreamCriticConfig::new().with_hidden_dims(hidden_dims);
+    let critic = TwoStreamCriticConfig::new().with_hidden_dims(hidden_dims).with_action_units(ActionUnits::Environment);
     let critic = critic.init(&spaces, &mut seed.stream(Stream::CriticWeights), device)?;
     let noise = OrnsteinUhlenbeckConfig::new()
         .with_volatility(NOISE_VOLATILITY)
@@ -88,6 +88,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
         .with_dt(NOISE_DT)
         .with_reset_each_episode(false);
     let config = DdpgConfig::new()
+        .with_normalize_observations(false)
         .with_discount(setting.discount)
         .with_tau(setting.tau)
         .with_actor_learning_rate(setting.actor_learning_rate)
@@ -109,7 +110,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
                 if matches!(*error, Error::Agent(AgentError::Diverged { .. } | AgentError::Parameter { .. })) =>
             {
                 println!("{} seed {}: {error} in episode {}", setting.label, seed.0, trainer.episodes());
-                let mean_return = evaluate_on_pendulum_grid(trainer.agent_mut())?.mean_return();
+                let mean_return = evaluate_on_pendulum_grid(trainer.agent())?.mean_return();
                 let left = (trainer.episodes() + 1..=episodes).filter(|n| n % EVALUATE_EVERY == 0 || *n == episodes);
                 learning.extend(left.map(|episode| (episode, mean_return)));
                 break;
@@ -117,7 +118,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
             Err(error) => return Err(error),
         };
         if ended && (trainer.episodes() % EVALUATE_EVERY == 0 || trainer.episodes() == episodes) {
-            learning.push((trainer.episodes(), evaluate_on_pendulum_grid(trainer.agent_mut())?.mean_return()));
+            learning.push((trainer.episodes(), evaluate_on_pendulum_grid(trainer.agent())?.mean_return()));
         }
     }
     Ok(learning)

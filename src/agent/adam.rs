@@ -37,6 +37,10 @@ impl Adam {
         Self { learning_rate, learning_rate_factor: 1.0, epsilon, steps: 0, first_moments, second_moments }
     }
 
+    pub(crate) fn reconfigure(&mut self, learning_rate: f64, epsilon: f64) {
+        (self.learning_rate, self.epsilon) = (learning_rate, epsilon);
+    }
+
     /// Moves every parameter that has a gradient; those without stay as they are.
     ///
     /// Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure. The others have

@@ -97,6 +97,12 @@ impl<M: Module> Learner<M> {
         }
     }
 
+    /// Takes another learning rate and other rules; the moments of the optimizer stay.
+    pub(crate) fn reconfigure(&mut self, learning_rate: f64, rule: StepRule) {
+        self.optimizer.reconfigure(learning_rate, rule.adam_epsilon);
+        self.max_gradient_norm = rule.max_gradient_norm;
+    }
+
     /// Multiplies the configured learning rate from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
         self.optimizer.learning_rate_factor = factor;

@@ -1,56 +1,33 @@
 //! Soft actor-critic.
 
-use burn::config::Config;
-use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
-use super::crossing::Crossing;
-use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
+use super::core::{Core, agent_methods};
+use super::settings::agent_config;
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
-use super::{
-    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
-    read_td_errors,
-};
-use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
-use crate::env::Spaces;
+use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Update};
+use crate::config::{ConfigError, at_least};
+use crate::env::{Spaces, Step};
 use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, QNetwork, StochasticActor};
 use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value};
-use crate::policy::{Policy, PolicyError, PolicyNetwork};
+use crate::policy::SampleActions;
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 use crate::state::{SaveState, State, StateError};
-use crate::target::Target;
 
-/// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
-#[derive(Config, Debug, PartialEq)]
-pub struct SacConfig {
-    /// Weight of the future γ, in `[0, 1]`.
-    #[config(default = 0.99)]
-    pub discount: f64,
-    /// Share τ of the source that is copied into the target per update, in `[0, 1]`.
-    #[config(default = 0.005)]
-    pub tau: f64,
-    /// Adam's step for the actor, `(0, ∞)`.
-    #[config(default = 3e-4)]
-    pub actor_learning_rate: f64,
-    /// Adam's step for the critics, `(0, ∞)`.
-    #[config(default = 3e-4)]
-    pub critic_learning_rate: f64,
-    /// The weight of the entropy, fixed or learned.
-    #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
-    pub temperature: TemperatureConfig,
-    /// Updates between two steps of the target, at least 1.
-    #[config(default = 1)]
-    pub target_update_interval: usize,
-    /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
-    #[config(default = 1e-8)]
-    pub adam_epsilon: f64,
-    /// Largest norm of the gradient of the actor, and of both critics together, `(0, ∞)`. Off by default.
-    pub max_gradient_norm: Option<f64>,
-    /// Whether the networks see observations in units of their own spread, which is measured along the run.
-    #[config(default = false)]
-    pub normalize_observations: bool,
+agent_config! {
+    /// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
+    pub struct SacConfig {
+        learning_rate: 3e-4,
+        /// The weight of the entropy, fixed or learned.
+        #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
+        pub temperature: TemperatureConfig,
+        /// Updates between two steps of the target, at least 1.
+        #[config(default = 1)]
+        pub target_update_interval: usize,
+    }
 }
 
 impl SacConfig {
@@ -60,14 +37,9 @@ impl SacConfig {
     ///
     /// [`ConfigError`] names the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        in_unit_interval("discount", self.discount)?;
-        in_unit_interval("tau", self.tau)?;
-        positive("actor_learning_rate", self.actor_learning_rate)?;
-        positive("critic_learning_rate", self.critic_learning_rate)?;
+        self.shared().validate()?;
         self.temperature.validate()?;
-        at_least("target_update_interval", 1, self.target_update_interval)?;
-        adam_epsilon(self.adam_epsilon)?;
-        self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
+        at_least("target_update_interval", 1, self.target_update_interval)
     }
 
     /// Creates an agent with the default networks: two hidden layers of 256 each.
@@ -90,13 +62,13 @@ impl SacConfig {
 /// What one [`Sac`] update reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SacMetrics {
-    /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step.
+    /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
     pub critic_loss: f64,
-    /// Mean of `α log π(a∣o) − min Q(o, a)` before the step of the actor, after that of the critics.
+    /// Mean of `α log π(a∣o) − min Q(o, a)` before the step of the actor, after that of the critics, in units of the reward.
     pub actor_loss: f64,
-    /// Mean of `−log π(a∣o)`, in nats, for the actions in environment units; 0 for a policy without a density.
+    /// Mean of `−log π(a∣o)`, in nats, for actions in `[−1, 1]`; 0 for a policy without a density.
     pub entropy: f64,
-    /// The temperature α after the update.
+    /// The temperature α after the update, in units of the reward per nat.
     pub temperature: f64,
     /// Mean of `−log α (log π(a∣o) + H̄)` before the step of the temperature; 0 if it is fixed.
     pub temperature_loss: f64,
@@ -116,23 +88,15 @@ impl Metrics for SacMetrics {
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905.
 pub struct Sac<A, C: Critic> {
-    actor: Learner<A>,
-    critics: Learner<Ensemble<C>>,
-    target_critics: Target<Ensemble<C>>,
+    core: Core<A, C>,
     temperature: Temperature,
     exploration_rng: ChaCha8Rng,
     update_rng: ChaCha8Rng,
     updates: usize,
-    td_errors: Option<Vec<f32>>,
-    crossing: Crossing,
     config: SacConfig,
 }
 
-impl<A, C: Critic> std::fmt::Debug for Sac<A, C> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sac").field("config", &self.config).field("updates", &self.updates).finish_non_exhaustive()
-    }
-}
+agent_methods!(Sac, SacConfig, StochasticActor);
 
 impl<A: StochasticActor, C: Critic> Sac<A, C> {
     /// Creates an agent from networks, which are moved to `device`; the target begins as a copy of the critics.
@@ -155,57 +119,72 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        at_least("number of critics", 1, critics.critics.len())?;
-        let crossing = Crossing::new(spaces, device).normalizing(config.normalize_observations);
-        let (actor, critics) = (actor.valid().fork(&crossing.device), critics.valid().fork(&crossing.device));
-        let has_density = crossing.check_stochastic_actor(&actor)?;
-        critics.critics.iter().try_for_each(|critic| crossing.check_critic(critic))?;
-        if !has_density && matches!(config.temperature, TemperatureConfig::Learned(_)) {
-            return Err(ConfigError::TemperatureWithoutDensity);
-        }
-        let rule = StepRule { adam_epsilon: config.adam_epsilon, max_gradient_norm: config.max_gradient_norm };
+        let core = Core::new(actor, critics, spaces, config.shared(), device)?;
+        check_density(&core, config)?;
         Ok(Self {
-            target_critics: Target::new(&critics),
-            actor: Learner::new(actor, ACTOR, config.actor_learning_rate, rule),
-            critics: Learner::new(critics, CRITIC, config.critic_learning_rate, rule),
-            temperature: Temperature::new(&config.temperature, spaces.action().dim(), rule, &crossing.device),
+            temperature: Temperature::new(
+                &config.temperature,
+                spaces.action().dim(),
+                config.adam_epsilon,
+                &core.boundary.device,
+            ),
+            core,
             exploration_rng: seed.stream(Stream::Exploration),
             update_rng: seed.stream(Stream::Update),
             updates: 0,
-            td_errors: None,
-            crossing,
             config: config.clone(),
         })
+    }
+
+    fn core(&self) -> &Core<A, C> {
+        &self.core
+    }
+
+    /// Goes on with other settings: networks, targets, optimizers, a learned temperature and statistics stay.
+    ///
+    /// # Errors
+    ///
+    /// - as [`SacConfig::validate`]
+    /// - [`ConfigError::Learned`] if the units in which the networks have learned would change
+    /// - [`ConfigError::TemperatureWithoutDensity`] as [`new`](Self::new)
+    pub fn with_config(mut self, config: &SacConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        check_density(&self.core, config)?;
+        self.core.reconfigure(config.shared())?;
+        let axes = self.core.boundary.spaces.action().dim();
+        self.temperature.reconfigure(&config.temperature, axes, config.adam_epsilon, &self.core.boundary.device);
+        self.config = config.clone();
+        Ok(self)
     }
 
     /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`, without a tape.
     ///
     /// # Shapes
     ///
-    /// - `next_noise`: `[n, A]`, draws from 𝒩(0, 1) that make a′; returns `[n, 1]`
+    /// - `batch`: in environment units; `next_noise`: `[n, A]`, draws from 𝒩(0, 1) that make a′; returns `[n, 1]`, in the units that
+    ///   critics learn
     pub fn targets(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
+        self.targets_inside(&self.core.boundary.inside(batch), next_noise)
+    }
+
+    fn targets_inside(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
         let next_observations = batch.next_observations.clone();
-        let ActionSample { actions, log_probs } = self.actor.plain().sample(next_observations.clone(), next_noise);
-        let next_values = self.target_critics.module().q_value(next_observations, actions);
+        let ActionSample { actions, log_probs } = self.plain_actor().sample(next_observations.clone(), next_noise);
+        let next_values = self.target_critics().q_value(next_observations, actions);
         let next_values = match log_probs {
-            Some(log_probs) => soft_value(next_values, log_probs, self.temperature()),
+            Some(log_probs) => soft_value(next_values, log_probs, self.temperature.value()),
             None => next_values,
         };
-        batch_target(batch, next_values, self.config.discount)
+        self.core.targets(batch, next_values)
     }
 
     /// Computes the loss of each critic, on the tape of its parameters.
     ///
     /// # Shapes
     ///
-    /// - `targets`: `[n, 1]`; returns one `[1]` a critic
+    /// - `batch`: in environment units; `targets`: `[n, 1]`, as [`targets`](Self::targets) returns them; returns one `[1]` a critic
     pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
-        self.critic_values(batch).into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect()
-    }
-
-    /// Computes what each critic makes of the batch, `[n, 1]`, on the tape of its parameters.
-    fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
-        self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
+        self.core.critic_losses(&self.core.boundary.inside(batch), &targets)
     }
 
     /// Computes the actor's loss, on the tape of the actor's parameters, and the sample it was made of.
@@ -214,12 +193,16 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ///
     /// # Shapes
     ///
-    /// - `noise`: `[n, A]`, draws from 𝒩(0, 1) that make a; returns `[1]`
+    /// - `batch`: in environment units; `noise`: `[n, A]`, draws from 𝒩(0, 1) that make a; returns `[1]`, in the units that critics learn
     pub fn actor_loss(&self, batch: &Batch, noise: Tensor<2>) -> (Tensor<1>, ActionSample) {
-        let sample = self.actor.tracked().sample(batch.observations.clone(), noise);
-        let values = self.critics.plain().q_value(batch.observations.clone(), sample.actions.clone());
+        self.actor_loss_inside(&self.core.boundary.inside(batch), noise)
+    }
+
+    fn actor_loss_inside(&self, batch: &Batch, noise: Tensor<2>) -> (Tensor<1>, ActionSample) {
+        let sample = self.actor().sample(batch.observations.clone(), noise);
+        let values = self.core.critics.plain().q_value(batch.observations.clone(), sample.actions.clone());
         let loss = match sample.log_probs.clone() {
-            Some(log_probs) => soft_actor_loss(values, log_probs, self.temperature()),
+            Some(log_probs) => soft_actor_loss(values, log_probs, self.temperature.value()),
             None => deterministic_actor_loss(values),
         };
         (loss, sample)
@@ -241,20 +224,27 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         batch: &Batch,
         next_noise: Tensor<2>,
         noise: Tensor<2>,
-    ) -> Result<SacMetrics, AgentError> {
-        self.crossing.check_batch(batch)?;
-        self.crossing.check_normal("next noise", &next_noise, batch.len())?;
-        self.crossing.check_normal("noise", &noise, batch.len())?;
+    ) -> Result<Update<SacMetrics>, AgentError> {
+        self.core.boundary.check_batch(batch)?;
+        self.core.boundary.check_normal("next noise", &next_noise, batch.len())?;
+        self.core.boundary.check_normal("noise", &noise, batch.len())?;
+        self.step(batch, next_noise, noise)
+    }
 
-        let targets = self.targets(batch, next_noise);
-        let values = self.critic_values(batch);
-        self.td_errors = read_td_errors(batch, &values, &targets)?;
-        let losses = values.into_iter().map(|values| batch_loss(batch, values, targets.clone())).collect();
-        let critic_loss = self.critics.minimize_all(losses);
-        let critic_loss = critic_loss.map_err(|error| self.cause(error))?;
+    fn step(
+        &mut self,
+        batch: &Batch,
+        next_noise: Tensor<2>,
+        noise: Tensor<2>,
+    ) -> Result<Update<SacMetrics>, AgentError> {
+        let batch = &self.core.boundary.inside(batch);
+        let factor = self.core.boundary.reward_factor();
 
-        let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
-        let actor_loss = self.actor.minimize(loss).map_err(|error| self.cause(error))?;
+        let targets = self.targets_inside(batch, next_noise);
+        let critics = self.core.step_critics(batch, &targets)?;
+
+        let (loss, ActionSample { log_probs, .. }) = self.actor_loss_inside(batch, noise);
+        let actor_loss = self.core.step_actor(loss)?;
 
         let (mut entropy, mut temperature_loss) = (0.0, 0.0);
         if let Some(log_probs) = log_probs.map(Tensor::inner) {
@@ -264,41 +254,22 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.target_update_interval) {
-            self.target_critics.follow(self.critics.plain(), self.config.tau)?;
+            self.core.follow()?;
         }
-        Ok(SacMetrics { critic_loss, actor_loss, entropy, temperature: self.temperature(), temperature_loss })
+        let metrics = SacMetrics {
+            critic_loss: critics.loss / factor.powi(2),
+            actor_loss: actor_loss / factor,
+            entropy,
+            temperature: self.temperature(),
+            temperature_loss,
+        };
+        Ok(Update { metrics, td_errors: critics.td_errors })
     }
 
-    /// Names the weight that made a loss diverge, if that is what did.
-    fn cause(&self, error: AgentError) -> AgentError {
-        let AgentError::Diverged { .. } = error else { return error };
-        (self.critics.unsound_weight())
-            .or_else(|| self.actor.unsound_weight())
-            .or_else(|| unsound_weight("target critic", self.target_critics.module()))
-            .unwrap_or(error)
-    }
-
-    /// Returns the temperature α.
+    /// Returns the temperature α, in units of the reward per nat.
     #[doc(alias = "alpha")]
     pub fn temperature(&self) -> f64 {
-        self.temperature.value()
-    }
-
-    /// Returns the policy as it is deployed: off the tape, with the normalisation of observations if there is one.
-    ///
-    /// # Errors
-    ///
-    /// None, for an actor that is in use: it fits its spaces.
-    pub fn policy(&self) -> Result<Policy, PolicyError>
-    where
-        A: Clone + Into<PolicyNetwork>,
-    {
-        Policy::deployed(self.actor.plain().clone(), &self.crossing)
-    }
-
-    /// Returns the actor off the tape; it takes observations as networks see them.
-    pub fn plain_actor(&self) -> &A {
-        self.actor.plain()
+        self.temperature.value() / self.core.boundary.reward_factor()
     }
 
     /// Multiplies the configured learning rates by `factor` from now on, in `[0, ∞)`.
@@ -307,41 +278,40 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ///
     /// [`ConfigError::Negative`].
     pub fn set_learning_rate_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
-        non_negative("learning rate factor", factor)?;
-        self.actor.set_learning_rate_factor(factor);
-        self.critics.set_learning_rate_factor(factor);
+        self.core.set_learning_rate_factor(factor)?;
         self.temperature.set_learning_rate_factor(factor);
         Ok(())
     }
+}
 
-    /// Returns the actor, its parameters on the tape.
-    pub fn actor(&self) -> &A {
-        self.actor.tracked()
+/// Requires a density of a policy whose entropy decides the temperature.
+fn check_density<A: StochasticActor, C: Critic>(core: &Core<A, C>, config: &SacConfig) -> Result<(), ConfigError> {
+    let has_density = core.boundary.check_stochastic_actor(core.actor.plain())?;
+    match config.temperature {
+        TemperatureConfig::Learned(_) if !has_density => Err(ConfigError::TemperatureWithoutDensity),
+        _ => Ok(()),
     }
+}
 
-    /// Returns the critics, their parameters on the tape.
-    pub fn critics(&self) -> &Ensemble<C> {
-        self.critics.tracked()
-    }
+/// Draws an action for each observation.
+fn draw<A: StochasticActor, C: Critic>(
+    Core { actor, boundary, .. }: &Core<A, C>,
+    observations: &[&[f32]],
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<Vec<Vec<f32>>, ActError> {
+    let (n, observations) = (observations.len(), boundary.observations(observations)?);
+    boundary.actions(n, actor.plain().sample(observations, boundary.normal(n, rng)).actions, None)
+}
 
-    /// Returns the target of the critics, Q′, without autodiff.
-    pub fn target_critics(&self) -> &Ensemble<C> {
-        self.target_critics.module()
-    }
-
-    /// Returns the settings.
-    pub fn config(&self) -> &SacConfig {
-        &self.config
+impl<A: StochasticActor, C: Critic> SampleActions for Sac<A, C> {
+    fn sample(&self, observations: &[&[f32]], rng: &mut dyn Rng) -> Result<Vec<Vec<f32>>, ActError> {
+        draw(&self.core, observations, rng)
     }
 }
 
 impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
     fn save_state(&self) -> Result<State, StateError> {
-        let mut state = identity("sac", &self.config, &self.crossing.spaces);
-        state.put_state("observations", self.crossing.save_state());
-        state.put_state("actor", self.actor.save_state()?);
-        state.put_state("critics", self.critics.save_state()?);
-        state.put_state("target_critics", self.target_critics.save_state()?);
+        let mut state = self.core.save_state("sac", &self.config)?;
         state.put_state("temperature", self.temperature.save_state()?);
         state.put_rng("exploration_rng", &self.exploration_rng);
         state.put_rng("update_rng", &self.update_rng);
@@ -350,20 +320,13 @@ impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
-        expect_identity(&mut state, "sac", &self.config, &self.crossing.spaces)?;
-        let crossing = self.crossing.loaded("observations", &mut state)?;
-        let actor = self.actor.loaded("actor", &mut state)?;
-        let critics = self.critics.loaded("critics", &mut state)?;
-        let target_critics = self.target_critics.loaded("target_critics", &mut state)?;
+        let core = self.core.loaded("sac", &self.config, &mut state)?;
         let temperature = self.temperature.loaded("temperature", &mut state)?;
         let exploration_rng = state.take_rng("exploration_rng", &self.exploration_rng)?;
         let update_rng = state.take_rng("update_rng", &self.update_rng)?;
         let updates = state.take_count("updates")?;
         state.finish()?;
-        (self.actor, self.critics) = (actor, critics);
-        (self.target_critics, self.temperature) = (target_critics, temperature);
-        (self.crossing, self.exploration_rng, self.update_rng) = (crossing, exploration_rng, update_rng);
-        self.updates = updates;
+        *self = Self { core, temperature, exploration_rng, update_rng, updates, config: self.config.clone() };
         Ok(())
     }
 }
@@ -371,49 +334,35 @@ impl<A: StochasticActor, C: Critic> SaveState for Sac<A, C> {
 impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
     type Metrics = SacMetrics;
 
-    fn spaces(&self) -> &Spaces {
-        &self.crossing.spaces
-    }
-
     fn device(&self) -> &Device {
-        &self.crossing.device
+        &self.core.boundary.device
     }
 
-    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        self.select_actions(&[observation], mode).map(only)
+    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        draw(&self.core, observations, &mut self.exploration_rng)
     }
 
-    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
-        let n = observations.len();
-        let observations = self.crossing.observations(observations)?;
-        let actor = self.actor.plain();
-        let actions = match mode {
-            ActionMode::Explore => {
-                let noise = self.crossing.normal(n, &mut self.exploration_rng);
-                actor.sample(observations, noise).actions
-            }
-            ActionMode::Greedy => actor.act(observations),
-        };
-        self.crossing.actions(n, actions, None)
+    fn observe(&mut self, observation: &[f32]) -> Result<(), ActError> {
+        self.core.boundary.observe(observation)
     }
 
-    fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
-        self.crossing.observe(observation)
+    fn observe_step(&mut self, environment: usize, step: &Step) -> Result<(), ActError> {
+        self.core.boundary.observe_step(environment, step)
     }
 
     fn discount(&self) -> f64 {
         self.config.discount
     }
 
-    fn update(&mut self, batch: &Batch) -> Result<SacMetrics, AgentError> {
+    fn update(&mut self, batch: &Batch) -> Result<Update<SacMetrics>, AgentError> {
         // Checked before the draw, so that a batch that is refused takes no random number.
-        self.crossing.check_batch(batch)?;
-        let next_noise = self.crossing.normal(batch.len(), &mut self.update_rng);
-        let noise = self.crossing.normal(batch.len(), &mut self.update_rng);
-        self.update_with_noise(&self.crossing.normalized(batch), next_noise, noise)
+        self.core.boundary.check_batch(batch)?;
+        let next_noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
+        let noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
+        self.step(batch, next_noise, noise)
     }
 
-    fn td_errors(&self) -> Option<&[f32]> {
-        self.td_errors.as_deref()
+    fn end_episode(&mut self, environment: usize) {
+        self.core.boundary.end_episode(environment);
     }
 }

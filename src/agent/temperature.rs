@@ -10,7 +10,9 @@ use crate::config::{ConfigError, finite, non_negative, positive};
 use crate::objective::temperature_loss;
 use crate::state::{State, StateError};
 
-/// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in reward per nat.
+/// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in units of the reward per nat.
+///
+/// With [`scale_rewards`](super::SacConfig::scale_rewards) the settings are in units of the scaled reward; reported values are in those of the environment.
 #[derive(Config, Debug, PartialEq)]
 pub enum TemperatureConfig {
     /// The same value throughout, `[0, ∞)`.
@@ -28,10 +30,9 @@ pub struct LearnedTemperatureConfig {
     /// Adam's step on log α, `(0, ∞)`. Default: 3e-4.
     #[config(default = 3e-4)]
     pub learning_rate: f64,
-    /// Target entropy H̄ of the action in environment units, in nats. Default: −A, the number of action axes[^1].
+    /// Target entropy H̄ of the action in `[−1, 1]`, in nats. Default: −A, the number of action axes[^1].
     ///
-    /// An axis of another length shifts every entropy by log(half-range), so the same H̄ asks for a less random policy on
-    /// a longer axis; add Σ log(half-range) to undo that.
+    /// The same value asks for the same randomness in any units. The most random policy there is has A log 2.
     ///
     /// [^1]: T. Haarnoja et al. (2018). arXiv:1812.05905, appendix D.
     pub target_entropy: Option<f64>,
@@ -68,20 +69,40 @@ pub(crate) enum Temperature {
 }
 
 impl Temperature {
-    pub(crate) fn new(config: &TemperatureConfig, action_dim: usize, rule: StepRule, device: &Device) -> Self {
+    pub(crate) fn new(config: &TemperatureConfig, action_dim: usize, adam_epsilon: f64, device: &Device) -> Self {
         match config {
             TemperatureConfig::Fixed(value) => Self::Fixed(*value),
             TemperatureConfig::Learned(config) => {
                 let log_value = Param::from_data([config.initial.ln() as f32], device);
-                // One number has no direction for a clipped norm to keep.
-                let rule = StepRule { max_gradient_norm: None, ..rule };
                 let module = LogTemperature { log_value };
                 Self::Learned {
-                    log_temperature: Box::new(Learner::new(module, TEMPERATURE, config.learning_rate, rule)),
+                    log_temperature: Box::new(Learner::new(
+                        module,
+                        TEMPERATURE,
+                        config.learning_rate,
+                        rule(adam_epsilon),
+                    )),
                     target_entropy: config.target_entropy.unwrap_or(-(action_dim as f64)),
                     value: config.initial,
                 }
             }
+        }
+    }
+
+    /// Takes other settings; a learned value stays if it is to be learned further.
+    pub(crate) fn reconfigure(
+        &mut self,
+        config: &TemperatureConfig,
+        action_dim: usize,
+        adam_epsilon: f64,
+        device: &Device,
+    ) {
+        match (&mut *self, config) {
+            (Self::Learned { log_temperature, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
+                log_temperature.reconfigure(config.learning_rate, rule(adam_epsilon));
+                *target_entropy = config.target_entropy.unwrap_or(-(action_dim as f64));
+            }
+            _ => *self = Self::new(config, action_dim, adam_epsilon, device),
         }
     }
 
@@ -91,7 +112,6 @@ impl Temperature {
         }
     }
 
-    /// Returns what a learned temperature has learned.
     /// Multiplies the configured learning rate from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
         if let Self::Learned { log_temperature, .. } = self {
@@ -138,11 +158,14 @@ impl Temperature {
     }
 }
 
+/// One number has no direction for a clipped norm to keep.
+fn rule(adam_epsilon: f64) -> StepRule {
+    StepRule { adam_epsilon, max_gradient_norm: None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const RULE: StepRule = StepRule { adam_epsilon: 1e-8, max_gradient_norm: None };
 
     #[test]
     fn values_out_of_range_are_rejected() {
@@ -161,7 +184,7 @@ mod tests {
     #[test]
     fn a_fixed_temperature_stays() {
         let device = crate::test_device();
-        let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), 1, RULE, &device);
+        let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), 1, 1e-8, &device);
         assert_eq!(temperature.update(Tensor::zeros([4, 1], &device)).unwrap(), None);
         assert_eq!(temperature.value(), 0.1);
     }
@@ -172,7 +195,7 @@ mod tests {
         let config = TemperatureConfig::Learned(LearnedTemperatureConfig::new().with_learning_rate(0.01));
         for (log_prob, sign) in [(-5.0, -1.0), (5.0, 1.0)] {
             // The target is −2, the entropy −log_prob: 5, then −5.
-            let mut temperature = Temperature::new(&config, 2, RULE, &device);
+            let mut temperature = Temperature::new(&config, 2, 1e-8, &device);
             temperature.update(Tensor::full([4, 1], log_prob, &device)).unwrap();
             // Adam's first step has the length of the learning rate.
             assert!((temperature.value().ln() - sign * 0.01).abs() < 1e-6, "{}", temperature.value());

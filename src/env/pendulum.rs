@@ -326,6 +326,52 @@ pub fn evaluation_grid() -> Vec<PendulumState> {
         .collect()
 }
 
+/// The pendulum that is evaluated: `reset(k)` begins in state k of [`evaluation_grid`], counted modulo 256.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::pendulum::PendulumGrid;
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let mut env = PendulumGrid::v1();
+/// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let regret = evaluate(&agent, &mut env, 0..256)?.regret(actor_critic::env::pendulum::GRID_OPTIMUM);
+/// assert!(regret > 0.0);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PendulumGrid {
+    pendulum: Pendulum,
+    starts: Vec<PendulumState>,
+}
+
+impl PendulumGrid {
+    /// Creates Gymnasium's `Pendulum-v1`, truncated after 200 steps, on the grid.
+    pub fn v1() -> TimeLimit<Self> {
+        TimeLimit::new(Self { pendulum: Pendulum::default(), starts: evaluation_grid() }, MAX_STEPS)
+    }
+}
+
+impl Environment for PendulumGrid {
+    fn observation_space(&self) -> &BoxSpace {
+        self.pendulum.observation_space()
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        self.pendulum.action_space()
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        self.pendulum.reset_to(self.starts[(seed % self.starts.len() as u64) as usize])
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        self.pendulum.step(action)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

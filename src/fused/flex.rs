@@ -22,15 +22,8 @@ impl NetworkOps for Flex {
         forward(inputs.0, parameters.0, form).0
     }
 
-    fn squash(
-        distribution: FlexTensor,
-        noise: FlexTensor,
-        half_range: FlexTensor,
-        center: FlexTensor,
-        log_std_range: (f32, f32),
-        constant: f32,
-    ) -> FlexTensor {
-        Sample::new(distribution, [noise, half_range, center], log_std_range, constant).draw()
+    fn squash(distribution: FlexTensor, noise: FlexTensor, log_std_range: (f32, f32), constant: f32) -> FlexTensor {
+        Sample::new(distribution, noise, log_std_range, constant).draw()
     }
 
     fn mean_squared_error(values: FlexTensor, targets: FlexTensor) -> FlexTensor {
@@ -61,14 +54,11 @@ impl<C: CheckpointStrategy> NetworkOps for Autodiff<Flex, C> {
     fn squash(
         distribution: FloatTensor<Self>,
         noise: FloatTensor<Self>,
-        half_range: FloatTensor<Self>,
-        center: FloatTensor<Self>,
         log_std_range: (f32, f32),
         constant: f32,
     ) -> FloatTensor<Self> {
         let (distribution, node) = distribution.into_parts();
-        let constants = [noise, half_range, center].map(|tensor| tensor.into_primitive());
-        let sample = Sample::new(distribution, constants, log_std_range, constant);
+        let sample = Sample::new(distribution, noise.into_primitive(), log_std_range, constant);
         let samples = sample.draw();
         match SampleGradient.prepare::<C>([node]).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish(sample, samples),
@@ -110,26 +100,24 @@ impl Backward<Flex, 1> for ErrorGradient {
 #[derive(Debug, Clone)]
 struct Sample {
     distribution: FlexTensor,
-    /// Noise, half-range and center.
-    constants: [FlexTensor; 3],
+    noise: FlexTensor,
     log_std_range: (f32, f32),
     constant: f32,
 }
 
 impl Sample {
-    fn new(distribution: FlexTensor, constants: [FlexTensor; 3], log_std_range: (f32, f32), constant: f32) -> Self {
-        Self { distribution: dense(distribution), constants: constants.map(dense), log_std_range, constant }
+    fn new(distribution: FlexTensor, noise: FlexTensor, log_std_range: (f32, f32), constant: f32) -> Self {
+        Self { distribution: dense(distribution), noise: dense(noise), log_std_range, constant }
     }
 
     fn given(&self) -> kernel::Squash<'_> {
-        let [noise, half_range, center] = self.constants.each_ref().map(slice);
         let &Self { log_std_range, constant, .. } = self;
-        let distribution = slice(&self.distribution);
-        kernel::Squash { distribution, noise, half_range, center, log_std_range, constant }
+        let (distribution, noise) = (slice(&self.distribution), slice(&self.noise));
+        kernel::Squash { distribution, noise, axes: self.noise.shape()[1], log_std_range, constant }
     }
 
     fn draw(&self) -> FlexTensor {
-        let shape = self.constants[0].shape();
+        let shape = self.noise.shape();
         let mut samples = vec![0.0; shape[0] * (shape[1] + 1)];
         kernel::squash(self.given(), &mut samples);
         tensor(samples, [shape[0], shape[1] + 1])

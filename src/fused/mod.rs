@@ -149,7 +149,7 @@ mod absent {
         Err(inputs)
     }
 
-    pub(crate) fn squash(_: Tensor<2>, _: Tensor<2>, _: Tensor<2>, _: Tensor<2>, _: (f64, f64), _: f64) -> Tensor<2> {
+    pub(crate) fn squash(_: Tensor<2>, _: Tensor<2>, _: (f64, f64), _: f64) -> Tensor<2> {
         unreachable!("no kernel applies")
     }
 

@@ -61,8 +61,6 @@ pub(super) trait NetworkOps: Backend {
     fn squash(
         distribution: FloatTensor<Self>,
         noise: FloatTensor<Self>,
-        half_range: FloatTensor<Self>,
-        center: FloatTensor<Self>,
         log_std_range: (f32, f32),
         constant: f32,
     ) -> FloatTensor<Self>;
@@ -133,19 +131,10 @@ fn connected(columns: usize, widths: &[[usize; 2]], heads: usize) -> bool {
 }
 
 /// Returns A actions and their log-density in each row.
-pub(crate) fn squash(
-    distribution: Tensor<2>,
-    noise: Tensor<2>,
-    half_range: Tensor<2>,
-    center: Tensor<2>,
-    log_std_range: (f64, f64),
-    constant: f64,
-) -> Tensor<2> {
+pub(crate) fn squash(distribution: Tensor<2>, noise: Tensor<2>, log_std_range: (f64, f64), constant: f64) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as NetworkOps>::squash(
         distribution.into_dispatch(),
         noise.into_dispatch(),
-        half_range.into_dispatch(),
-        center.into_dispatch(),
         (log_std_range.0 as f32, log_std_range.1 as f32),
         constant as f32,
     ))

@@ -1,5 +1,6 @@
-//! The affine map between `[−1, 1]` and the action space, on the device.
+//! The affine map between `[−1, 1]` and the action space, on the device, and the units that networks see actions in.
 
+use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 
@@ -7,7 +8,40 @@ use crate::config::ConfigError;
 use crate::space::BoxSpace;
 use crate::upload::upload;
 
-/// The bounds of an action space, held as tensors next to the network that needs them.
+/// The units of the actions inside a network.
+///
+/// Agents hand actions to networks and take them from networks in `[−1, 1]` on every axis. A network can convert them for itself.
+#[derive(Config, Debug, Copy, PartialEq)]
+pub enum ActionUnits {
+    /// `[−1, 1]` on every axis, whatever the bounds: what is learned does not depend on the units of the environment.
+    Normalized,
+    /// The units of the environment, as in CleanRL and in the lab notebook. Only for runs that repeat such ones: with bounds far from
+    /// `[−1, 1]` nothing is learned.
+    Environment,
+}
+
+impl ActionUnits {
+    /// Returns what a network converts actions with, if it has to.
+    pub(super) fn bounds(self, space: &BoxSpace, device: &Device) -> Result<Option<ActionBounds>, ConfigError> {
+        match self {
+            Self::Normalized => Ok(None),
+            Self::Environment => ActionBounds::new(space, device).map(Some),
+        }
+    }
+}
+
+/// Returns actions of `[−1, 1]` in the units that a network wants.
+pub(super) fn in_units(bounds: &Option<ActionBounds>, actions: Tensor<2>) -> Tensor<2> {
+    match bounds {
+        Some(bounds) => bounds.scale(actions),
+        None => actions,
+    }
+}
+
+/// The bounds of an action space, as tensors.
+///
+/// Agents need none: networks see actions in `[−1, 1]`. A critic of your own that wants environment units holds the bounds and calls
+/// [`scale`](Self::scale) on what it is given.
 #[derive(Module, Debug)]
 pub struct ActionBounds {
     /// Half the length of each interval, `[1, A]`.
@@ -51,62 +85,23 @@ impl ActionBounds {
         unit * self.half_range.clone() + self.center.clone()
     }
 
-    /// Adds clipped Gaussian noise and clips the result: `clip(a + half_range · clamp(std · noise, ±limit))`.
-    ///
-    /// The noise has units of the half-range. This is TD3's target policy smoothing[^1], and the lab's noisy policy.
+    /// Maps the bounds of each axis onto `[−1, 1]`: `(a − center) / half_range`, the inverse of [`scale`](Self::scale).
     ///
     /// # Shapes
     ///
-    /// - `actions`, `noise`: `[n, A]`; returns `[n, A]`
-    ///
-    /// # Panics
-    ///
-    /// Panics if the two tensors differ in shape.
-    ///
-    /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*.
-    /// arXiv:1802.09477, eq. 14 and 15.
-    pub fn perturb(&self, actions: Tensor<2>, noise: Tensor<2>, std: f64, limit: f64) -> Tensor<2> {
-        let [n, axes] = actions.dims();
-        assert_shape!(noise, [n, axes]);
-        self.clip(actions + (noise * std).clamp(-limit, limit) * self.half_range.clone())
-    }
-
-    /// Clips actions to the bounds, to within one rounding; the gradient of a clipped component is 0.
-    ///
-    /// # Shapes
-    ///
-    /// - `actions`: `[n, A]`; returns `[n, A]`
+    /// - `actions`: `[n, A]`, in environment units; returns `[n, A]`
     ///
     /// # Panics
     ///
     /// Panics if `actions` has another number of columns.
-    pub fn clip(&self, actions: Tensor<2>) -> Tensor<2> {
+    pub fn unscale(&self, actions: Tensor<2>) -> Tensor<2> {
         assert_shape!(actions, [_, self.dim()]);
-        let unit = (actions - self.center.clone()) / self.half_range.clone();
-        self.scale(unit.clamp(-1.0, 1.0))
+        (actions - self.center.clone()) / self.half_range.clone()
     }
 
     /// Returns Σ log(half-range) over the axes: the log-determinant of [`scale`](Self::scale).
     pub fn log_volume(&self) -> f64 {
         self.log_volume
-    }
-
-    /// Returns half the length of each interval, `[1, A]`.
-    pub(super) fn half_range(&self) -> &Tensor<2> {
-        &self.half_range
-    }
-
-    /// Returns the middle of each interval, `[1, A]`.
-    pub(super) fn center(&self) -> &Tensor<2> {
-        &self.center
-    }
-
-    /// Returns whether these are the bounds of `space`.
-    pub(crate) fn are_those_of(&self, space: &BoxSpace) -> bool {
-        let same = |tensor: &Tensor<2>, values: Vec<f32>| {
-            tensor.clone().try_into_vec_as::<f32>().is_ok_and(|found| found == values)
-        };
-        same(&self.half_range, space.half_range()) && same(&self.center, space.center())
     }
 
     /// Returns A, the number of action axes.
@@ -130,9 +125,9 @@ mod tests {
         let expected = TensorData::from([[-2.0_f32, 1.5], [0.0, 1.0]]);
         bounds.scale(unit).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
 
-        let outside = Tensor::<2>::from_data([[-9.0, 9.0], [1.0, -0.25]], &device);
-        let expected = TensorData::from([[-2.0_f32, 1.5], [1.0, -0.25]]);
-        bounds.clip(outside).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        let actions = Tensor::<2>::from_data([[-2.0, 1.5], [1.0, -0.25]], &device);
+        let expected = TensorData::from([[-1.0_f32, 1.0], [0.5, -0.75]]);
+        bounds.unscale(actions).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
 
         assert!((bounds.log_volume() - 2.0_f64.ln()).abs() < 1e-7); // ln 2 + ln 1
     }

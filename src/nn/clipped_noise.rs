@@ -2,11 +2,11 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use super::{ActionBounds, ActionSample, Actor, StochasticActor};
+use super::{ActionSample, Actor, StochasticActor};
 use crate::config::{ConfigError, non_negative};
-use crate::space::BoxSpace;
+use crate::objective::smoothed_actions;
 
 /// Settings of [`ClippedNoise`].
 #[derive(Config, Debug, PartialEq)]
@@ -30,18 +30,18 @@ impl ClippedNoiseConfig {
         non_negative("clip", self.clip)
     }
 
-    /// Puts noise on `actor`, whose actions lie in `space`.
+    /// Puts noise on the actions of `actor`.
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate), or [`ConfigError::Space`] if a bound is infinite.
-    pub fn init<A: Actor>(&self, actor: A, space: &BoxSpace, device: &Device) -> Result<ClippedNoise<A>, ConfigError> {
+    /// As [`validate`](Self::validate).
+    pub fn init<A: Actor>(&self, actor: A) -> Result<ClippedNoise<A>, ConfigError> {
         self.validate()?;
-        Ok(ClippedNoise { actor, std: self.std, clip: self.clip, bounds: ActionBounds::new(space, device)? })
+        Ok(ClippedNoise { actor, std: self.std, clip: self.clip })
     }
 }
 
-/// A policy `a = clip(μ(o) + half-range · clamp(std · noise, ±clip), bounds)`, with noise of its own for every row.
+/// A policy `a = clamp(μ(o) + clamp(std · noise, ±clip), ±1)`, with noise of its own for every row.
 ///
 /// It has no density, hence no entropy: SAC with it maximises the plain return, and needs a fixed temperature (whose value
 /// then has no effect).
@@ -51,7 +51,6 @@ pub struct ClippedNoise<A: Actor> {
     pub actor: A,
     std: f64,
     clip: f64,
-    bounds: ActionBounds,
 }
 
 impl<A: Actor> ClippedNoise<A> {
@@ -69,7 +68,7 @@ impl<A: Actor> Actor for ClippedNoise<A> {
 
 impl<A: Actor> StochasticActor for ClippedNoise<A> {
     fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
-        let actions = self.bounds.perturb(self.actor.act(observations), noise, self.std, self.clip);
+        let actions = smoothed_actions(self.actor.act(observations), noise, self.std, self.clip);
         ActionSample { actions, log_probs: None }
     }
 }
@@ -94,15 +93,14 @@ mod tests {
     #[test]
     fn noise_differs_by_row_is_clipped_and_stays_inside_the_bounds() {
         let device = crate::test_device();
-        let space = BoxSpace::symmetric(2.0, 1).unwrap();
-        let policy = ClippedNoiseConfig::new().init(Echo { unused: 0.0 }, &space, &device).unwrap();
-        let observations = Tensor::<2>::from_data([[0.0], [0.0], [1.9], [0.0]], &device);
+        let policy = ClippedNoiseConfig::new().init(Echo { unused: 0.0 }).unwrap();
+        let observations = Tensor::<2>::from_data([[0.0], [0.0], [0.95], [0.0]], &device);
         let noise = Tensor::<2>::from_data([[1.0], [-2.0], [2.0], [9.0]], &device);
 
         let sample = policy.sample(observations, noise);
 
-        // 2 · 0.05 = 0.1 a deviation; 1.9 + 0.2 meets the bound; 0.9 is cut to 2 · 0.125.
-        let expected = TensorData::from([[0.1_f32], [-0.2], [2.0], [0.25]]);
+        // 0.05 a deviation; 0.95 + 0.1 meets the bound; 0.45 is cut to 0.125.
+        let expected = TensorData::from([[0.05_f32], [-0.1], [1.0], [0.125]]);
         sample.actions.into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
         assert!(sample.log_probs.is_none());
     }

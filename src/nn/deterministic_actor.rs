@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use super::{ActionBounds, Activation, Actor, Initialization, Mlp, MlpConfig};
+use super::{Activation, Actor, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
 use crate::env::Spaces;
 
@@ -39,21 +39,20 @@ impl DeterministicActorConfig {
         widths.extend(&self.hidden_dims);
         widths.push(spaces.action().dim());
         let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
-        Ok(DeterministicActor { trunk: trunk.init(rng, device)?, bounds: ActionBounds::new(spaces.action(), device)? })
+        Ok(DeterministicActor { trunk: trunk.init(rng, device)? })
     }
 }
 
-/// A policy μ(o) = center + half-range · tanh(f(o)), inside the bounds for any weights, to within one rounding.
+/// A policy μ(o) = tanh(f(o)), in `[−1, 1]` for any weights.
 #[derive(Module, Debug)]
 pub struct DeterministicActor {
     /// The layers f, from observation to action before squashing.
     pub trunk: Mlp,
-    pub(crate) bounds: ActionBounds,
 }
 
 impl Actor for DeterministicActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.bounds.scale(self.trunk.forward(observations).tanh())
+        self.trunk.forward(observations).tanh()
     }
 }
 
@@ -64,7 +63,7 @@ mod tests {
     use crate::space::BoxSpace;
 
     #[test]
-    fn actions_lie_inside_the_bounds_for_any_weights() {
+    fn actions_lie_in_the_unit_interval_for_any_weights() {
         let device = crate::test_device();
         let space = BoxSpace::new(vec![-2.0, -0.5], vec![2.0, 1.5]).unwrap();
         let spaces = Spaces::new(BoxSpace::unbounded(3).unwrap(), space).unwrap();
@@ -75,7 +74,7 @@ mod tests {
             let observations = Tensor::<2>::from_data([[scale, -scale, scale], [-scale, scale, 0.0]], &device);
             let actions: Vec<f32> = actor.act(observations).try_into_vec_as().unwrap();
             for action in actions.chunks(2) {
-                assert!((-2.0..=2.0).contains(&action[0]) && (-0.5..=1.5).contains(&action[1]), "{action:?}");
+                assert!(action.iter().all(|a| (-1.0..=1.0).contains(a)), "{action:?}");
             }
         }
     }

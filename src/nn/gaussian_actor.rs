@@ -8,7 +8,8 @@ use rand::Rng;
 
 use super::mlp::check_weights;
 use super::{
-    ActionBounds, ActionSample, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor, linear, tanh_normal,
+    ActionBounds, ActionSample, ActionUnits, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor,
+    linear, tanh_normal,
 };
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
@@ -30,6 +31,9 @@ pub struct GaussianActorConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// The units of the action whose log-density is returned. Default: of the action in `[−1, 1]`.
+    #[config(default = "ActionUnits::Normalized")]
+    pub density_units: ActionUnits,
 }
 
 impl GaussianActorConfig {
@@ -47,11 +51,15 @@ impl GaussianActorConfig {
         let trunk = trunk.init(rng, device)?;
         check_weights(features, spaces.action().dim())?;
         let mut head = || linear(features, spaces.action().dim(), self.initialization, rng, device);
-        Ok(GaussianActor { trunk, mean: head(), log_std: head(), bounds: ActionBounds::new(spaces.action(), device)? })
+        let log_volume = match self.density_units {
+            ActionUnits::Normalized => 0.0,
+            ActionUnits::Environment => ActionBounds::new(spaces.action(), device)?.log_volume(),
+        };
+        Ok(GaussianActor { trunk, mean: head(), log_std: head(), log_volume })
     }
 }
 
-/// A policy `a = center + half-range · tanh(u)`, `u ~ 𝒩(mean(o), exp(log_std(o)))`[^1].
+/// A policy `a = tanh(u)`, `u ~ 𝒩(mean(o), exp(log_std(o)))`[^1].
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic*. arXiv:1801.01290, appendix C.
 #[derive(Module, Debug)]
@@ -62,7 +70,8 @@ pub struct GaussianActor {
     pub mean: Linear,
     /// Head of the logarithm of the standard deviation of u, before it is clamped to `[−20, 2]`.
     pub log_std: Linear,
-    pub(crate) bounds: ActionBounds,
+    /// Σ log(half-range) of the units that the density is of; 0 for `[−1, 1]`.
+    pub(crate) log_volume: f64,
 }
 
 impl GaussianActor {
@@ -77,7 +86,7 @@ impl GaussianActor {
 
     /// Splits what the two heads answered side by side.
     fn split(&self, heads: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let axes = self.bounds.dim();
+        let axes = heads.dims()[1] / 2;
         let log_std = heads.clone().narrow(1, axes, axes).clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1);
         (heads.narrow(1, 0, axes), log_std)
     }
@@ -86,22 +95,22 @@ impl GaussianActor {
 impl Actor for GaussianActor {
     /// Returns the squashed mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.bounds.scale(self.trunk.heads(observations, [&self.mean]).tanh())
+        self.trunk.heads(observations, [&self.mean]).tanh()
     }
 }
 
 impl StochasticActor for GaussianActor {
     fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
-        let [n, _] = observations.dims();
-        assert_shape!(noise, [n, self.bounds.dim()]);
         let heads = self.trunk.heads(observations, [&self.mean, &self.log_std]);
-        if let Some(sample) = tanh_normal::fused_sample(&heads, &noise, &self.bounds, LOG_STD_RANGE) {
+        let [n, columns] = heads.dims();
+        assert_shape!(noise, [n, columns / 2]);
+        if let Some(sample) = tanh_normal::fused_sample(&heads, &noise, self.log_volume, LOG_STD_RANGE) {
             return sample;
         }
         let (mean, log_std) = self.split(heads);
         let u = mean + log_std.clone().exp() * noise.clone();
-        let log_probs = tanh_normal::log_prob(noise, u.clone(), log_std, self.bounds.log_volume());
-        ActionSample { actions: self.bounds.scale(u.tanh()), log_probs: Some(log_probs) }
+        let log_probs = tanh_normal::log_prob(noise, u.clone(), log_std, self.log_volume);
+        ActionSample { actions: u.tanh(), log_probs: Some(log_probs) }
     }
 }
 
@@ -119,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_lie_inside_the_bounds_and_their_densities_are_finite() {
+    fn samples_lie_in_the_unit_interval_and_their_densities_are_finite() {
         let device = crate::test_device();
         let actor = actor(&device);
         for scale in [1.0_f32, 1e3, 1e6] {
@@ -128,7 +137,7 @@ mod tests {
             let sample = actor.sample(observations, noise);
             let actions: Vec<f32> = sample.actions.try_into_vec_as().unwrap();
             for action in actions.chunks(2) {
-                assert!((-2.0..=2.0).contains(&action[0]) && (-0.5..=1.5).contains(&action[1]), "{action:?}");
+                assert!(action.iter().all(|a| (-1.0..=1.0).contains(a)), "{action:?}");
             }
             let log_probs: Vec<f32> = sample.log_probs.unwrap().try_into_vec_as().unwrap();
             assert!(log_probs.iter().all(|x| x.is_finite()), "{log_probs:?}");

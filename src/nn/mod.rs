@@ -2,6 +2,9 @@
 //!
 //! A network is an ordinary burn [`Module`] that also implements [`Actor`], [`StochasticActor`] or [`Critic`]. Its
 //! input and output are plain matrices with one row per observation.
+//!
+//! Networks see actions in `[−1, 1]` on every axis; the agent maps them to the bounds of the environment and back. So a network needs no bounds,
+//! and learns the same in any units ([`docs/units.md`](crate::_docs::units)).
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
@@ -18,7 +21,7 @@ mod two_stream_critic;
 
 pub mod tanh_normal;
 
-pub use action_bounds::ActionBounds;
+pub use action_bounds::{ActionBounds, ActionUnits};
 pub use clipped_noise::{ClippedNoise, ClippedNoiseConfig};
 pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::Ensemble;
@@ -33,8 +36,8 @@ pub use two_stream_critic::{TwoStreamCritic, TwoStreamCriticConfig};
 /// # Contract
 ///
 /// - Rows do not depend on each other, and the same input gives the same output.
-/// - Actions are in environment units. Agents clip what leaves for the environment, so an action may lie outside the
-///   bounds, but the critic learns better from a policy that keeps to them.
+/// - Actions are in `[−1, 1]` on every axis, as `tanh` gives them; ±1 are the bounds of the action space. Agents clip what leaves for the
+///   environment.
 pub trait Actor: Module + ModuleDisplay {
     /// Returns the greedy action for each observation.
     ///
@@ -57,9 +60,9 @@ pub trait StochasticActor: Actor {
 /// Actions sampled by a [`StochasticActor`].
 #[derive(Debug, Clone)]
 pub struct ActionSample {
-    /// The actions, `[n, A]`, in environment units.
+    /// The actions, `[n, A]`, in `[−1, 1]`.
     pub actions: Tensor<2>,
-    /// log π(a∣o) in nats, `[n, 1]`; `None` if the policy has no density, so no entropy to reward.
+    /// log π(a∣o) in nats, `[n, 1]`, the density of the action in `[−1, 1]`; `None` if the policy has no density, so no entropy to reward.
     pub log_probs: Option<Tensor<2>>,
 }
 
@@ -73,6 +76,6 @@ pub trait Critic: Module + ModuleDisplay {
     ///
     /// # Shapes
     ///
-    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in environment units; returns `[n, 1]`
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2>;
 }

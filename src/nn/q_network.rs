@@ -5,7 +5,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use super::{Activation, Critic, Initialization, Mlp, MlpConfig};
+use super::action_bounds::in_units;
+use super::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
 use crate::env::Spaces;
 
@@ -21,6 +22,9 @@ pub struct QNetworkConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// The units that the layers see actions in. Default: `[−1, 1]`.
+    #[config(default = "ActionUnits::Normalized")]
+    pub action_units: ActionUnits,
 }
 
 impl QNetworkConfig {
@@ -34,7 +38,8 @@ impl QNetworkConfig {
         widths.extend(&self.hidden_dims);
         widths.push(1);
         let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
-        Ok(QNetwork { trunk: trunk.init(rng, device)? })
+        let bounds = self.action_units.bounds(spaces.action(), device)?;
+        Ok(QNetwork { trunk: trunk.init(rng, device)?, bounds })
     }
 }
 
@@ -43,10 +48,12 @@ impl QNetworkConfig {
 pub struct QNetwork {
     /// The layers, from `[o, a]` to Q.
     pub trunk: Mlp,
+    /// What turns actions into environment units, if the layers see those.
+    bounds: Option<ActionBounds>,
 }
 
 impl Critic for QNetwork {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
-        self.trunk.forward_joined(observations, actions)
+        self.trunk.forward_joined(observations, in_units(&self.bounds, actions))
     }
 }

@@ -4,7 +4,7 @@ use std::f64::consts::{LN_2, PI};
 
 use burn::tensor::{Tensor, assert_shape};
 
-use super::{ActionBounds, ActionSample};
+use super::ActionSample;
 use crate::fused;
 
 /// Computes `log(1 − tanh² u)`, the log-slope of tanh, for any u.
@@ -27,14 +27,14 @@ pub fn log_tanh_slope(u: Tensor<2>) -> Tensor<2> {
     (magnitude + tail - LN_2) * -2.0
 }
 
-/// Computes the log-density of `a = center + half_range · tanh(u)` with `u = mean + exp(log_std) · noise`.
+/// Computes the log-density of `a = tanh(u)` with `u = mean + exp(log_std) · noise`, or of `center + half_range · a`.
 ///
 /// ```text
 /// log π(a∣o) = Σ_axes [ −½ noise² − log_std − ½ log 2π − log(1 − tanh² u) ] − log_volume
 /// ```
 ///
-/// The density is that of the action in environment units, so `log_volume = Σ log(half_range)` is part of it. (Equation
-/// 21 of the paper[^1] leaves it out, having actions in `[−1, 1]`; it is a constant, and shifts every entropy by as much.)
+/// With a `log_volume` of 0 the density is that of the action in `[−1, 1]`, equation 21 of the paper[^1]; with `Σ log(half_range)` it is that of the
+/// action in environment units. The two differ by a constant, which shifts every entropy.
 ///
 /// # Shapes
 ///
@@ -61,23 +61,16 @@ pub fn log_prob(noise: Tensor<2>, u: Tensor<2>, log_std: Tensor<2>, log_volume: 
 pub(super) fn fused_sample(
     heads: &Tensor<2>,
     noise: &Tensor<2>,
-    bounds: &ActionBounds,
+    log_volume: f64,
     log_std_range: (f64, f64),
 ) -> Option<ActionSample> {
-    let applies = [heads, noise, bounds.half_range(), bounds.center()].into_iter().all(fused::applies);
+    let applies = [heads, noise].into_iter().all(fused::applies);
     // The kernel has no gradient for the noise.
     if !applies || noise.is_autodiff() {
         return None;
     }
-    let axes = bounds.dim();
-    let samples = fused::squash(
-        heads.clone(),
-        noise.clone(),
-        bounds.half_range().clone(),
-        bounds.center().clone(),
-        log_std_range,
-        normalization(axes, bounds.log_volume()),
-    );
+    let [_, axes] = noise.dims();
+    let samples = fused::squash(heads.clone(), noise.clone(), log_std_range, normalization(axes, log_volume));
     let log_probs = samples.clone().narrow(1, axes, 1);
     Some(ActionSample { actions: samples.narrow(1, 0, axes), log_probs: Some(log_probs) })
 }

@@ -5,11 +5,12 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use super::{Activation, Critic, Initialization, Mlp, MlpConfig};
+use super::action_bounds::in_units;
+use super::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
 
-/// Settings of [`TwoStreamCritic`]; the defaults are the lab's.
+/// Settings of [`TwoStreamCritic`]; the widths are the lab's.
 #[derive(Config, Debug, PartialEq)]
 pub struct TwoStreamCriticConfig {
     /// Width of each layer on the observation, at least one. Default: 16, 32.
@@ -27,6 +28,9 @@ pub struct TwoStreamCriticConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// The units that the layers see actions in. Default: `[−1, 1]`; the lab's are those of the environment.
+    #[config(default = "ActionUnits::Normalized")]
+    pub action_units: ActionUnits,
 }
 
 impl TwoStreamCriticConfig {
@@ -48,6 +52,7 @@ impl TwoStreamCriticConfig {
             observation_stream: mlp(spaces.observation().dim(), &self.observation_dims, &[])?,
             action_stream: mlp(spaces.action().dim(), &self.action_dims, &[])?,
             head: mlp(joint, &self.hidden_dims, &[1])?,
+            bounds: self.action_units.bounds(spaces.action(), device)?,
         })
     }
 }
@@ -61,10 +66,13 @@ pub struct TwoStreamCritic {
     pub action_stream: Mlp,
     /// The layers on both streams' features, to Q.
     pub head: Mlp,
+    /// What turns actions into environment units, if the layers see those.
+    bounds: Option<ActionBounds>,
 }
 
 impl Critic for TwoStreamCritic {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        let actions = in_units(&self.bounds, actions);
         self.head.forward_joined(self.observation_stream.features(observations), self.action_stream.features(actions))
     }
 }

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::{Policy, PolicyError, PolicyNetwork};
-use crate::agent::{Crossing, Normalization};
+use crate::boundary::{Boundary, Normalization};
 use crate::env::Spaces;
-use crate::nn::{ActionBounds, Activation, ClippedNoiseConfig, DeterministicActor, GaussianActor, Mlp};
+use crate::nn::{Activation, ClippedNoiseConfig, DeterministicActor, GaussianActor, Mlp};
 use crate::space::BoxSpace;
 use crate::state::{State, StateError};
 
@@ -67,7 +67,7 @@ impl Bounds {
 }
 
 /// Returns the file of a policy.
-pub(super) fn bytes(network: &PolicyNetwork, crossing: &Crossing) -> Result<Vec<u8>, PolicyError> {
+pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<u8>, PolicyError> {
     let mut state = State::new();
     let (kind, trunk) = match network {
         PolicyNetwork::Deterministic(actor) => (Kind::Deterministic, &actor.trunk),
@@ -88,12 +88,12 @@ pub(super) fn bytes(network: &PolicyNetwork, crossing: &Crossing) -> Result<Vec<
         Activation::Relu => ActivationName::Relu,
         Activation::Tanh => ActivationName::Tanh,
     };
-    if let Some(normalization) = &crossing.normalization {
+    if let Some(normalization) = &boundary.normalization {
         for (name, values) in [(MEAN, normalization.mean()), (SCALE, normalization.scale())] {
             state.put_array(name, &[values.len()], values.to_vec());
         }
     }
-    let spaces = &crossing.spaces;
+    let spaces = &boundary.spaces;
     let description = Description {
         format: FORMAT,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -166,7 +166,6 @@ impl Parsed {
             layers.push(layer);
         }
         let axes = spaces.action().dim();
-        let bounds = ActionBounds::new(spaces.action(), device)?;
         let missing = || StateError::Missing { name: "layers.0.weight".to_owned() };
         let output = |layers: &[Linear]| match layers.last().ok_or_else(missing)?.weight.dims()[1] {
             outputs if outputs == axes => Ok(()),
@@ -181,15 +180,20 @@ impl Parsed {
                 if layers.is_empty() {
                     return Err(missing().into());
                 }
-                PolicyNetwork::Gaussian(GaussianActor { trunk: Mlp { layers, activation }, mean, log_std, bounds })
+                PolicyNetwork::Gaussian(GaussianActor {
+                    trunk: Mlp { layers, activation },
+                    mean,
+                    log_std,
+                    log_volume: 0.0,
+                })
             }
             Kind::Deterministic | Kind::ClippedNoise { .. } => {
                 output(&layers)?;
-                let actor = DeterministicActor { trunk: Mlp { layers, activation }, bounds };
+                let actor = DeterministicActor { trunk: Mlp { layers, activation } };
                 match kind {
                     Kind::ClippedNoise { std, clip } => {
                         let noise = ClippedNoiseConfig { std, clip };
-                        PolicyNetwork::ClippedNoise(noise.init(actor, spaces.action(), device)?)
+                        PolicyNetwork::ClippedNoise(noise.init(actor)?)
                     }
                     _ => PolicyNetwork::Deterministic(actor),
                 }

@@ -21,14 +21,19 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::agent::{AgentError, Crossing, Normalization, only};
+use crate::boundary::Boundary;
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::nn::{Actor, ClippedNoise, DeterministicActor, GaussianActor, StochasticActor};
 use crate::space::SpaceError;
 use crate::state::{FileError, StateError};
 
+mod act;
 mod file;
+
+pub use crate::boundary::{ActError, Normalization};
+pub(crate) use act::only;
+pub use act::{Act, SampleActions, Sampled};
 
 /// Largest policy file that is read, in bytes: 268 million weights.
 const MAX_FILE: u64 = 1 << 30;
@@ -81,12 +86,6 @@ pub enum PolicyError {
     /// A network that does not fit the spaces.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A network that was made for other bounds.
-    #[error("the network must have been made for the action space {expected}")]
-    OtherBounds {
-        /// The action space that was given.
-        expected: String,
-    },
 }
 
 /// The networks that a [`Policy`] can hold.
@@ -165,7 +164,7 @@ impl PolicyNetwork {
 #[derive(Debug, Clone)]
 pub struct Policy {
     network: PolicyNetwork,
-    crossing: Crossing,
+    boundary: Boundary,
 }
 
 impl Policy {
@@ -173,51 +172,44 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// - [`PolicyError::Config`] if the network does not have the shapes of the spaces
-    /// - [`PolicyError::OtherBounds`] if it was made for another action space
+    /// [`PolicyError::Config`] if the network does not have the shapes of the spaces.
     pub fn new(network: impl Into<PolicyNetwork>, spaces: &Spaces, device: &Device) -> Result<Self, PolicyError> {
-        let crossing = Crossing::new(spaces, device);
-        let (network, bounds) = match network.into() {
+        let boundary = Boundary::new(spaces, device)?;
+        let network = match network.into() {
             PolicyNetwork::Deterministic(actor) => {
-                let actor = actor.valid().fork(&crossing.device);
-                crossing.check_actor(&actor)?;
-                let bounds = actor.bounds.clone();
-                (PolicyNetwork::Deterministic(actor), bounds)
+                let actor = actor.valid().fork(&boundary.device);
+                boundary.check_actor(&actor)?;
+                PolicyNetwork::Deterministic(actor)
             }
             PolicyNetwork::Gaussian(actor) => {
-                let actor = actor.valid().fork(&crossing.device);
-                crossing.check_stochastic_actor(&actor)?;
-                let bounds = actor.bounds.clone();
-                (PolicyNetwork::Gaussian(actor), bounds)
+                let actor = actor.valid().fork(&boundary.device);
+                boundary.check_stochastic_actor(&actor)?;
+                PolicyNetwork::Gaussian(actor)
             }
             PolicyNetwork::ClippedNoise(actor) => {
-                let actor = actor.valid().fork(&crossing.device);
-                crossing.check_stochastic_actor(&actor)?;
-                let bounds = actor.actor.bounds.clone();
-                (PolicyNetwork::ClippedNoise(actor), bounds)
+                let actor = actor.valid().fork(&boundary.device);
+                boundary.check_stochastic_actor(&actor)?;
+                PolicyNetwork::ClippedNoise(actor)
             }
         };
-        if !bounds.are_those_of(spaces.action()) {
-            return Err(PolicyError::OtherBounds { expected: spaces.action().to_string() });
-        }
-        Ok(Self { network, crossing })
+        Ok(Self { network, boundary })
     }
 
     /// Takes what an agent acts with.
-    pub(crate) fn deployed(network: impl Into<PolicyNetwork>, crossing: &Crossing) -> Result<Self, PolicyError> {
-        let policy = Self::new(network, &crossing.spaces, &crossing.device)?;
-        Ok(policy.with_normalization(crossing.normalization.clone()))
+    pub(crate) fn deployed(network: impl Into<PolicyNetwork>, boundary: &Boundary) -> Result<Self, PolicyError> {
+        let policy = Self::new(network, &boundary.spaces, &boundary.device)?;
+        Ok(policy.with_normalization(boundary.normalization.clone()))
     }
 
     /// Makes the network see observations through a normalisation.
     fn with_normalization(mut self, normalization: Option<Normalization>) -> Self {
-        self.crossing.normalization = normalization;
+        self.boundary.normalization = normalization;
         self
     }
 
     /// Returns what the network sees observations through, if not as they are.
     pub fn normalization(&self) -> Option<&Normalization> {
-        self.crossing.normalization.as_ref()
+        self.boundary.normalization.as_ref()
     }
 
     /// Reads a policy file, whoever wrote it: any bytes give a policy with finite weights, or an error.
@@ -261,7 +253,7 @@ impl Policy {
     ///
     /// [`PolicyError::File`] if a weight is not finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
-        file::bytes(&self.network, &self.crossing)
+        file::bytes(&self.network, &self.boundary)
     }
 
     /// Writes the policy to a file, replacing an older one once the new one is whole, and makes the folders above it.
@@ -294,11 +286,10 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`AgentError::Observation`] if the observation has the wrong length or is not finite;
-    /// [`AgentError::NonFiniteAction`] if large weights make the action NaN.
-    pub fn action(&self, observation: &[f32]) -> Result<Vec<f32>, AgentError> {
-        let observation = self.crossing.observations(&[observation])?;
-        self.crossing.actions(1, self.network.act(observation), None).map(only)
+    /// [`ActError::Observation`] if the observation has the wrong length or is not finite;
+    /// [`ActError::NonFiniteAction`] if large weights make the action NaN.
+    pub fn action(&self, observation: &[f32]) -> Result<Vec<f32>, ActError> {
+        Act::act(self, &[observation]).map(only)
     }
 
     /// Draws an action for one observation; that of a deterministic policy is always the best.
@@ -306,26 +297,25 @@ impl Policy {
     /// # Errors
     ///
     /// As [`action`](Self::action).
-    pub fn sample(&self, observation: &[f32], rng: &mut impl Rng) -> Result<Vec<f32>, AgentError> {
-        let observation = self.crossing.observations(&[observation])?;
-        let noise = self.crossing.normal(1, rng);
-        self.crossing.actions(1, self.network.sample(observation, noise), None).map(only)
+    pub fn sample(&self, observation: &[f32], rng: &mut impl Rng) -> Result<Vec<f32>, ActError> {
+        SampleActions::sample(self, &[observation], rng).map(only)
     }
 
-    /// Returns the best action for each of many observations.
+    /// Returns the best action for each of many observations, on the device.
     ///
     /// # Shapes
     ///
-    /// - `observations`: `[n, O]`; returns `[n, A]`, inside the bounds to within one rounding
+    /// - `observations`: `[n, O]`; returns `[n, A]` in environment units, inside the bounds to within one rounding
     ///
     /// # Panics
     ///
     /// Panics if the observations have another number of columns or are on another device.
-    pub fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        match &self.crossing.normalization {
-            Some(normalization) => self.network.act(normalization.apply_to(observations, &self.crossing.device)),
-            None => self.network.act(observations),
-        }
+    pub fn act_on_device(&self, observations: Tensor<2>) -> Tensor<2> {
+        let observations = match &self.boundary.normalization {
+            Some(normalization) => normalization.apply_to(observations, &self.boundary.device),
+            None => observations,
+        };
+        self.boundary.outside(self.network.act(observations))
     }
 
     /// Returns the network.
@@ -335,7 +325,28 @@ impl Policy {
 
     /// Returns the spaces that the policy was trained for.
     pub fn spaces(&self) -> &Spaces {
-        &self.crossing.spaces
+        &self.boundary.spaces
+    }
+}
+
+impl Act for Policy {
+    fn spaces(&self) -> &Spaces {
+        &self.boundary.spaces
+    }
+
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        let n = observations.len();
+        let observations = self.boundary.observations(observations)?;
+        self.boundary.actions(n, self.network.act(observations), None)
+    }
+}
+
+impl SampleActions for Policy {
+    fn sample(&self, observations: &[&[f32]], rng: &mut dyn Rng) -> Result<Vec<Vec<f32>>, ActError> {
+        let n = observations.len();
+        let observations = self.boundary.observations(observations)?;
+        let noise = self.boundary.normal(n, rng);
+        self.boundary.actions(n, self.network.sample(observations, noise), None)
     }
 }
 

@@ -13,7 +13,7 @@
 //! preset.schedule.environment_steps = Some(150);
 //! let mut trainer = preset.trainer(&device, Seed(0))?;
 //! trainer.run(&mut [])?;
-//! let evaluation = preset.task.evaluate(trainer.agent_mut())?;
+//! let evaluation = preset.task.evaluate(trainer.agent())?;
 //! println!("mean return {:.1}", evaluation.mean_return());
 //! # Ok::<(), Error>(())
 //! ```
@@ -102,7 +102,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
         seed: Seed,
     ) -> Result<PresetTrainer<C::Agent>, Error> {
         let (task, action_repeat) = (self.task, self.action_repeat);
-        let evaluate = move |agent: &mut C::Agent| task.evaluate_repeating(agent, action_repeat);
+        let evaluate = move |agent: &C::Agent| task.evaluate_repeating(agent, action_repeat);
         let evaluation = EvaluateEvery::steps(steps, evaluate)?;
         Ok(self.trainer(device, seed)?.with_evaluation(evaluation))
     }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::agent::Agent;
-use crate::env::pendulum::{GRID_OPTIMUM, evaluation_grid};
+use crate::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use crate::env::{
     AcrobotSwingUp, CartPoleSwingUp, ContinuousCartPole, Environment, MountainCarContinuous, Pendulum, QuadrotorHover,
     Reacher, Render, RepeatAction,
 };
 use crate::error::Error;
+use crate::policy::Act;
 use crate::state::SaveState;
 use crate::train::{Evaluation, evaluate};
 
@@ -125,8 +125,8 @@ impl Task {
     /// # Errors
     ///
     /// As [`evaluate`].
-    pub fn evaluate(self, agent: &mut impl Agent) -> Result<Evaluation, Error> {
-        self.evaluate_repeating(agent, 1)
+    pub fn evaluate(self, policy: &(impl Act + ?Sized)) -> Result<Evaluation, Error> {
+        self.evaluate_repeating(policy, 1)
     }
 
     /// As [`evaluate`](Self::evaluate), each action taken several times.
@@ -134,15 +134,12 @@ impl Task {
     /// # Errors
     ///
     /// As [`evaluate()`], or [`Error::Config`] if `action_repeat` is 0.
-    pub fn evaluate_repeating(self, agent: &mut impl Agent, action_repeat: usize) -> Result<Evaluation, Error> {
+    pub fn evaluate_repeating(self, policy: &(impl Act + ?Sized), action_repeat: usize) -> Result<Evaluation, Error> {
         if self == Self::Pendulum {
-            let mut env = RepeatAction::new(Pendulum::v1(), action_repeat)?;
-            return evaluate(agent, &mut env, evaluation_grid(), |env, start| {
-                env.reset_with(|pendulum| pendulum.reset_with(|pendulum| pendulum.reset_to(start)))
-            });
+            return evaluate(policy, &mut RepeatAction::new(PendulumGrid::v1(), action_repeat)?, 0..256);
         }
         let mut env = RepeatAction::new(self.environment(), action_repeat)?;
-        evaluate(agent, &mut env, EVALUATION_SEEDS, |env, seed| env.reset(seed))
+        evaluate(policy, &mut env, EVALUATION_SEEDS)
     }
 }
 

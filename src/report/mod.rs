@@ -8,8 +8,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::agent::AgentError;
 use crate::env::EnvironmentError;
+use crate::policy::ActError;
 use crate::space::SpaceError;
 use crate::train::plot::PlotError;
 
@@ -39,7 +39,7 @@ pub enum ReportError {
     Space(#[from] SpaceError),
     /// A policy that could not act.
     #[error(transparent)]
-    Agent(#[from] AgentError),
+    Act(#[from] ActError),
     /// An environment that does not draw itself in mid-episode.
     #[error("an environment must draw itself once it is reset, got no picture after {steps} steps")]
     NotDrawn {

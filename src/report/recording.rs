@@ -1,8 +1,8 @@
 //! An episode in pictures.
 
 use super::ReportError;
-use crate::agent::AgentError;
 use crate::env::{Environment, EnvironmentError, Render, Spaces, check_action};
+use crate::policy::ActError;
 
 /// An episode that was recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,13 +26,12 @@ impl Recording {
 
 /// Plays one episode and keeps a picture of each of its states.
 ///
-/// `act` maps an observation to an action: that of a [`Policy`](crate::policy::Policy), or that of an agent in the mode
-/// [`Greedy`](crate::agent::ActionMode::Greedy). `begin` resets the environment and returns the first observation. The episode must
+/// `act` maps an observation to an action, such as [`Policy::action`](crate::policy::Policy::action). `begin` resets the environment and returns the first observation. The episode must
 /// end: wrap environments without an end in a [`TimeLimit`](crate::env::TimeLimit).
 ///
 /// # Errors
 ///
-/// - [`ReportError::Space`], [`ReportError::Environment`] or [`ReportError::Agent`], whatever environment and policy report
+/// - [`ReportError::Space`], [`ReportError::Environment`] or [`ReportError::Act`], whatever environment and policy report
 /// - [`ReportError::NotDrawn`] if the environment gives no picture of a state
 ///
 /// # Examples
@@ -43,15 +42,14 @@ impl Recording {
 ///
 /// # let device = actor_critic::burn::tensor::Device::flex();
 /// let mut env = Pendulum::v1();
-/// let mut agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
-/// let act = |observation: &[f32]| agent.select_action(observation, ActionMode::Greedy);
-/// let recording = record_episode(act, &mut env, |env| env.reset(7))?;
+/// let policy = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?.policy()?;
+/// let recording = record_episode(|observation| policy.action(observation), &mut env, |env| env.reset(7))?;
 /// assert_eq!((recording.steps(), recording.frames.len()), (200, 201));
 /// assert!(recording.truncated && recording.episode_return < 0.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn record_episode<E: Environment + Render>(
-    mut act: impl FnMut(&[f32]) -> Result<Vec<f32>, AgentError>,
+    mut act: impl FnMut(&[f32]) -> Result<Vec<f32>, ActError>,
     env: &mut E,
     begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
 ) -> Result<Recording, ReportError> {

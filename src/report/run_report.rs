@@ -33,8 +33,8 @@ const MOST_POINTS: usize = 500;
 ///     .with_settings("Agent", &config)?;
 /// trainer.run(&mut [&mut report])?;
 ///
-/// let agent = trainer.agent_mut();
-/// let act = |observation: &[f32]| agent.select_action(observation, ActionMode::Greedy);
+/// let agent = trainer.agent();
+/// let act = |observation: &[f32]| Ok(agent.act(&[observation])?.concat());
 /// let recording = record_episode(act, &mut Pendulum::v1(), |env| env.reset(0))?;
 /// let gif = Animation::new(recording.frames).gif()?;
 /// report.report()?.with_animation("A greedy episode", &gif, "From seed 0")?.write("runs/sac.html")?;

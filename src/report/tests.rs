@@ -67,7 +67,7 @@ fn what_fails_in_an_episode_is_named() {
     assert_eq!(error.to_string(), "an environment must draw itself once it is reset, got no picture after 2 steps");
     let error = record_episode(still, &mut Slide::new(4), |_| Err(EnvironmentError::StepAfterEnd)).unwrap_err();
     assert_eq!(error.to_string(), EnvironmentError::StepAfterEnd.to_string());
-    let diverged = |_: &[f32]| Err(AgentError::NonFiniteAction { axis: 0, value: f32::NAN });
+    let diverged = |_: &[f32]| Err(ActError::NonFiniteAction { axis: 0, value: f32::NAN });
     let error = record_episode(diverged, &mut Slide::new(4), |env| env.reset(0)).unwrap_err();
     assert_eq!(error.to_string(), "the actor's action must be finite, got NaN on axis 0: its weights have diverged");
     let mut endless = Slide { space: BoxSpace::new(vec![f32::NEG_INFINITY], vec![1.0]).unwrap(), ..Slide::new(4) };

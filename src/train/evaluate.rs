@@ -1,9 +1,9 @@
 //! Judging a policy without exploration.
 
-use crate::agent::{ActionMode, Agent};
-use crate::env::pendulum::{Pendulum, evaluation_grid};
-use crate::env::{Environment, EnvironmentError, Spaces, check_action};
+use crate::env::pendulum::PendulumGrid;
+use crate::env::{Environment, Spaces, check_action};
 use crate::error::Error;
+use crate::policy::{Act, only};
 
 /// Returns of the greedy policy, one per start.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,16 +24,16 @@ impl Evaluation {
     }
 }
 
-/// Runs one greedy episode from each start, changing neither the agent nor its random streams.
+/// Runs one episode of a policy from each start.
 ///
-/// `begin` resets the environment to a start and returns the first observation. With seeds as starts that is
-/// `Environment::reset`; an environment that can be put into a state offers more. Every episode must end: wrap
-/// environments without an end in a [`TimeLimit`](crate::env::TimeLimit).
+/// `seeds` are given to [`Environment::reset`]: the same seeds are the same starts. An agent in training acts without exploration and is not changed;
+/// [`Sampled`](crate::policy::Sampled) judges the policy as it explores. Every episode must end: wrap environments without an end in a
+/// [`TimeLimit`](crate::env::TimeLimit).
 ///
 /// # Errors
 ///
-/// - [`Error::SpacesDiffer`] if the agent was built for other spaces
-/// - whatever the environment or the agent reports
+/// - [`Error::SpacesDiffer`] if the policy was made for other spaces
+/// - whatever the environment or the policy reports
 ///
 /// # Examples
 ///
@@ -42,28 +42,29 @@ impl Evaluation {
 ///
 /// # let device = actor_critic::burn::tensor::Device::flex();
 /// let mut env = Pendulum::v1();
-/// let mut agent = DdpgConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
-/// let evaluation = evaluate(&mut agent, &mut env, 0..3, |env, seed| env.reset(seed))?;
-/// assert_eq!(evaluation.returns.len(), 3);
+/// let agent = DdpgConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let evaluation = evaluate(&agent, &mut env, 0..3)?;
+/// // A policy that was saved and loaded is judged the same way.
+/// let policy = Policy::from_bytes(&agent.policy()?.to_bytes()?, &device)?;
+/// assert_eq!(evaluate(&policy, &mut env, 0..3)?, evaluation);
 /// # Ok::<(), actor_critic::Error>(())
 /// ```
-pub fn evaluate<A: Agent, E: Environment, S>(
-    agent: &mut A,
+pub fn evaluate<E: Environment>(
+    policy: &(impl Act + ?Sized),
     env: &mut E,
-    starts: impl IntoIterator<Item = S>,
-    mut begin: impl FnMut(&mut E, S) -> Result<Vec<f32>, EnvironmentError>,
+    seeds: impl IntoIterator<Item = u64>,
 ) -> Result<Evaluation, Error> {
     let spaces = Spaces::of(env)?;
-    if spaces != *agent.spaces() {
-        return Err(Error::spaces_differ(spaces, agent.spaces()));
+    if spaces != *policy.spaces() {
+        return Err(Error::spaces_differ(spaces, policy.spaces()));
     }
     let mut returns = Vec::new();
-    for start in starts {
-        let mut observation = begin(env, start)?;
+    for seed in seeds {
+        let mut observation = env.reset(seed)?;
         spaces.check_observation(&observation)?;
         let mut episode_return = 0.0;
         loop {
-            let action = agent.select_action(&observation, ActionMode::Greedy)?;
+            let action = policy.act(&[&observation]).map(only)?;
             check_action(spaces.action(), &action)?;
             let step = env.step(&action)?;
             spaces.check_step(&step)?;
@@ -84,8 +85,6 @@ pub fn evaluate<A: Agent, E: Environment, S>(
 /// # Errors
 ///
 /// As [`evaluate`].
-pub fn evaluate_on_pendulum_grid(agent: &mut impl Agent) -> Result<Evaluation, Error> {
-    evaluate(agent, &mut Pendulum::v1(), evaluation_grid(), |env, start| {
-        env.reset_with(|pendulum| pendulum.reset_to(start))
-    })
+pub fn evaluate_on_pendulum_grid(policy: &(impl Act + ?Sized)) -> Result<Evaluation, Error> {
+    evaluate(policy, &mut PendulumGrid::v1(), 0..256)
 }

@@ -22,8 +22,8 @@ use crate::error::Error;
 /// let env = Pendulum::v1();
 /// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
 /// let path = best.clone();
-/// let evaluation = EvaluateEvery::steps(100, |agent: &mut Sac<_, _>| {
-///     evaluate(agent, &mut Pendulum::v1(), 0..3, |env, seed| env.reset(seed))
+/// let evaluation = EvaluateEvery::steps(100, |agent: &Sac<_, _>| {
+///     evaluate(agent, &mut Pendulum::v1(), 0..3)
 /// })?
 /// .keep_best(move |agent, _| Ok(agent.policy()?.save(&path)?));
 /// let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?.with_evaluation(evaluation);
@@ -38,7 +38,7 @@ pub struct EvaluateEvery<A> {
     on_best: Option<OnBest<A>>,
 }
 
-type Evaluate<A> = Box<dyn FnMut(&mut A) -> Result<Evaluation, Error> + Send>;
+type Evaluate<A> = Box<dyn FnMut(&A) -> Result<Evaluation, Error> + Send>;
 type OnBest<A> = Box<dyn FnMut(&A, &EvaluationSummary) -> Result<(), Error> + Send>;
 
 impl<A> fmt::Debug for EvaluateEvery<A> {
@@ -55,7 +55,7 @@ impl<A> EvaluateEvery<A> {
     /// [`ConfigError::TooSmall`] if `steps` is 0.
     pub fn steps(
         steps: usize,
-        evaluate: impl FnMut(&mut A) -> Result<Evaluation, Error> + Send + 'static,
+        evaluate: impl FnMut(&A) -> Result<Evaluation, Error> + Send + 'static,
     ) -> Result<Self, ConfigError> {
         at_least("steps between two evaluations", 1, steps)?;
         Ok(Self { steps, evaluate: Box::new(evaluate), on_best: None })
@@ -71,7 +71,7 @@ impl<A> EvaluateEvery<A> {
     /// Evaluates, if a multiple has been passed since `before`.
     pub(super) fn after_step(
         &mut self,
-        agent: &mut A,
+        agent: &A,
         before: usize,
         (environment_steps, updates): (usize, usize),
         evaluations: &mut Vec<EvaluationSummary>,

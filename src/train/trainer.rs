@@ -11,7 +11,7 @@ use super::evaluate_every::EvaluateEvery;
 use super::play::{self, Play, StepAll};
 use super::resume::EnvironmentState;
 use super::{EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport, TrainerConfig};
-use crate::agent::{ActionMode, Agent, Metrics};
+use crate::agent::{Agent, Metrics, Update};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Spaces, Step, check_action};
 use crate::error::Error;
@@ -319,7 +319,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let metrics = metrics?;
         let (progress, evaluations) = ((self.environment_steps, self.updates), &mut self.history.evaluations);
         let evaluation = match &mut self.evaluation {
-            Some(evaluation) => evaluation.after_step(&mut self.agent, before, progress, evaluations)?,
+            Some(evaluation) => evaluation.after_step(&self.agent, before, progress, evaluations)?,
             None => None,
         };
         let (environment_steps, updates) = progress;
@@ -339,7 +339,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             self.plays.iter().map(|_| self.spaces.action().sample(&mut self.warmup_rng)).collect()
         } else {
             let observations = self.plays.iter().map(|play| play.observation.as_deref().expect("an episode has begun"));
-            self.agent.select_actions(&observations.collect::<Vec<_>>(), ActionMode::Explore)?
+            self.agent.explore(&observations.collect::<Vec<_>>())?
         };
         at_least("number of actions", self.plays.len(), actions.len())?;
         actions.iter().try_for_each(|action| check_action(self.spaces.action(), action))?;
@@ -373,7 +373,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let play = &mut self.plays[i];
         let observation = play.observation.as_deref().expect("an episode has begun");
         self.replay.push(i, &Transition::new(observation, action, &step))?;
-        self.agent.observe(&step.observation)?;
+        self.agent.observe_step(i, &step)?;
         self.environment_steps += 1;
         play.episode.add_step(step.reward);
         if step.is_last() {
@@ -397,10 +397,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         for _ in 0..updates {
             self.replay.sample_into(self.config.batch_size, &mut self.replay_rng, &mut self.minibatch)?;
             let batch = self.minibatch.upload(self.agent.device());
-            let metrics = self.agent.update(&batch)?.values();
+            let Update { metrics, td_errors } = self.agent.update(&batch)?;
             if batch.weights.is_some() {
-                self.replay.update_priorities(&self.minibatch, self.agent.td_errors().unwrap_or(&[]))?;
+                self.replay.update_priorities(&self.minibatch, &td_errors.unwrap_or_default())?;
             }
+            let metrics = metrics.values();
             self.updates += 1;
             self.plays.iter_mut().for_each(|play| play.episode.add_update(&metrics));
             last = Some(metrics);

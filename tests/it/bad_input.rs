@@ -38,8 +38,11 @@ fn batch(device: &Device) -> Batch {
 fn an_observation_of_the_wrong_length_or_not_finite_is_refused() {
     for device in fixture::devices() {
         let mut agent = small_ddpg(&device);
-        for mode in [ActionMode::Explore, ActionMode::Greedy] {
-            let mut text = |observation: &[f32]| agent.select_action(observation, mode).unwrap_err().to_string();
+        for explore in [true, false] {
+            let mut text = |observation: &[f32]| {
+                let actions = if explore { agent.explore(&[observation]) } else { agent.act(&[observation]) };
+                actions.unwrap_err().to_string()
+            };
             assert_eq!(
                 text(&[0.0; 2]),
                 "observation must have 3 components, one per axis of the observation space, got 2"
@@ -54,9 +57,9 @@ fn an_observation_of_the_wrong_length_or_not_finite_is_refused() {
 fn a_refused_observation_takes_no_random_number() {
     for device in fixture::devices() {
         let (mut disturbed, mut undisturbed) = (small_ddpg(&device), small_ddpg(&device));
-        disturbed.select_action(&[f32::NAN; 3], ActionMode::Explore).unwrap_err();
-        let action = disturbed.select_action(&[0.1; 3], ActionMode::Explore).unwrap();
-        assert_eq!(action, undisturbed.select_action(&[0.1; 3], ActionMode::Explore).unwrap());
+        disturbed.explore(&[&[f32::NAN; 3]]).unwrap_err();
+        let action = disturbed.explore(&[&[0.1; 3]]).unwrap();
+        assert_eq!(action, undisturbed.explore(&[&[0.1; 3]]).unwrap());
     }
 }
 
@@ -129,7 +132,7 @@ fn an_actor_that_fails_for_a_single_observation_is_an_error_and_not_a_panic() {
             QNetworkConfig::new().init(&spaces(), &mut Seed(0).stream(Stream::CriticWeights), &device).unwrap();
         let actor = Squeezing { unused: 0.0 };
         let mut agent = Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).unwrap();
-        let error = agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap_err();
+        let error = agent.explore(&[&[0.0; 3]]).unwrap_err();
         assert_eq!(error.to_string(), "the actor must answer 1 observations with shape [1, 1], got [1, 3]");
     }
 }
@@ -154,7 +157,8 @@ fn a_loss_that_is_not_finite_is_named_and_its_step_not_taken() {
             DeterministicActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
         let critic = QNetworkConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
         let critic = Steep { network: critic };
-        let mut agent = Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).unwrap();
+        let config = DdpgConfig::new().with_normalize_observations(false);
+        let mut agent = Ddpg::new(actor, critic, &spaces(), &config, &device, Seed(0)).unwrap();
         let probe = |agent: &Ddpg<DeterministicActor, Steep>| {
             let q = agent.critic().valid().q_value(batch(&device).observations, batch(&device).actions);
             q.try_into_vec_as::<f32>().unwrap()
@@ -257,7 +261,7 @@ fn noise_that_breaks_its_word_is_refused() {
     for device in fixture::devices() {
         let text = |values: Vec<f32>| {
             let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(values))).unwrap();
-            agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap_err().to_string()
+            agent.explore(&[&[0.0; 3]]).unwrap_err().to_string()
         };
         assert_eq!(text(vec![]), "noise must have 1 values, one per axis of the action space, got 0");
         assert_eq!(text(vec![f32::NAN]), "noise must be finite, got NaN on axis 0");
@@ -269,8 +273,8 @@ fn noise_of_any_size_leaves_the_action_inside_the_bounds() {
     for device in fixture::devices() {
         for (noise, expected) in [(1e30, 2.0), (-1e30, -2.0)] {
             let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(vec![noise]))).unwrap();
-            assert_eq!(agent.select_action(&[0.0; 3], ActionMode::Explore).unwrap(), [expected]);
-            let greedy = agent.select_action(&[0.0; 3], ActionMode::Greedy).unwrap()[0];
+            assert_eq!(agent.explore(&[&[0.0; 3]]).unwrap(), [[expected]]);
+            let greedy = agent.act(&[&[0.0; 3]]).unwrap()[0][0];
             assert!(greedy.abs() < 2.0, "greedy actions have no noise: {greedy}");
         }
     }

@@ -42,9 +42,8 @@ fn experiment(folder: &Path) -> Experiment {
 /// A training of 400 steps with four evaluations, from wherever the last process was stopped.
 fn train(cell: &Cell) -> Result<Vec<EvaluationSummary>, Error> {
     let agent = small_run::agent(2, &DdpgConfig::new(), cell.seed());
-    let evaluation = EvaluateEvery::steps(100, |agent: &mut small_run::SmallAgent| {
-        evaluate(agent, &mut Pendulum::v1(), 0..2, |env, seed| env.reset(seed))
-    })?;
+    let evaluation =
+        EvaluateEvery::steps(100, |agent: &small_run::SmallAgent| evaluate(agent, &mut Pendulum::v1(), 0..2))?;
     let trainer = Trainer::new(Pendulum::v1(), agent, &small_run::config(), cell.seed())?;
     let mut trainer = trainer.with_environment_state().with_evaluation(evaluation);
     let mut checkpoints = CheckpointEvery::steps(50, Checkpoints::open(cell.folder().join("checkpoints"))?)?;

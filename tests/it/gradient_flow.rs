@@ -6,8 +6,8 @@ use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::optim::GradientsParams;
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::nn::{
-    ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork,
-    QNetworkConfig,
+    ActionBounds, ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, GaussianActorConfig,
+    QNetwork, QNetworkConfig,
 };
 use actor_critic::prelude::*;
 
@@ -78,10 +78,11 @@ fn the_actor_step_does_not_move_one_bit_of_the_critic() {
         let config = DdpgConfig::new().with_discount(0.0).with_tau(0.0);
         let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
         let mut batch = batch(&device);
-        batch.rewards = agent.critic().valid().q_value(batch.observations.clone(), batch.actions.clone());
+        let actions = ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.actions.clone());
+        batch.rewards = agent.critic().valid().q_value(batch.observations.clone(), actions);
         let (actor, critic) = (values(agent.actor()), values(agent.critic()));
 
-        let metrics = agent.update(&batch).unwrap();
+        let metrics = agent.update(&batch).unwrap().metrics;
 
         assert_eq!(metrics.critic_loss, 0.0);
         assert_eq!(values(agent.critic()), critic);
@@ -112,11 +113,11 @@ fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
 
         let ddpg = DdpgConfig::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
         let mut ddpg = ddpg.init(&spaces(), &device, Seed(0)).unwrap();
-        let before = (values(ddpg.target_actor()), values(ddpg.target_critic()));
-        assert_eq!(before, (values(ddpg.actor()), values(ddpg.critic())));
+        let before = (values(ddpg.target_actor()), values(ddpg.target_critics()));
+        assert_eq!(before, (values(ddpg.actor()), values(ddpg.critics())));
         ddpg.update(&batch(&device)).unwrap();
         assert_quarter_way(ddpg.target_actor(), &before.0, ddpg.actor());
-        assert_quarter_way(ddpg.target_critic(), &before.1, ddpg.critic());
+        assert_quarter_way(ddpg.target_critics(), &before.1, ddpg.critics());
 
         let td3 = Td3Config::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
         let mut td3 = td3.with_policy_delay(1).init(&spaces(), &device, Seed(0)).unwrap();
@@ -226,7 +227,7 @@ fn noisy_agent(
 ) -> Result<Sac<ClippedNoise<DeterministicActor>, QNetwork>, actor_critic::config::ConfigError> {
     let mut rng = Seed(0).stream(Stream::ActorWeights);
     let actor = DeterministicActorConfig::new().init(&spaces(), &mut rng, device)?;
-    let actor = ClippedNoiseConfig::new().init(actor, spaces().action(), device)?;
+    let actor = ClippedNoiseConfig::new().init(actor)?;
     let critics = Ensemble::twin(|| QNetworkConfig::new().init(&spaces(), &mut rng, device))?;
     Sac::new(actor, critics, &spaces(), &SacConfig::new().with_temperature(temperature), device, Seed(0))
 }
@@ -241,7 +242,7 @@ fn sac_with_the_noisy_deterministic_policy_maximises_the_plain_return() {
         for temperature in [0.0, 7.0] {
             let mut agent = noisy_agent(TemperatureConfig::Fixed(temperature), &device).unwrap();
             let actor = values(agent.actor());
-            let metrics = agent.update_with_noise(&batch, noise.clone(), noise.clone()).unwrap();
+            let metrics = agent.update_with_noise(&batch, noise.clone(), noise.clone()).unwrap().metrics;
             assert_ne!(values(agent.actor()), actor);
             assert_eq!(metrics.entropy, 0.0);
             losses.push((metrics.critic_loss, metrics.actor_loss));

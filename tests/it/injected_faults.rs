@@ -239,7 +239,7 @@ fn in_a_weight_of_the_actor() {
 #[test]
 fn in_a_weight_of_the_critic() {
     count("a weight of the critic", |injection, device| {
-        let error = with_spoilt_weight(injection, device, "critic");
+        let error = with_spoilt_weight(injection, device, "critics");
         (error, "weight of the critic must be finite and at most 1e18 in magnitude, got".to_owned())
     });
 }

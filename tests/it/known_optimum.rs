@@ -61,7 +61,7 @@ fn learns<A: Agent>(agent: A, seed: Seed, updates_per_actor_step: usize) {
     let observations = (0..=10).map(|i| -1.0 + 0.2 * i as f32);
     let errors: Vec<f32> = observations
         .map(|observation| {
-            let action = trainer.agent_mut().select_action(&[observation], ActionMode::Greedy).unwrap();
+            let action = trainer.agent().act(&[&[observation]]).unwrap().concat();
             (action[0] - 0.5 * observation).abs()
         })
         .collect();

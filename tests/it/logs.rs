@@ -20,8 +20,7 @@ impl Observer for Until {
 
 /// The small run, with its greedy policy judged from two starts every 90 steps.
 fn trainer() -> small_run::SmallTrainer {
-    let judge =
-        |agent: &mut small_run::SmallAgent| evaluate(agent, &mut Pendulum::v1(), 0..2, |env, seed| env.reset(seed));
+    let judge = |agent: &small_run::SmallAgent| evaluate(agent, &mut Pendulum::v1(), 0..2);
     small_run::trainer().with_evaluation(EvaluateEvery::steps(90, judge).unwrap())
 }
 

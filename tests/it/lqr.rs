@@ -125,7 +125,7 @@ impl Environment for Regulator {
     }
 }
 
-/// μ(x) = −K x + k.
+/// μ(x) = −K x + k, in the units of the regulator, whose largest action is 1 for the agent.
 #[derive(Module, Debug)]
 struct LinearActor {
     output: Linear,
@@ -133,7 +133,7 @@ struct LinearActor {
 
 impl Actor for LinearActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.output.forward(observations)
+        self.output.forward(observations) / LARGEST_ACTION
     }
 }
 
@@ -155,12 +155,14 @@ impl Actor for LinearGaussian {
 impl StochasticActor for LinearGaussian {
     fn sample(&self, observations: Tensor<2>, noise: Tensor<2>) -> ActionSample {
         let log_std = self.log_std.val();
-        let log_probs = noise.clone().square() * -0.5 - log_std.clone() - HALF_LOG_TWO_PI;
-        ActionSample { actions: self.act(observations) + log_std.exp() * noise, log_probs: Some(log_probs) }
+        let log_volume = LARGEST_ACTION.ln();
+        let log_probs = noise.clone().square() * -0.5 - log_std.clone() - HALF_LOG_TWO_PI + log_volume;
+        let actions = self.act(observations) + log_std.exp() * noise / LARGEST_ACTION;
+        ActionSample { actions, log_probs: Some(log_probs) }
     }
 }
 
-/// A quadratic form of position, speed and action, and a constant.
+/// A quadratic form of position, speed and action in the units of the regulator, and a constant.
 #[derive(Module, Debug)]
 struct QuadraticCritic {
     output: Linear,
@@ -168,6 +170,7 @@ struct QuadraticCritic {
 
 impl Critic for QuadraticCritic {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        let actions = actions * LARGEST_ACTION;
         let [x, v] = [0, 1].map(|axis| observations.clone().narrow(1, axis, 1));
         let products = [[&x, &x], [&x, &v], [&v, &v], [&x, &actions], [&v, &actions], [&actions, &actions]];
         let products = products.map(|[left, right]| left.clone() * right.clone());
@@ -234,6 +237,7 @@ fn ddpg_finds_the_gain() {
     for device in fixture::devices() {
         for seed in SEEDS.map(Seed) {
             let config = DdpgConfig::new()
+                .with_normalize_observations(false)
                 .with_discount(DISCOUNT)
                 .with_tau(TAU)
                 .with_actor_learning_rate(ACTOR_LEARNING_RATE)
@@ -252,6 +256,7 @@ fn td3_finds_the_gain() {
         for seed in SEEDS.map(Seed) {
             // At most 0.3 of noise on target actions, for which the bounds have room.
             let config = Td3Config::new()
+                .with_normalize_observations(false)
                 .with_smoothing_std(0.05)
                 .with_smoothing_clip(0.1)
                 .with_discount(DISCOUNT)
@@ -274,6 +279,7 @@ fn sac_finds_the_gain_and_the_deviation_that_its_temperature_asks_for() {
     for device in fixture::devices() {
         for seed in SEEDS.map(Seed) {
             let config = SacConfig::new()
+                .with_normalize_observations(false)
                 .with_discount(DISCOUNT)
                 .with_tau(TAU)
                 .with_actor_learning_rate(ACTOR_LEARNING_RATE)

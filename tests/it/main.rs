@@ -35,5 +35,6 @@ mod small_run;
 mod statistics;
 mod tasks;
 mod trainer;
+mod units;
 mod weighted_batches;
 mod wrappers;

@@ -1,7 +1,7 @@
 //! Several environments at once: what each of them sees, what is stored, and how many updates follow.
 
 use crate::fixture;
-use actor_critic::agent::{Agent, AgentError, DdpgMetrics};
+use actor_critic::agent::{ActError, Agent, AgentError, DdpgMetrics, Update};
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
@@ -174,9 +174,9 @@ fn each_environment_has_noise_of_its_own() {
     let config = DdpgConfig::new().with_noise(NoiseConfig::OrnsteinUhlenbeck(noise));
     let mut agent = agent(&device, &config, Seed(3));
     let observation = [1.0, 0.0, 0.0];
-    let greedy = agent.select_action(&observation, ActionMode::Greedy).unwrap()[0];
+    let greedy = agent.act(&[&observation]).unwrap()[0][0];
     let mut displaced = |n| {
-        let actions = agent.select_actions(&vec![&observation[..]; n], ActionMode::Explore).unwrap();
+        let actions = agent.explore(&vec![&observation[..]; n]).unwrap();
         let displacements = actions.iter().map(|action| action[0] - greedy).collect::<Vec<_>>();
         agent.end_episode(0);
         displacements
@@ -242,30 +242,32 @@ fn what_cannot_be_joined_is_refused() {
 /// An agent that answers fewer environments than ask.
 struct Short(SmallDdpg);
 
-impl Agent for Short {
-    type Metrics = DdpgMetrics;
-
+impl Act for Short {
     fn spaces(&self) -> &Spaces {
         self.0.spaces()
     }
+
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        self.0.act(observations)
+    }
+}
+
+impl Agent for Short {
+    type Metrics = DdpgMetrics;
 
     fn device(&self) -> &Device {
         self.0.device()
     }
 
-    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        self.0.select_action(observation, mode)
-    }
-
-    fn select_actions(&mut self, observations: &[&[f32]], mode: ActionMode) -> Result<Vec<Vec<f32>>, AgentError> {
-        self.0.select_actions(&observations[1..], mode)
+    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        self.0.explore(&observations[1..])
     }
 
     fn discount(&self) -> f64 {
         self.0.discount()
     }
 
-    fn update(&mut self, batch: &Batch) -> Result<DdpgMetrics, AgentError> {
+    fn update(&mut self, batch: &Batch) -> Result<Update<DdpgMetrics>, AgentError> {
         self.0.update(batch)
     }
 }
@@ -290,9 +292,7 @@ fn everything(device: &Device) -> Trainer<TimeLimit<Pendulum>, SmallDdpg> {
     let config = config(40).with_updates_per_step(0.4).with_n_step(3).with_replay_capacity(200);
     let replay =
         PrioritizedReplay::new(ReplayBuffer::new(200, 3, 1).unwrap(), &PrioritizedReplayConfig::new()).unwrap();
-    let evaluation = EvaluateEvery::steps(50, |agent: &mut SmallDdpg| {
-        evaluate(agent, &mut Pendulum::v1(), 0..2, |env, seed| env.reset(seed))
-    });
+    let evaluation = EvaluateEvery::steps(50, |agent: &SmallDdpg| evaluate(agent, &mut Pendulum::v1(), 0..2));
     Trainer::with_environments(environments, agent(device, &settings, Seed(2)), &config, Seed(2))
         .unwrap()
         .with_replay(replay)

@@ -40,11 +40,10 @@ fn check_agent(bytes: &[u8]) -> Outcome {
         assert_eq!(agent.save_state().unwrap(), small_agent().save_state().unwrap());
         return Outcome::Refused;
     }
-    for mode in [ActionMode::Explore, ActionMode::Greedy] {
-        // Weights near the largest number may overflow, which is an error of its own.
-        if let Ok(action) = agent.select_action(&[0.5, -0.5, 1.0], mode) {
-            assert!(action.iter().all(|component| (-2.0..=2.0).contains(component)));
-        }
+    let observation = [0.5, -0.5, 1.0];
+    // Weights near the largest number may overflow, which is an error of its own.
+    for actions in [agent.explore(&[&observation]), agent.act(&[&observation])].into_iter().flatten() {
+        assert!(actions[0].iter().all(|component| (-2.0..=2.0).contains(component)));
     }
     Outcome::Taken
 }

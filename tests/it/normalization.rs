@@ -1,7 +1,6 @@
 //! Observations in units of their own spread: in training, in checkpoints, and in the policy that is deployed.
 
 use crate::fixture;
-use actor_critic::agent::Agent;
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
@@ -64,8 +63,8 @@ fn trainer(device: &Device, normalize: bool) -> Trainer<Remote, SmallDdpg> {
     Trainer::new(Remote::new(), agent, &config, seed).unwrap()
 }
 
-fn mean_regret(agent: &mut SmallDdpg) -> f64 {
-    -evaluate(agent, &mut Remote::new(), 0..50, |env, seed| env.reset(seed)).unwrap().mean_return()
+fn mean_regret(agent: &SmallDdpg) -> f64 {
+    -evaluate(agent, &mut Remote::new(), 0..50).unwrap().mean_return()
 }
 
 #[test]
@@ -74,7 +73,7 @@ fn what_cannot_be_learned_from_raw_numbers_is_learned_from_normalised_ones() {
     let [with, without] = [true, false].map(|normalize| {
         let mut trainer = trainer(&device, normalize);
         trainer.run(&mut []).unwrap();
-        mean_regret(trainer.agent_mut())
+        mean_regret(trainer.agent())
     });
     // Doing nothing costs 0.8² / 3 = 0.21.
     assert!(with < 0.02, "{with}");
@@ -97,11 +96,11 @@ fn the_policy_takes_its_statistics_along_in_the_same_file() {
         assert_eq!(loaded.normalization(), Some(normalization));
         for goal in [-0.7, 0.0, 0.3] {
             let observation = Remote::observe(goal);
-            let expected = trainer.agent_mut().select_action(&observation, ActionMode::Greedy).unwrap();
+            let expected = trainer.agent().act(&[&observation]).unwrap().concat();
             assert_eq!(loaded.action(&observation).unwrap(), expected);
             assert_eq!(policy.action(&observation).unwrap(), expected);
             let many = actor_critic::burn::tensor::Tensor::from_data([[observation[0], observation[1]]], &device);
-            assert_eq!(loaded.act(many).try_into_vec_as::<f32>().unwrap(), expected);
+            assert_eq!(loaded.act_on_device(many).try_into_vec_as::<f32>().unwrap(), expected);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Three updates in a row equal PyTorch's: targets, losses, every gradient, every weight.
 //!
-//! The bars stand in `tests/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
+//! The recordings are those of networks without normalisation that see actions in environment units, and of densities in those units, so the settings
+//! here ask for these. The bars stand in `tests/it/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
 
 use crate::fixture;
 use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
@@ -8,8 +9,8 @@ use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::Linear;
 
 use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
-    TwoStreamCritic, TwoStreamCriticConfig, tanh_normal,
+    ActionBounds, ActionUnits, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig,
+    QNetwork, QNetworkConfig, TwoStreamCritic, TwoStreamCriticConfig, tanh_normal,
 };
 use actor_critic::noise::NoiseConfig;
 use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss};
@@ -62,6 +63,7 @@ fn actor_layers(actor: &DeterministicActor) -> NamedLayers<'_> {
 
 fn two_stream_critic(config: &Value, weights: &Value, device: &Device) -> TwoStreamCritic {
     let mut critic = TwoStreamCriticConfig::new()
+        .with_action_units(ActionUnits::Environment)
         .with_hidden_dims(vec![hidden(config); 2])
         .init(&spaces(config), &mut Seed(0).stream(Stream::CriticWeights), device)
         .unwrap();
@@ -78,6 +80,7 @@ fn two_stream_layers(critic: &TwoStreamCritic) -> NamedLayers<'_> {
 
 fn q_network(config: &Value, weights: &Value, device: &Device) -> QNetwork {
     let mut critic = QNetworkConfig::new()
+        .with_action_units(ActionUnits::Environment)
         .with_hidden_dims(vec![hidden(config); 2])
         .init(&spaces(config), &mut Seed(0).stream(Stream::CriticWeights), device)
         .unwrap();
@@ -91,6 +94,7 @@ fn q_network_layers(critic: &QNetwork) -> NamedLayers<'_> {
 
 fn gaussian_actor(config: &Value, weights: &Value, device: &Device) -> GaussianActor {
     let mut actor = GaussianActorConfig::new()
+        .with_density_units(ActionUnits::Environment)
         .with_hidden_dims(vec![hidden(config); 2])
         .init(&spaces(config), &mut Seed(0).stream(Stream::ActorWeights), device)
         .unwrap();
@@ -115,6 +119,7 @@ fn ddpg_updates_equal_pytorchs() {
             .with_tau(number(&config["tau"]))
             .with_actor_learning_rate(number(&config["lr_actor"]))
             .with_critic_learning_rate(number(&config["lr_critic"]))
+            .with_normalize_observations(false)
             .with_noise(NoiseConfig::Off);
         let actor = deterministic_actor(config, &initial["actor"], &device);
         let critic = two_stream_critic(config, &initial["critics"][0], &device);
@@ -130,7 +135,7 @@ fn ddpg_updates_equal_pytorchs() {
             assert_gradients(&format!("step {i}, critic"), &critic, &gradients, &step["critic_grads"][0]);
 
             let old_actor = agent.actor().clone();
-            let metrics = agent.update(&batch).unwrap();
+            let metrics = agent.update(&batch).unwrap().metrics;
             assert_relative("critic loss", &[metrics.critic_loss], &[number(&step["critic_losses"][0])]);
 
             // The actor's gradient is taken at the critic that has already moved.
@@ -160,6 +165,7 @@ fn td3_updates_equal_pytorchs() {
             .with_smoothing_std(number(&config["smoothing_std"]))
             .with_smoothing_clip(number(&config["smoothing_clip"]))
             .with_policy_delay(1)
+            .with_normalize_observations(false)
             .with_noise(NoiseConfig::Off);
         let actor = deterministic_actor(config, &initial["actor"], &device);
         let critics = [0, 1].map(|i| q_network(config, &initial["critics"][i], &device));
@@ -180,7 +186,7 @@ fn td3_updates_equal_pytorchs() {
             }
 
             let old_actor = agent.actor().clone();
-            let metrics = agent.update_with_noise(&batch, next_noise).unwrap();
+            let metrics = agent.update_with_noise(&batch, next_noise).unwrap().metrics;
             let critic_losses = fixture::numbers(&step["critic_losses"]);
             assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
 
@@ -210,6 +216,7 @@ fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> Temper
             .with_tau(number(&config["tau"]))
             .with_actor_learning_rate(number(&config["lr"]))
             .with_critic_learning_rate(number(&config["lr"]))
+            .with_normalize_observations(false)
             .with_temperature(temperature(config));
         let target_entropy = match settings.temperature {
             TemperatureConfig::Fixed(_) => None,
@@ -235,14 +242,16 @@ fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> Temper
             }
 
             let (old_actor, old_temperature) = (agent.actor().clone(), agent.temperature());
-            let metrics = agent.update_with_noise(&batch, next_noise, noise.clone()).unwrap();
+            let metrics = agent.update_with_noise(&batch, next_noise, noise.clone()).unwrap().metrics;
             let critic_losses = fixture::numbers(&step["critic_losses"]);
             assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
             assert_relative("temperature", &[metrics.temperature], &[number(&step["log_alpha_after"]).exp()]);
 
             // The actor's gradient is taken at the critics that have already moved, and at the old temperature.
             let sample = old_actor.sample(batch.observations.clone(), noise);
-            assert_relative("actions", &values(sample.actions.clone()), &fixture::Array::of(&step["action"]).data);
+            let actions =
+                ActionBounds::new(spaces(config).action(), &device).unwrap().scale(sample.actions.clone().inner());
+            assert_relative("actions", &values(actions), &fixture::Array::of(&step["action"]).data);
             let log_probs = sample.log_probs.unwrap();
             assert_relative("log-probs", &values(log_probs.clone()), &fixture::Array::of(&step["log_prob"]).data);
             assert_relative("entropy", &[metrics.entropy], &[-scalar(log_probs.clone().mean())]);

@@ -52,7 +52,7 @@ fn an_evaluation_is_of_fixed_starts_and_repeats_actions_as_training_does() {
     let mut agent = Preset::td3(Task::Reacher).agent(&device, Seed(0)).unwrap();
     let error = Task::Reacher.evaluate_repeating(&mut agent, 0).unwrap_err();
     assert_eq!(error.to_string(), "times must be at least 1, got 0");
-    let once = Task::Reacher.evaluate(&mut agent).unwrap();
+    let once = Task::Reacher.evaluate(&agent).unwrap();
     assert_ne!(once, Task::Reacher.evaluate_repeating(&mut agent, 5).unwrap());
 }
 

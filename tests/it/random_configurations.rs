@@ -327,7 +327,7 @@ impl Case {
             }
             AgentConfig::Sac(config, Some(noise)) => {
                 let actor = self.deterministic_actor(spaces, device)?;
-                let actor = noise.init(actor, spaces.action(), device)?;
+                let actor = noise.init(actor)?;
                 self.live(Sac::new(actor, both(first)?, spaces, config, device, self.seed)?)
             }
             AgentConfig::Sac(config, None) => {
@@ -372,7 +372,7 @@ impl Case {
         }
         for not_finite in [f32::NAN, f32::INFINITY] {
             let observation = vec![not_finite; self.observation_dim];
-            assert!(agent.select_action(&observation, ActionMode::Explore).is_err(), "{not_finite} was accepted");
+            assert!(agent.explore(&[&observation]).is_err(), "{not_finite} was accepted");
         }
         self.act(&mut agent, &observation).unwrap_or_else(|_| {
             failed = true;
@@ -391,8 +391,8 @@ impl Case {
 
     /// Acts in both modes; what comes back lies in the box, which NaN and infinity never do.
     fn act<A: Agent>(&self, agent: &mut A, observation: &[f32]) -> Result<Vec<f32>, Error> {
-        let greedy = agent.select_action(observation, ActionMode::Greedy)?;
-        let action = agent.select_action(observation, ActionMode::Explore)?;
+        let greedy = agent.act(&[observation])?.concat();
+        let action = agent.explore(&[observation])?.concat();
         for action in [&greedy, &action] {
             assert!(agent.spaces().action().contains(action), "the action {action:?} is outside of its bounds");
         }

@@ -121,7 +121,7 @@ fn run_part<A: Agent + SaveState>(
         let report = trainer.step()?;
         println!("{report:?}");
         if report.environment_steps.is_multiple_of(EVALUATION_INTERVAL) {
-            let evaluation = evaluate(trainer.agent_mut(), &mut Pendulum::v1(), 0..2, |env, seed| env.reset(seed))?;
+            let evaluation = evaluate(trainer.agent(), &mut Pendulum::v1(), 0..2)?;
             println!("{evaluation:?}");
         }
     }

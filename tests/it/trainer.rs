@@ -1,7 +1,7 @@
 //! The loop itself: what is acted on, stored, sampled and counted, seen by an agent that only takes notes.
 
 use crate::fixture;
-use actor_critic::agent::{Agent, AgentError, Metrics};
+use actor_critic::agent::{ActError, Agent, AgentError, Metrics, Update};
 
 use actor_critic::prelude::*;
 use actor_critic::train::{RunInfo, StepReport};
@@ -76,30 +76,35 @@ impl Metrics for Loss {
     }
 }
 
-impl Agent for Notes {
-    type Metrics = Loss;
-
+impl Act for Notes {
     fn spaces(&self) -> &Spaces {
         &self.spaces
     }
+
+    fn act(&self, _: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        panic!("the trainer learns from exploration")
+    }
+}
+
+impl Agent for Notes {
+    type Metrics = Loss;
 
     fn device(&self) -> &Device {
         &self.device
     }
 
-    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        assert_eq!(mode, ActionMode::Explore, "the trainer learns from exploration");
-        self.seen.push(observation.to_vec());
-        Ok(vec![2.5])
+    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        self.seen.extend(observations.iter().map(|observation| observation.to_vec()));
+        Ok(vec![vec![2.5]; observations.len()])
     }
 
-    fn update(&mut self, batch: &Batch) -> Result<Loss, AgentError> {
+    fn update(&mut self, batch: &Batch) -> Result<Update<Loss>, AgentError> {
         if self.batches.len() == self.fails_after {
             self.fails_after = usize::MAX;
             return Err(AgentError::Diverged { quantity: "loss", value: f64::NAN });
         }
         self.batches.push(batch.rewards.clone().try_into_vec_as().unwrap());
-        Ok(Loss(self.batches.len() as f64))
+        Ok(Update { metrics: Loss(self.batches.len() as f64), td_errors: None })
     }
 
     fn discount(&self) -> f64 {
@@ -249,12 +254,12 @@ fn evaluation_is_greedy_and_leaves_the_agents_random_numbers_alone() {
     for device in fixture::devices() {
         let agent = || SacConfig::new().init(&Spaces::of(&Pendulum::v1()).unwrap(), &device, Seed(0)).unwrap();
         let (mut judged, mut left_alone) = (agent(), agent());
-        let judge = |agent: &mut _| evaluate(agent, &mut Pendulum::v1(), [3, 4], |env, seed| env.reset(seed)).unwrap();
-        let first = judge(&mut judged);
-        assert_eq!(first, judge(&mut judged));
+        let judge = |agent: &Sac<_, _>| evaluate(agent, &mut Pendulum::v1(), [3, 4]).unwrap();
+        let first = judge(&judged);
+        assert_eq!(first, judge(&judged));
         assert_ne!(first.returns[0], first.returns[1]);
         assert_eq!(first.regret(-100.0), -100.0 - (first.returns[0] + first.returns[1]) / 2.0);
-        let explore = |agent: &mut Sac<_, _>| agent.select_action(&[1.0, 0.0, 0.0], ActionMode::Explore).unwrap();
+        let explore = |agent: &mut Sac<_, _>| agent.explore(&[&[1.0, 0.0, 0.0]]).unwrap();
         assert_eq!(explore(&mut judged), explore(&mut left_alone));
     }
 }
@@ -262,41 +267,25 @@ fn evaluation_is_greedy_and_leaves_the_agents_random_numbers_alone() {
 /// A fixed law that pumps energy and pushes towards upright.
 struct Law {
     spaces: Spaces,
-    device: Device,
 }
 
-impl Agent for Law {
-    type Metrics = Loss;
-
+impl Act for Law {
     fn spaces(&self) -> &Spaces {
         &self.spaces
     }
 
-    fn device(&self) -> &Device {
-        &self.device
-    }
-
-    fn select_action(&mut self, observation: &[f32], mode: ActionMode) -> Result<Vec<f32>, AgentError> {
-        assert_eq!(mode, ActionMode::Greedy, "evaluation does not explore");
-        let [cos, sin, speed] = observation else { panic!("Pendulum has three observations") };
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        let [[cos, sin, speed]] = observations else { panic!("one observation of Pendulum at a time") };
         let torque = if *cos > 0.9 { -10.0 * sin - 2.0 * speed } else { 2.0 * speed.signum() };
-        Ok(vec![torque.clamp(-2.0, 2.0)])
-    }
-
-    fn discount(&self) -> f64 {
-        panic!("evaluation does not discount")
-    }
-
-    fn update(&mut self, _: &Batch) -> Result<Loss, AgentError> {
-        panic!("evaluation does not learn")
+        Ok(vec![vec![torque.clamp(-2.0, 2.0)]])
     }
 }
 
 #[test]
 fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
     let mut env = Pendulum::v1();
-    let mut agent = Law { spaces: Spaces::of(&env).unwrap(), device: fixture::devices().remove(0) };
-    let found = evaluate_on_pendulum_grid(&mut agent).unwrap();
+    let agent = Law { spaces: Spaces::of(&env).unwrap() };
+    let found = evaluate_on_pendulum_grid(&agent).unwrap();
 
     let mut expected = Vec::new();
     for i in 0..32 {
@@ -309,7 +298,7 @@ fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
             let mut observation = env.reset_with(|pendulum| pendulum.reset_to(start)).unwrap();
             let mut total = 0.0;
             for t in 1..=200 {
-                let step = env.step(&agent.select_action(&observation, ActionMode::Greedy).unwrap()).unwrap();
+                let step = env.step(&agent.act(&[&observation]).unwrap()[0]).unwrap();
                 total += f64::from(step.reward);
                 assert_eq!(step.is_last(), t == 200);
                 observation = step.observation;
@@ -327,8 +316,8 @@ fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
 
 #[test]
 fn an_agent_for_other_spaces_is_not_evaluated() {
-    let mut agent = Law { spaces: Spaces::of(&Counter::new()).unwrap(), device: fixture::devices().remove(0) };
-    let error = evaluate_on_pendulum_grid(&mut agent).unwrap_err();
+    let agent = Law { spaces: Spaces::of(&Counter::new()).unwrap() };
+    let error = evaluate_on_pendulum_grid(&agent).unwrap_err();
     assert!(error.to_string().starts_with("agent and environment must have the same spaces"));
 }
 

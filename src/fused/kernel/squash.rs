@@ -9,18 +9,16 @@ pub(crate) struct Squash<'a> {
     pub(crate) distribution: &'a [f32],
     /// Standard normal, `[n, A]`.
     pub(crate) noise: &'a [f32],
-    /// `[A]`.
-    pub(crate) half_range: &'a [f32],
-    /// `[A]`.
-    pub(crate) center: &'a [f32],
+    /// A.
+    pub(crate) axes: usize,
     pub(crate) log_std_range: (f32, f32),
-    /// What the log-density loses to normalisation and to the volume of the action space.
+    /// What the log-density loses to normalisation, and to the volume of other units than `[−1, 1]`.
     pub(crate) constant: f32,
 }
 
 /// Writes, for each row, A actions and then their log-density.
 pub(crate) fn squash(given: Squash<'_>, samples: &mut [f32]) {
-    let axes = given.center.len();
+    let axes = given.axes;
     let rows = given.distribution.chunks_exact(2 * axes).zip(given.noise.chunks_exact(axes));
     for ((distribution, noise), sample) in rows.zip(samples.chunks_exact_mut(axes + 1)) {
         let mut log_density = 0.0;
@@ -30,7 +28,7 @@ pub(crate) fn squash(given: Squash<'_>, samples: &mut [f32]) {
             let tail = (-2.0 * u.abs()).exp().ln_1p();
             let log_slope = (u.abs() + tail - LN_2) * -2.0;
             log_density += noise[axis] * noise[axis] * -0.5 - log_std - log_slope;
-            sample[axis] = u.tanh() * given.half_range[axis] + given.center[axis];
+            sample[axis] = u.tanh();
         }
         sample[axes] = log_density - given.constant;
     }
@@ -38,7 +36,7 @@ pub(crate) fn squash(given: Squash<'_>, samples: &mut [f32]) {
 
 /// Writes the gradient of the distribution from that of the samples.
 pub(crate) fn squash_gradient(given: Squash<'_>, samples: &[f32], distribution: &mut [f32]) {
-    let axes = given.center.len();
+    let axes = given.axes;
     let (low, high) = given.log_std_range;
     let rows = given.distribution.chunks_exact(2 * axes).zip(given.noise.chunks_exact(axes));
     let gradients = samples.chunks_exact(axes + 1).zip(distribution.chunks_exact_mut(2 * axes));
@@ -48,7 +46,7 @@ pub(crate) fn squash_gradient(given: Squash<'_>, samples: &[f32], distribution: 
             let deviation = clamped.exp() * noise[axis];
             let tanh = (values[axis] + deviation).tanh();
             // d tanh u = 1 − tanh² u, and d log(1 − tanh² u) = −2 tanh u.
-            let u = sample[axis] * given.half_range[axis] * (1.0 - tanh * tanh) + sample[axes] * 2.0 * tanh;
+            let u = sample[axis] * (1.0 - tanh * tanh) + sample[axes] * 2.0 * tanh;
             gradient[axis] = u;
             gradient[axes + axis] = if clamped == values[axes + axis] { u * deviation - sample[axes] } else { 0.0 };
         }

@@ -12,8 +12,9 @@ fuzz_target!(init: small_run::write_seeds_if_asked(), |data: &[u8]| {
     match agent.load_state(state) {
         Err(_) => assert_eq!(agent.save_state().expect("an agent that can be saved"), before),
         Ok(()) => {
-            for mode in [ActionMode::Explore, ActionMode::Greedy] {
-                if let Ok(action) = agent.select_action(&[0.5, -0.5, 1.0], mode) {
+            let observation = [0.5, -0.5, 1.0];
+            for actions in [agent.explore(&[&observation]), agent.act(&[&observation])] {
+                if let Ok(action) = actions.map(|actions| actions.concat()) {
                     assert!(action.iter().all(|component| component.is_finite()));
                 }
             }

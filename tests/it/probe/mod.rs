@@ -27,8 +27,8 @@ const WARMUP_STEPS: usize = 500;
 /// The seeds that all have to pass.
 const SEEDS: std::ops::Range<u64> = 0..5;
 
-/// SAC's values are those of the soft return, which has α times the entropy of every later action in it. A density on an
-/// axis of length 6 has at most log 6 nats, so α = 1e-3 adds at most γ/(1 − γ) α log 6 = 0.007 to a value.
+/// SAC's values are those of the soft return, which has α times the entropy of every later action in it. A density on
+/// [−1, 1] has at most log 2 nats, so α = 1e-3 adds at most γ/(1 − γ) α log 2 = 0.003 to a value.
 const TEMPERATURE: f64 = 1e-3;
 
 /// A task whose next step depends on what is seen and done, and on nothing else.
@@ -125,7 +125,8 @@ impl Trained {
     #[track_caller]
     pub fn assert_value<const O: usize>(&self, observation: [f32; O], action: f32, expected: f64, tolerance: f64) {
         let observations = Tensor::from_data([observation], &self.device);
-        for q in self.agent.q_values(observations, Tensor::from_data([[action]], &self.device)) {
+        let action_unit = (action - (LOW + HIGH) / 2.0) / ((HIGH - LOW) / 2.0);
+        for q in self.agent.q_values(observations, Tensor::from_data([[action_unit]], &self.device)) {
             let found = f64::from(q.into_scalar::<f32>());
             assert!(
                 (found - expected).abs() <= tolerance,
@@ -137,7 +138,7 @@ impl Trained {
 
     #[track_caller]
     pub fn assert_acts<const O: usize>(&self, observation: [f32; O], expected: f32, tolerance: f32) {
-        let found = self.agent.act(Tensor::from_data([observation], &self.device)).into_scalar::<f32>();
+        let found = self.agent.act(&[&observation]).unwrap()[0][0];
         assert!(
             (found - expected).abs() <= tolerance,
             "{}: the action for {observation:?} must be within {tolerance} of {expected}, got {found}",
@@ -147,21 +148,14 @@ impl Trained {
 }
 
 /// What a probe asks an agent.
-trait Probed {
+trait Probed: Act {
     /// Returns Q of every critic.
     fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>>;
-
-    /// Returns the greedy action.
-    fn act(&self, observations: Tensor<2>) -> Tensor<2>;
 }
 
 impl Probed for Ddpg<DeterministicActor, QNetwork> {
     fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>> {
         vec![self.critic().valid().q_value(observations, actions)]
-    }
-
-    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.plain_actor().act(observations)
     }
 }
 
@@ -169,19 +163,11 @@ impl Probed for Td3<DeterministicActor, QNetwork> {
     fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>> {
         self.critics().valid().q_values(observations, actions)
     }
-
-    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.plain_actor().act(observations)
-    }
 }
 
 impl Probed for Sac<GaussianActor, QNetwork> {
     fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>> {
         self.critics().valid().q_values(observations, actions)
-    }
-
-    fn act(&self, observations: Tensor<2>) -> Tensor<2> {
-        self.plain_actor().act(observations)
     }
 }
 
@@ -203,6 +189,7 @@ fn critics(spaces: &Spaces, device: &Device, seed: Seed) -> Ensemble<QNetwork> {
 
 fn ddpg(spaces: &Spaces, device: &Device, seed: Seed) -> Ddpg<DeterministicActor, QNetwork> {
     let config = DdpgConfig::new()
+        .with_normalize_observations(false)
         .with_discount(DISCOUNT)
         .with_tau(TAU)
         .with_actor_learning_rate(ACTOR_LEARNING_RATE)
@@ -213,6 +200,7 @@ fn ddpg(spaces: &Spaces, device: &Device, seed: Seed) -> Ddpg<DeterministicActor
 
 fn td3(spaces: &Spaces, device: &Device, seed: Seed) -> Td3<DeterministicActor, QNetwork> {
     let config = Td3Config::new()
+        .with_normalize_observations(false)
         .with_discount(DISCOUNT)
         .with_tau(TAU)
         .with_actor_learning_rate(ACTOR_LEARNING_RATE)
@@ -223,6 +211,7 @@ fn td3(spaces: &Spaces, device: &Device, seed: Seed) -> Td3<DeterministicActor, 
 
 fn sac(spaces: &Spaces, device: &Device, seed: Seed) -> Sac<GaussianActor, QNetwork> {
     let config = SacConfig::new()
+        .with_normalize_observations(false)
         .with_discount(DISCOUNT)
         .with_tau(TAU)
         .with_actor_learning_rate(ACTOR_LEARNING_RATE)

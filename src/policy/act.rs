@@ -1,0 +1,133 @@
+//! Acting without learning.
+
+use std::cell::RefCell;
+
+use rand::Rng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::boundary::ActError;
+use crate::env::Spaces;
+use crate::rng::{Seed, Stream};
+
+/// Whatever chooses the best action it knows: an agent in training, a loaded [`Policy`](super::Policy), or code of your own.
+///
+/// [`evaluate`](crate::train::evaluate) judges it.
+///
+/// # Contract
+///
+/// - Actions lie inside [`spaces().action()`](Spaces::action).
+/// - The same observation gives the same action, and acting changes nothing.
+///
+/// # Examples
+///
+/// A controller by hand, judged as an agent would be:
+///
+/// ```
+/// use actor_critic::policy::{Act, ActError};
+/// use actor_critic::prelude::*;
+///
+/// /// Pushes against the angular velocity.
+/// struct Damper(Spaces);
+///
+/// impl Act for Damper {
+///     fn spaces(&self) -> &Spaces {
+///         &self.0
+///     }
+///     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+///         Ok(observations.iter().map(|observation| vec![-0.25 * observation[2]]).collect())
+///     }
+/// }
+///
+/// let mut env = Pendulum::v1();
+/// let evaluation = evaluate(&Damper(Spaces::of(&env)?), &mut env, 0..3)?;
+/// assert!(evaluation.mean_return() < 0.0);
+/// # Ok::<(), actor_critic::Error>(())
+/// ```
+pub trait Act {
+    /// Returns the spaces of observations and actions.
+    fn spaces(&self) -> &Spaces;
+
+    /// Returns the best action for each observation, in environment units.
+    ///
+    /// # Errors
+    ///
+    /// - [`ActError::Observation`] if an observation has the wrong length or is not finite
+    /// - [`ActError::NonFiniteAction`] if the policy has diverged
+    /// - [`ActError::ActionShape`] if a network of your own breaks its contract
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
+}
+
+/// A policy that can also draw its actions at random.
+pub trait SampleActions: Act {
+    /// Draws an action for each observation, in environment units; that of a deterministic policy is always the best.
+    ///
+    /// # Errors
+    ///
+    /// As [`Act::act`].
+    fn sample(&self, observations: &[&[f32]], rng: &mut dyn Rng) -> Result<Vec<Vec<f32>>, ActError>;
+}
+
+impl<P: Act + ?Sized> Act for &P {
+    fn spaces(&self) -> &Spaces {
+        (**self).spaces()
+    }
+
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        (**self).act(observations)
+    }
+}
+
+impl<P: Act + ?Sized> Act for &mut P {
+    fn spaces(&self) -> &Spaces {
+        (**self).spaces()
+    }
+
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        (**self).act(observations)
+    }
+}
+
+/// The policy as it explores: every action is drawn, with random numbers of its own.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::policy::Sampled;
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let mut env = Pendulum::v1();
+/// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let greedy = evaluate(&agent, &mut env, 0..3)?;
+/// let sampled = evaluate(&Sampled::new(&agent, Seed(1)), &mut env, 0..3)?;
+/// assert_ne!(greedy, sampled);
+/// # Ok::<(), actor_critic::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Sampled<P> {
+    policy: P,
+    rng: RefCell<ChaCha8Rng>,
+}
+
+impl<P> Sampled<P> {
+    /// Draws the actions of `policy` with random numbers from `seed`.
+    pub fn new(policy: P, seed: Seed) -> Self {
+        Self { policy, rng: RefCell::new(seed.stream(Stream::Exploration)) }
+    }
+}
+
+impl<P: SampleActions> Act for Sampled<&P> {
+    fn spaces(&self) -> &Spaces {
+        self.policy.spaces()
+    }
+
+    fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        self.policy.sample(observations, &mut *self.rng.borrow_mut())
+    }
+}
+
+/// Takes the action out of a list of one.
+pub(crate) fn only(actions: Vec<Vec<f32>>) -> Vec<f32> {
+    let [action] = <[_; 1]>::try_from(actions).expect("there is one action for one observation");
+    action
+}
