@@ -4,7 +4,8 @@ use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::burn::tensor::{Tensor, TensorData};
 use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
+    ActionBounds, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork,
+    QNetworkConfig,
 };
 use actor_critic::prelude::*;
 use actor_critic::rand::RngExt;
