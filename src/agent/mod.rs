@@ -279,7 +279,7 @@ fn expect_identity(
 ) -> Result<(), StateError> {
     state.expect_text("algorithm", algorithm)?;
     expect_same_config("config", &state.take_text("config")?, &config.to_string(), &[])?;
-    state.expect_text("spaces", &spaces.to_string())
+    spaces.expect_saved("spaces", &state.take_text("spaces")?)
 }
 
 /// The numbers that an update reports, for observers that do not know the algorithm.
