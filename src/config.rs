@@ -1,6 +1,6 @@
 //! What may be wrong with a configuration, and the range checks that find it.
 
-use crate::space::SpaceError;
+use crate::space::{SpaceError, count};
 
 /// Why a configuration, or the networks given with it, was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -84,7 +84,7 @@ pub enum ConfigError {
         found: [usize; 2],
     },
     /// A noise process with the wrong number of axes.
-    #[error("noise must have {expected} axes, one per axis of the action space, got {found}")]
+    #[error("noise must have {}, one per axis of the action space, got {found}", count(*expected, "axis", "axes"))]
     NoiseDim {
         /// Axes of the action space.
         expected: usize,
@@ -92,12 +92,31 @@ pub enum ConfigError {
         found: usize,
     },
     /// A box for the agent's actions with the wrong number of axes.
-    #[error("the box of the agent must have {expected} axes, one per axis of the action space, got {found}")]
+    #[error("the box of the agent must have {}, one per axis of the action space, got {found}", count(*expected, "axis", "axes"))]
     ActionDim {
         /// Axes of the environment's action space.
         expected: usize,
         /// Axes of the box.
         found: usize,
+    },
+    /// One number per axis was needed, and there were more or fewer.
+    #[error("{field} must have {}, one per axis of the observation space, got {found}", count(*expected, "number", "numbers"))]
+    ObservationDim {
+        /// Name of the field.
+        field: &'static str,
+        /// Axes of the observation space.
+        expected: usize,
+        /// How many numbers there were.
+        found: usize,
+    },
+    /// A number that belongs to one axis is out of its range.
+    #[error("axis {axis}: {error}")]
+    Axis {
+        /// Index of the axis.
+        axis: usize,
+        /// What is wrong with the number.
+        #[source]
+        error: Box<ConfigError>,
     },
     /// A learned temperature with a policy that has no density, so no entropy to hold.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]

@@ -8,7 +8,7 @@ use crate::env::{ContractViolation, EnvironmentError, Spaces};
 use crate::experiment::ExperimentError;
 use crate::policy::PolicyError;
 use crate::replay::ReplayError;
-use crate::space::SpaceError;
+use crate::space::{SpaceError, count};
 use crate::state::StateError;
 use crate::statistics::StatisticsError;
 use crate::target::TargetError;
@@ -49,7 +49,7 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// What went wrong in a step of a [`Trainer`](crate::train::Trainer).
-    #[error("{error}, at environment step {environment_step} after {updates} updates")]
+    #[error("{error}, at environment step {environment_step} after {}", count(*updates, "update", "updates"))]
     Step {
         /// Number of the step, from 1.
         environment_step: usize,
@@ -73,7 +73,8 @@ pub enum Error {
     State(#[from] StateError),
     /// An agent built for another environment.
     #[error(
-        "agent and environment must have the same spaces; build the agent from `Spaces::of(&env)` (environment: {environment:?}, agent: {agent:?})"
+        "agent and environment must have the same spaces, but {}; build the agent from `Spaces::of(&env)`",
+        environment.difference(agent, ["in the environment", "in the agent"]).unwrap_or_else(|| "they differ".to_owned())
     )]
     SpacesDiffer {
         /// Spaces of the environment.

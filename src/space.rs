@@ -2,6 +2,10 @@
 
 use rand::{Rng, RngExt};
 
+mod text;
+
+pub(crate) use text::{Difference, abbreviated, count, first_difference, interval, number};
+
 /// Why a [`BoxSpace`] could not be built or used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -17,8 +21,8 @@ pub enum SpaceError {
     /// The space has no axis at all.
     #[error("a space must have at least 1 axis, got 0")]
     NoAxes,
-    /// An axis admits no interval of values, or a bound is NaN.
-    #[error("axis {axis}: low must be less than high, got {low} and {high}")]
+    /// A lower bound is above its upper bound, or a bound is NaN.
+    #[error("axis {axis}: low must not be above high, and neither may be NaN, got {}", interval(*low, *high))]
     EmptyInterval {
         /// Index of the axis.
         axis: usize,
@@ -27,9 +31,70 @@ pub enum SpaceError {
         /// Its upper bound.
         high: f32,
     },
+    /// Both bounds are the same infinity.
+    #[error("axis {axis}: the interval must contain a finite number, got {}", interval(*low, *high))]
+    NoFiniteValue {
+        /// Index of the axis.
+        axis: usize,
+        /// Its lower bound.
+        low: f32,
+        /// Its upper bound.
+        high: f32,
+    },
     /// An action axis has an infinite bound.
-    #[error("axis {axis} of an action space must have finite bounds, got {low} and {high}")]
+    #[error("axis {axis} of an action space must have finite bounds, got {}", interval(*low, *high))]
     Unbounded {
+        /// Index of the axis.
+        axis: usize,
+        /// Its lower bound.
+        low: f32,
+        /// Its upper bound.
+        high: f32,
+    },
+    /// An action axis has one value only.
+    #[error(
+        "axis {axis} of an action space must have low below high, got {} for both; leave out an axis that has no choice",
+        number(*value)
+    )]
+    ConstantAction {
+        /// Index of the axis.
+        axis: usize,
+        /// Both of its bounds.
+        value: f32,
+    },
+    /// An action axis has a bound beyond [`MAX_MAGNITUDE`].
+    #[error(
+        "axis {axis} of an action space must have bounds of at most {MAX_MAGNITUDE:e} in magnitude, got {}; give the agent smaller units, for example with `RescaleAction`",
+        interval(*low, *high)
+    )]
+    ActionTooLarge {
+        /// Index of the axis.
+        axis: usize,
+        /// Its lower bound.
+        low: f32,
+        /// Its upper bound.
+        high: f32,
+    },
+    /// An action axis is so narrow beside its bounds that single precision holds few of its actions.
+    #[error(
+        "axis {axis} of an action space must be at least {MIN_RELATIVE_WIDTH:e} of its larger bound wide, so that single precision can tell actions apart, got {}; take actions relative to the middle of the interval",
+        interval(*low, *high)
+    )]
+    ActionTooNarrow {
+        /// Index of the axis.
+        axis: usize,
+        /// Its lower bound.
+        low: f32,
+        /// Its upper bound.
+        high: f32,
+    },
+    /// An action axis is so small that half its width is not a normal number of single precision.
+    #[error(
+        "axis {axis} of an action space must be at least {:e} wide, got {}; give the agent larger units, for example with `RescaleAction`",
+        2.0 * f32::MIN_POSITIVE,
+        interval(*low, *high)
+    )]
+    ActionTooSmall {
         /// Index of the axis.
         axis: usize,
         /// Its lower bound.
@@ -39,10 +104,16 @@ pub enum SpaceError {
     },
 }
 
+/// Smallest width of an action axis, as a share of the larger magnitude of its bounds: 2⁻¹³, about 1.2e-4.
+///
+/// Single precision holds at least 1,024 different actions on such an axis. An axis whose bounds have different signs, or of which
+/// one bound is 0, is always wide enough.
+pub const MIN_RELATIVE_WIDTH: f32 = 1024.0 * f32::EPSILON;
+
 /// A box in ℝⁿ: one closed interval per axis.
 ///
-/// Infinite bounds are allowed, for observations; an action space must be finite on both sides, which
-/// [`Spaces::new`](crate::env::Spaces::new) checks.
+/// Observations may have infinite bounds, and axes that never change (`low` equal to `high`), such as a constant of the task. An
+/// action space may have neither, and [`Spaces::new`](crate::env::Spaces::new) checks it.
 ///
 /// # Examples
 ///
@@ -78,7 +149,8 @@ impl BoxSpace {
     ///
     /// - [`SpaceError::LengthMismatch`] if the bounds differ in length
     /// - [`SpaceError::NoAxes`] if both are empty
-    /// - [`SpaceError::EmptyInterval`] if a lower bound is not below its upper bound, or either is NaN
+    /// - [`SpaceError::EmptyInterval`] if a lower bound is above its upper bound, or either is NaN
+    /// - [`SpaceError::NoFiniteValue`] if both bounds are the same infinity
     pub fn new(low: Vec<f32>, high: Vec<f32>) -> Result<Self, SpaceError> {
         if low.len() != high.len() {
             return Err(SpaceError::LengthMismatch { low: low.len(), high: high.len() });
@@ -87,9 +159,11 @@ impl BoxSpace {
             return Err(SpaceError::NoAxes);
         }
         for (axis, (&low, &high)) in low.iter().zip(&high).enumerate() {
-            // `partial_cmp` gives `None` for NaN, which is rejected with the inverted bounds.
-            if low.partial_cmp(&high) != Some(std::cmp::Ordering::Less) {
+            if low > high || low.is_nan() || high.is_nan() {
                 return Err(SpaceError::EmptyInterval { axis, low, high });
+            }
+            if low == high && low.is_infinite() {
+                return Err(SpaceError::NoFiniteValue { axis, low, high });
             }
         }
         Ok(Self { low, high })
@@ -99,7 +173,7 @@ impl BoxSpace {
     ///
     /// # Errors
     ///
-    /// As [`BoxSpace::new`]; `bound` must be positive.
+    /// As [`BoxSpace::new`]; `bound` must not be negative.
     pub fn symmetric(bound: f32, dim: usize) -> Result<Self, SpaceError> {
         Self::new(vec![-bound; dim], vec![bound; dim])
     }
@@ -156,6 +230,54 @@ impl BoxSpace {
             }
         }
         Ok(())
+    }
+
+    /// Checks that an agent can act on every axis.
+    ///
+    /// Bounds must be finite and at most [`MAX_MAGNITUDE`] in magnitude, and each axis wide enough: see [`MIN_RELATIVE_WIDTH`].
+    /// [`Spaces::new`](crate::env::Spaces::new) calls this.
+    ///
+    /// # Errors
+    ///
+    /// [`SpaceError::Unbounded`], [`SpaceError::ConstantAction`], [`SpaceError::ActionTooLarge`], [`SpaceError::ActionTooNarrow`] or
+    /// [`SpaceError::ActionTooSmall`], with the first axis on which it cannot.
+    pub fn require_actions(&self) -> Result<(), SpaceError> {
+        self.require_finite()?;
+        for (axis, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
+            if !(is_sound(low) && is_sound(high)) {
+                return Err(SpaceError::ActionTooLarge { axis, low, high });
+            }
+        }
+        self.require_resolution()?;
+        match self.half_range().iter().position(|half| !half.is_normal()) {
+            Some(axis) => Err(SpaceError::ActionTooSmall { axis, low: self.low[axis], high: self.high[axis] }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that each axis holds different actions, whatever their unit.
+    pub(crate) fn require_resolution(&self) -> Result<(), SpaceError> {
+        for (axis, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
+            if low == high {
+                return Err(SpaceError::ConstantAction { axis, value: low });
+            }
+            // In f64, where the difference of two f32 neither overflows nor rounds to 0.
+            let width = f64::from(high) - f64::from(low);
+            if width < f64::from(MIN_RELATIVE_WIDTH) * f64::from(low.abs().max(high.abs())) {
+                return Err(SpaceError::ActionTooNarrow { axis, low, high });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the first axis on which `point` lies outside, or is NaN.
+    pub(crate) fn first_outside(&self, point: &[f32]) -> Option<usize> {
+        (self.low.iter().zip(&self.high).zip(point)).position(|((low, high), x)| !(low..=high).contains(&x))
+    }
+
+    /// Returns an axis as text, `[-2, 2]`.
+    pub(crate) fn interval(&self, axis: usize) -> String {
+        interval(self.low[axis], self.high[axis])
     }
 
     /// Returns half the length of each interval: the scale that maps `[−1, 1]` onto it.
@@ -224,11 +346,57 @@ mod tests {
     }
 
     #[test]
-    fn empty_inverted_and_nan_intervals_are_rejected() {
-        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::NAN)] {
+    fn inverted_and_nan_intervals_are_rejected() {
+        for (low, high) in [(2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::NAN)] {
             let error = BoxSpace::new(vec![0.0, low], vec![1.0, high]).unwrap_err();
-            let expected = format!("axis 1: low must be less than high, got {low} and {high}");
+            let expected = format!("axis 1: low must not be above high, and neither may be NaN, got [{low}, {high}]");
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn an_interval_at_infinity_is_rejected() {
+        for bound in [f32::INFINITY, f32::NEG_INFINITY] {
+            let error = BoxSpace::new(vec![0.0, bound], vec![1.0, bound]).unwrap_err();
+            let expected = format!("axis 1: the interval must contain a finite number, got [{bound}, {bound}]");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn an_axis_may_be_constant() {
+        let space = BoxSpace::new(vec![-1.0, 9.81], vec![1.0, 9.81]).unwrap();
+        assert!(space.contains(&[0.5, 9.81]));
+        assert!(!space.contains(&[0.5, 9.8]));
+        assert_eq!(space.clip(&[2.0, -3.0]), [1.0, 9.81]);
+        assert_eq!((space.half_range(), space.center()), (vec![1.0, 0.0], vec![0.0, 9.81]));
+        assert_eq!(space.sample(&mut Seed(7).stream(Stream::WarmUp))[1], 9.81);
+        assert_eq!(BoxSpace::symmetric(0.0, 1).unwrap().clip(&[1.0]), [0.0]);
+    }
+
+    #[test]
+    fn an_action_axis_that_no_agent_can_act_on_is_rejected() {
+        let text = |low, high| {
+            let space = BoxSpace::new(vec![-1.0, low], vec![1.0, high]).unwrap();
+            space.require_actions().unwrap_err().to_string()
+        };
+        assert_eq!(
+            text(9.81, 9.81),
+            "axis 1 of an action space must have low below high, got 9.81 for both; leave out an axis that has no choice"
+        );
+        let too_large = "axis 1 of an action space must have bounds of at most 1e18 in magnitude, got";
+        assert!(text(-1e30, 1.0).starts_with(&format!("{too_large} [-1e30, 1]; give the agent smaller units")));
+        assert!(text(-3e38, 3e38).starts_with(too_large));
+        assert_eq!(
+            text(1e6, 1_000_100.0),
+            "axis 1 of an action space must be at least 1.2207031e-4 of its larger bound wide, so that single precision can \
+             tell actions apart, got [1000000, 1000100]; take actions relative to the middle of the interval"
+        );
+        let too_small = "axis 1 of an action space must be at least 2.3509887e-38 wide, got";
+        assert!(text(0.0, 1e-38).starts_with(&format!("{too_small} [0, 1e-38]; give the agent larger units")));
+        assert!(text(-1e-45, 1e-45).starts_with(too_small));
+        for (low, high) in [(-1e18, 1e18), (40.0, 50.0), (-1000.0, 3000.0), (0.0, 1e-30), (1e6, 1_000_123.0)] {
+            assert_eq!(BoxSpace::new(vec![low], vec![high]).unwrap().require_actions(), Ok(()), "[{low}, {high}]");
         }
     }
 
@@ -238,7 +406,7 @@ mod tests {
         assert!(space.contains(&[1e30, -1e30]));
         assert_eq!(
             space.require_finite().unwrap_err().to_string(),
-            "axis 0 of an action space must have finite bounds, got -inf and inf"
+            "axis 0 of an action space must have finite bounds, got [-inf, inf]"
         );
     }
 
@@ -276,6 +444,20 @@ mod tests {
             let space = BoxSpace::new(vec![low], vec![high]).unwrap();
             prop_assert!(space.contains(&space.clip(&[x])));
             prop_assert!(space.contains(&space.sample(&mut Seed(seed).stream(Stream::WarmUp))));
+        }
+
+        #[test]
+        fn an_accepted_action_axis_has_a_thousand_actions_and_a_finite_scale(low: f32, ratio in -2_f32..2.0) {
+            let high = low * ratio;
+            prop_assume!(low <= high && low.is_finite() && high.is_finite());
+            let space = BoxSpace::new(vec![low], vec![high]).unwrap();
+            if space.require_actions().is_ok() {
+                let half = space.half_range()[0];
+                prop_assert!(half.is_normal() && (1.0 / half).is_finite() && space.center()[0].is_finite());
+                // Floats of one sign are in the order of their bits.
+                let floats = if low.signum() == high.signum() { low.to_bits().abs_diff(high.to_bits()) } else { u32::MAX };
+                prop_assert!(floats >= 1024, "{} floats in [{}, {}]", floats, low, high);
+            }
         }
     }
 }

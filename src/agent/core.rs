@@ -141,7 +141,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
     pub(crate) fn loaded(&self, algorithm: &str, config: &impl Display, state: &mut State) -> Result<Self, StateError> {
         state.expect_text("algorithm", algorithm)?;
         expect_same_config("config", &state.take_text("config")?, &config.to_string(), &[])?;
-        state.expect_text("spaces", &self.boundary.spaces.to_string())?;
+        self.boundary.spaces.expect_saved("spaces", &state.take_text("spaces")?)?;
         Ok(Self {
             boundary: self.boundary.loaded("boundary", state)?,
             actor: self.actor.loaded("actor", state)?,

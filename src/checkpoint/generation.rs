@@ -87,7 +87,7 @@ fn check_readable(manifest: &str) -> Result<(), StateError> {
         return Err(StateError::invalid(MANIFEST, format!("at most {MAX_MANIFEST} bytes long"), found));
     }
     let read = serde_json::from_str::<Manifest>(manifest);
-    read.map(drop).map_err(|error| StateError::invalid(MANIFEST, "such as can be read again", error))
+    read.map(drop).map_err(|error| StateError::invalid(MANIFEST, "a manifest that can be read again", error))
 }
 
 /// Returns what `sha256sum manifest.json` prints.
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(written(vec![0; 100].into()), Ok(()));
         let error = written(vec![0; 5000].into()).unwrap_err();
         assert!(
-            error.starts_with("`manifest.json` must be such as can be read again, got settings must have at"),
+            error.starts_with("`manifest.json` must be a manifest that can be read again, got settings must have at"),
             "{error}"
         );
         let error = written("long ".repeat(1 << 20).into()).unwrap_err();

@@ -7,8 +7,7 @@ mod tests;
 
 use super::{Environment, EnvironmentError, Step};
 use crate::rng::{Seed, Stream};
-use crate::space::BoxSpace;
-use crate::space::{first_unsound, is_sound};
+use crate::space::{BoxSpace, abbreviated, first_difference, first_unsound, is_sound, number};
 pub use rule::{Moment, Rule};
 pub use saved_state::check_saved_state;
 
@@ -127,11 +126,15 @@ struct Checker<'a, E: ?Sized> {
 impl<'a, E: Environment + ?Sized> Checker<'a, E> {
     fn new(env: &'a mut E) -> Result<Self, ContractViolation> {
         let (observation_space, action_space) = (env.observation_space().clone(), env.action_space().clone());
-        for (axis, (low, high)) in action_space.low().iter().zip(action_space.high()).enumerate() {
-            require(low.is_finite() && high.is_finite(), Rule::ActionBoundsFinite, Moment::BeforeReset, || {
-                format!("[{low}, {high}] on axis {axis}")
-            })?;
-        }
+        let finite = action_space.require_finite().map_err(|error| (Rule::ActionBoundsFinite, error));
+        let usable = || action_space.require_actions().map_err(|error| (Rule::ActionSpaceUsable, error));
+        finite.and_then(|()| usable()).map_err(|(rule, error)| {
+            let found = format!("the error `{error}`");
+            ContractViolation {
+                source: Some(EnvironmentError::other(error)),
+                ..violation(rule, Moment::BeforeReset, found)
+            }
+        })?;
         Ok(Self { env, observation_space, action_space })
     }
 
@@ -165,7 +168,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
             let disturbed = self.play_for(MAX_STEPS, seed, Play::Uniform, Some(&malformed))?;
             let same = disturbed.require_same(&reference, Some(Rule::RefusedActionHasNoEffect));
             same.map_err(|violation| ContractViolation {
-                found: format!("{} without the action {:?}", violation.found, malformed.action),
+                found: format!("{} without the action {}", violation.found, abbreviated(&malformed.action)),
                 ..violation
             })?;
         }
@@ -187,7 +190,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
                 self.check_spaces(moment)?;
                 self.check_observation(&result.observation, [Rule::OutsideActionObservation; 3], moment)?;
                 require(result.reward.is_finite(), Rule::OutsideActionReward, moment, || {
-                    format!("{} for the action {action:?}", result.reward)
+                    format!("{} for the action {}", number(result.reward), abbreviated(&action))
                 })?;
                 if result.is_last() {
                     break;
@@ -247,25 +250,26 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         self.check_spaces(moment)?;
         let rules = [Rule::ObservationLength, Rule::ObservationFinite, Rule::ObservationInSpace];
         self.check_observation(&step.observation, rules, moment)?;
-        require(is_sound(step.reward), Rule::RewardFinite, moment, || step.reward.to_string())?;
+        require(is_sound(step.reward), Rule::RewardFinite, moment, || number(step.reward).to_string())?;
         Ok(step)
     }
 
     fn refuses(&mut self, action: &[f32], rule: Rule, moment: Moment) -> Result<(), ContractViolation> {
         let refused = self.env.step(action).is_err();
-        require(refused, rule, moment, || format!("no error for the action {action:?}"))?;
+        require(refused, rule, moment, || format!("no error for the action {}", abbreviated(action)))?;
         self.check_spaces(moment)
     }
 
     fn check_spaces(&self, moment: Moment) -> Result<(), ContractViolation> {
-        let changed = |now: &BoxSpace, before: &BoxSpace| {
-            format!("{:?} to {:?} instead of {:?} to {:?}", now.low(), now.high(), before.low(), before.high())
-        };
-        let (observation, action) = (self.env.observation_space(), self.env.action_space());
-        require(*observation == self.observation_space, Rule::ObservationSpaceFixed, moment, || {
-            changed(observation, &self.observation_space)
-        })?;
-        require(*action == self.action_space, Rule::ActionSpaceFixed, moment, || changed(action, &self.action_space))
+        let pairs = [
+            (Rule::ObservationSpaceFixed, self.env.observation_space(), &self.observation_space),
+            (Rule::ActionSpaceFixed, self.env.action_space(), &self.action_space),
+        ];
+        let changed = |(rule, now, before): (_, &BoxSpace, _)| Some((rule, now.difference(before)?));
+        match pairs.into_iter().find_map(changed) {
+            Some((rule, difference)) => Err(violation(rule, moment, difference.to_string())),
+            None => Ok(()),
+        }
     }
 
     fn check_observation(
@@ -277,9 +281,15 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         let (expected, found) = (self.observation_space.dim(), observation.len());
         require(found == expected, length, moment, || format!("{found} instead of {expected}"))?;
         if let Some((axis, value)) = first_unsound(observation) {
-            return Err(violation(finite, moment, format!("{value} on axis {axis}")));
+            return Err(violation(finite, moment, format!("{} on axis {axis}", number(value))));
         }
-        require(self.observation_space.contains(observation), inside, moment, || format!("{observation:?}"))
+        match self.observation_space.first_outside(observation) {
+            Some(axis) => {
+                let (value, bounds) = (number(observation[axis]), self.observation_space.interval(axis));
+                Err(violation(inside, moment, format!("{value} on axis {axis}, which has {bounds}")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -288,8 +298,8 @@ impl Episode {
     ///
     /// A difference breaks `rule`, or without one, the rule about what differs.
     fn require_same(&self, earlier: &Self, rule: Option<Rule>) -> Result<(), ContractViolation> {
-        if !same_bits(&earlier.first, &self.first) {
-            let found = format!("observation {:?} instead of {:?}", self.first, earlier.first);
+        if let Some(difference) = first_difference(&self.first, &earlier.first) {
+            let found = format!("observation {difference}");
             let moment = Moment::Reset { seed: self.seed };
             return Err(violation(rule.unwrap_or(Rule::FirstObservationRepeats), moment, found));
         }
@@ -305,12 +315,12 @@ impl Episode {
 
 /// Finds the first difference between two steps, and the rule that it breaks.
 fn difference(before: &Step, now: &Step) -> Option<(Rule, String)> {
-    if !same_bits(&before.observation, &now.observation) {
-        let found = format!("observation {:?} instead of {:?}", now.observation, before.observation);
-        return Some((Rule::ObservationRepeats, found));
+    if let Some(difference) = first_difference(&now.observation, &before.observation) {
+        return Some((Rule::ObservationRepeats, format!("observation {difference}")));
     }
-    if !same_bits(&[before.reward], &[now.reward]) {
-        return Some((Rule::RewardRepeats, format!("reward {:?} instead of {:?}", now.reward, before.reward)));
+    if now.reward.to_bits() != before.reward.to_bits() {
+        let found = format!("reward {} instead of {}", number(now.reward), number(before.reward));
+        return Some((Rule::RewardRepeats, found));
     }
     if before.terminated != now.terminated {
         let found = format!("terminated {} instead of {}", now.terminated, before.terminated);
@@ -318,10 +328,6 @@ fn difference(before: &Step, now: &Step) -> Option<(Rule, String)> {
     }
     (before.truncated != now.truncated)
         .then(|| (Rule::TruncatedRepeats, format!("truncated {} instead of {}", now.truncated, before.truncated)))
-}
-
-fn same_bits(a: &[f32], b: &[f32]) -> bool {
-    a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits()))
 }
 
 /// Lists actions of wrong lengths, then each unusable value on each axis.

@@ -3,7 +3,10 @@
 //! The contract, with example episodes, is `docs/environments.md`
 //! ([rendered](crate::_docs::environments)).
 
-use crate::space::{BoxSpace, MAX_MAGNITUDE, SpaceError, first_non_finite, first_unsound, is_sound};
+use std::fmt;
+
+use crate::space::{BoxSpace, MAX_MAGNITUDE, count, first_non_finite};
+use crate::state::{Element, State, StateError};
 
 mod check;
 mod episode_statistics;
@@ -14,7 +17,9 @@ mod recorder;
 mod render;
 mod repeat_action;
 mod rescale_action;
+mod rescale_observation;
 mod scale_reward;
+mod spaces;
 mod time_limit;
 
 pub mod acrobot;
@@ -39,7 +44,9 @@ pub use recorder::{RecordedEpisode, Recorder};
 pub use render::Render;
 pub use repeat_action::RepeatAction;
 pub use rescale_action::RescaleAction;
+pub use rescale_observation::RescaleObservation;
 pub use scale_reward::ScaleReward;
+pub use spaces::Spaces;
 pub use time_limit::TimeLimit;
 
 /// Why an environment refused an action, or an answer of it was refused.
@@ -47,7 +54,7 @@ pub use time_limit::TimeLimit;
 #[non_exhaustive]
 pub enum EnvironmentError {
     /// An action of the wrong length.
-    #[error("action must have {expected} components, one per axis of the action space, got {found}")]
+    #[error("action must have {}, one per axis of the action space, got {found}", count(*expected, "component", "components"))]
     ActionLength {
         /// Axes of the action space.
         expected: usize,
@@ -69,7 +76,7 @@ pub enum EnvironmentError {
     #[error("the episode has ended: reset must be called before the next step")]
     StepAfterEnd,
     /// An observation of the wrong length.
-    #[error("observation must have {expected} components, one per axis of the observation space, got {found}")]
+    #[error("observation must have {}, one per axis of the observation space, got {found}", count(*expected, "component", "components"))]
     ObservationLength {
         /// Axes of the observation space.
         expected: usize,
@@ -128,7 +135,8 @@ impl EnvironmentError {
 ///
 /// # Contract
 ///
-/// - The two spaces never change, and every bound of the action space is finite.
+/// - The two spaces never change, and an agent can act on every axis of the action space: its bounds are finite, apart, and of a
+///   usual size ([`BoxSpace::require_actions`]).
 /// - `reset(seed)` begins an episode, whatever came before. Everything random in that episode is decided by
 ///   `seed`, so the same seed and the same actions give the same bits, always.
 /// - `step` before the first `reset`, or after a step with [`Step::is_last`], is an error.
@@ -257,88 +265,6 @@ impl Step {
     }
 }
 
-/// The two spaces of an environment, checked.
-///
-/// Agents are built from these rather than from an environment, so that one can be made without having the other.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spaces {
-    observation: BoxSpace,
-    action: BoxSpace,
-}
-
-/// Shows both spaces, axis by axis.
-impl std::fmt::Display for Spaces {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "observation {}, action {}", self.observation, self.action)
-    }
-}
-
-impl Spaces {
-    /// Pairs an observation space with an action space.
-    ///
-    /// # Errors
-    ///
-    /// [`SpaceError::Unbounded`] if an action axis has an infinite bound.
-    pub fn new(observation: BoxSpace, action: BoxSpace) -> Result<Self, SpaceError> {
-        action.require_finite()?;
-        Ok(Self { observation, action })
-    }
-
-    /// Takes the spaces of `env`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Spaces::new`].
-    pub fn of<E: Environment + ?Sized>(env: &E) -> Result<Self, SpaceError> {
-        Self::new(env.observation_space().clone(), env.action_space().clone())
-    }
-
-    /// Returns the observation space.
-    pub fn observation(&self) -> &BoxSpace {
-        &self.observation
-    }
-
-    /// Returns the action space, whose bounds are finite.
-    pub fn action(&self) -> &BoxSpace {
-        &self.action
-    }
-
-    /// Checks an observation at the boundary: length, finiteness, magnitude.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvironmentError::ObservationLength`], [`EnvironmentError::NonFiniteObservation`], or
-    /// [`EnvironmentError::TooLarge`] beyond [`MAX_MAGNITUDE`].
-    pub fn check_observation(&self, observation: &[f32]) -> Result<(), EnvironmentError> {
-        let (expected, found) = (self.observation.dim(), observation.len());
-        if expected != found {
-            return Err(EnvironmentError::ObservationLength { expected, found });
-        }
-        match first_unsound(observation) {
-            Some((axis, value)) if value.is_finite() => {
-                Err(EnvironmentError::TooLarge { quantity: "observation", axis, value })
-            }
-            Some((axis, value)) => Err(EnvironmentError::NonFiniteObservation { axis, value }),
-            None => Ok(()),
-        }
-    }
-
-    /// Checks what a step returned: the observation, then the reward.
-    ///
-    /// # Errors
-    ///
-    /// As [`check_observation`](Self::check_observation), [`EnvironmentError::NonFiniteReward`] or
-    /// [`EnvironmentError::TooLarge`].
-    pub fn check_step(&self, step: &Step) -> Result<(), EnvironmentError> {
-        self.check_observation(&step.observation)?;
-        match step.reward {
-            value if is_sound(value) => Ok(()),
-            value if value.is_finite() => Err(EnvironmentError::TooLarge { quantity: "reward", axis: 0, value }),
-            value => Err(EnvironmentError::NonFiniteReward { value }),
-        }
-    }
-}
-
 /// Checks an action as the contract asks of every environment: length, then finiteness.
 ///
 /// # Errors
@@ -351,6 +277,19 @@ pub fn check_action(space: &BoxSpace, action: &[f32]) -> Result<(), EnvironmentE
     }
     match first_non_finite(action) {
         Some((axis, value)) => Err(EnvironmentError::NonFiniteAction { axis, value }),
+        None => Ok(()),
+    }
+}
+
+/// Takes one number per axis from a saved state, and requires them to be those of `here`.
+fn expect_numbers<T: Element + Copy + PartialEq + fmt::Display>(
+    state: &mut State,
+    name: &str,
+    here: &[T],
+) -> Result<(), StateError> {
+    let saved: Vec<T> = state.take_array(name, &[here.len()])?;
+    match (0..here.len()).find(|&axis| saved[axis] != here[axis]) {
+        Some(axis) => Err(StateError::differs(name, format!("{} on axis {axis}", saved[axis]), here[axis])),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Actions in other units.
 
-use super::{Environment, EnvironmentError, Render, Step, check_action};
+use super::{Environment, EnvironmentError, Render, Step, check_action, expect_numbers};
 use crate::config::ConfigError;
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
@@ -39,15 +39,17 @@ impl<E: Environment> RescaleAction<E> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::ActionDim`] if `from` has another number of axes, [`ConfigError::Space`] if a bound of either space is
-    /// infinite.
+    /// - [`ConfigError::ActionDim`] if `from` has another number of axes
+    /// - [`ConfigError::Space`] if an agent cannot act in `from` ([`BoxSpace::require_actions`]), or a bound of the environment's
+    ///   action space is infinite or an axis of it is too narrow for different actions; their size does not matter
     pub fn new(env: E, from: BoxSpace) -> Result<Self, ConfigError> {
         let (expected, found) = (env.action_space().dim(), from.dim());
         if expected != found {
             return Err(ConfigError::ActionDim { expected, found });
         }
-        from.require_finite()?;
+        from.require_actions()?;
         env.action_space().require_finite()?;
+        env.action_space().require_resolution()?;
         Ok(Self { env, from })
     }
 
@@ -55,7 +57,7 @@ impl<E: Environment> RescaleAction<E> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Space`] if a bound of the environment's is infinite.
+    /// [`ConfigError::Space`] as [`RescaleAction::new`].
     pub fn to_unit(env: E) -> Result<Self, ConfigError> {
         let from = BoxSpace::symmetric(1.0, env.action_space().dim())?;
         Self::new(env, from)
@@ -137,11 +139,7 @@ impl<E: SaveState> SaveState for RescaleAction<E> {
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         for (name, here) in [("low", self.from.low()), ("high", self.from.high())] {
-            let saved: Vec<f32> = state.take_array(name, &[here.len()])?;
-            if saved != here {
-                let text = |bounds: &[f32]| format!("{bounds:?}");
-                return Err(StateError::Differs { name: name.into(), saved: text(&saved), here: text(here) });
-            }
+            expect_numbers(&mut state, name, here)?;
         }
         let env = state.take_state("env");
         state.finish()?;
@@ -170,10 +168,10 @@ mod tests {
     #[test]
     fn spaces_that_do_not_fit_are_refused() {
         let error = RescaleAction::new(Pendulum::v1(), BoxSpace::symmetric(1.0, 2).unwrap()).unwrap_err();
-        let text = "the box of the agent must have 1 axes, one per axis of the action space, got 2";
+        let text = "the box of the agent must have 1 axis, one per axis of the action space, got 2";
         assert_eq!(error.to_string(), text);
         let error = RescaleAction::new(Pendulum::v1(), BoxSpace::unbounded(1).unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "axis 0 of an action space must have finite bounds, got -inf and inf");
+        assert_eq!(error.to_string(), "axis 0 of an action space must have finite bounds, got [-inf, inf]");
     }
 
     #[test]
@@ -189,7 +187,7 @@ mod tests {
     fn the_state_of_another_box_is_refused() {
         let saved = RescaleAction::to_unit(Pendulum::v1()).unwrap().save_state().unwrap();
         let error = RescaleAction::new(Pendulum::v1(), from(0.0, 1.0)).unwrap().load_state(saved).unwrap_err();
-        assert_eq!(error.to_string(), "`low` must be the same as when the state was saved: [-1.0] then, [0.0] now");
+        assert_eq!(error.to_string(), "`low` must be the same as when the state was saved: -1 on axis 0 then, 0 now");
     }
 
     proptest! {
@@ -197,6 +195,7 @@ mod tests {
         fn an_action_inside_arrives_inside(low in -1e6_f32..1e6, width in 1e-3_f32..1e6, share in 0_f32..=1.0) {
             let high = low + width;
             prop_assume!(low < high);
+            prop_assume!(from(low, high).require_actions().is_ok());
             let env = RescaleAction::new(Pendulum::v1(), from(low, high)).unwrap();
             let action = (low + share * (high - low)).clamp(low, high);
             prop_assert!(env.inner().action_space().contains(&env.rescale(&[action])));

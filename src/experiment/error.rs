@@ -19,7 +19,7 @@ pub enum ExperimentError {
     },
     /// A name that is not safe in the name of a file.
     #[error(
-        "the name of a {axis} must have 1 to 64 of the characters A-Z, a-z, 0-9, `-`, `_` and `.`, with a letter or digit at either end, got {name:?}"
+        "each {axis} must have a name of 1 to 64 characters out of A-Z, a-z, 0-9, `-`, `_` and `.`, with a letter or digit at either end, got {name:?}"
     )]
     Name {
         /// `"algorithm"` or `"task"`.
@@ -28,7 +28,7 @@ pub enum ExperimentError {
         name: String,
     },
     /// Two entries that would share a folder, on some file systems at least.
-    #[error("each {axis} must be given once, whatever its case, got {name} twice")]
+    #[error("each {axis} must be given once{}, got {name} twice", if *axis == "seed" { "" } else { ", upper and lower case alike" })]
     Repeated {
         /// `"algorithm"`, `"task"` or `"seed"`.
         axis: &'static str,
@@ -36,7 +36,7 @@ pub enum ExperimentError {
         name: String,
     },
     /// A share that is not one of its number of shares.
-    #[error("a shard is counted from 0, so it must be below its count, got {index}/{count}")]
+    #[error("a shard i/n must have i below n, since the first is 0/n, got {index}/{count}")]
     Shard {
         /// Its number.
         index: usize,
@@ -127,7 +127,7 @@ pub enum ExperimentError {
         score: f64,
     },
     /// A task or an algorithm that the results do not have.
-    #[error("the results have no {axis} {name:?}, but {}", known.join(", "))]
+    #[error("the results have no {axis} {name:?}; they have {}", known.join(", "))]
     Unknown {
         /// `"algorithm"` or `"task"`.
         axis: &'static str,

@@ -253,16 +253,18 @@ mod tests {
         assert_eq!(message(experiment().seeds([])), "an experiment needs at least one seed, got none");
         assert_eq!(
             message(experiment().algorithms(["sac", "SAC"])),
-            "each algorithm must be given once, whatever its case, got SAC twice"
+            "each algorithm must be given once, upper and lower case alike, got SAC twice"
         );
-        assert_eq!(message(experiment().seeds([3, 3])), "each seed must be given once, whatever its case, got 3 twice");
+        assert_eq!(message(experiment().seeds([3, 3])), "each seed must be given once, got 3 twice");
         assert_eq!(message(experiment().threads(0)), "threads must be at least 1, got 0");
         let long = "a".repeat(65);
         for name in ["", ".", "..", "a/b", "a\\b", ".hidden", "end.", "-x", "två", "a b", "a:b", &long] {
-            let rule = "the name of a task must have 1 to 64 of the characters A-Z, a-z, 0-9, `-`, `_` and `.`, \
+            let rule = "each task must have a name of 1 to 64 characters out of A-Z, a-z, 0-9, `-`, `_` and `.`, \
                         with a letter or digit at either end";
             assert_eq!(message(experiment().tasks([name])), format!("{rule}, got {name:?}"));
         }
+        let unnamed = message(experiment().algorithms([""]));
+        assert!(unnamed.starts_with("each algorithm must have a name of 1 to 64 characters"), "{unnamed}");
         for name in ["a", "Pendulum-v1", "sac_0.5", "7", &long[1..]] {
             assert!(experiment().tasks([name]).validate().is_ok(), "{name}");
         }

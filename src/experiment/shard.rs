@@ -75,8 +75,8 @@ mod tests {
         for text in ["", "3", "/8", "0/", "a/8", "-1/8", "0/8/2", "0 / 8"] {
             assert_eq!(message(text), format!("a shard must be of the form i/n, such as 0/8, got {text:?}"));
         }
-        assert_eq!(message("8/8"), "a shard is counted from 0, so it must be below its count, got 8/8");
-        assert_eq!(message("0/0"), "a shard is counted from 0, so it must be below its count, got 0/0");
+        assert_eq!(message("8/8"), "a shard i/n must have i below n, since the first is 0/n, got 8/8");
+        assert_eq!(message("0/0"), "a shard i/n must have i below n, since the first is 0/n, got 0/0");
     }
 
     proptest::proptest! {

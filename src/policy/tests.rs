@@ -111,7 +111,7 @@ fn files_that_are_not_policies_are_refused_with_the_reason() {
         (edited(&plain, |d| *d = json!([]), keep), "the description of the policy must be JSON"),
         (
             edited(&plain, |d| d["action"]["low"][0] = json!(2.0), keep),
-            "axis 0: low must be less than high, got 2 and 2",
+            "axis 0 of an action space must have low below high, got 2 for both",
         ),
         (
             edited(&plain, |d| d["action"]["low"][0] = json!(null), keep),

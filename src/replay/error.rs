@@ -1,7 +1,7 @@
 //! Why a replay refused something.
 
 use crate::config::ConfigError;
-use crate::space::{MAX_MAGNITUDE, first_unsound};
+use crate::space::{MAX_MAGNITUDE, count, first_unsound};
 
 /// Why the replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -32,7 +32,8 @@ pub enum ReplayError {
     Config(#[from] ConfigError),
     /// Another number of errors than of transitions in the batch.
     #[error(
-        "there must be one temporal difference error for each of the {expected} transitions of the batch, got {found}"
+        "a batch of {} needs one temporal difference error each, got {found}",
+        count(*expected, "transition", "transitions")
     )]
     TdErrors {
         /// Transitions in the batch.
@@ -41,7 +42,7 @@ pub enum ReplayError {
         found: usize,
     },
     /// A vector of the wrong length.
-    #[error("{field} must have {expected} components, got {found}")]
+    #[error("{field} must have {}, got {found}", count(*expected, "component", "components"))]
     Length {
         /// Which part of the transition.
         field: &'static str,
@@ -72,7 +73,8 @@ pub enum ReplayError {
     },
     /// A batch larger than what is stored.
     #[error(
-        "a batch without replacement needs at least as many stored transitions: {requested} requested, {stored} stored"
+        "a batch must not be larger than the replay: {} requested, {stored} stored",
+        count(*requested, "transition", "transitions")
     )]
     TooFewTransitions {
         /// Size of the batch.

@@ -181,7 +181,7 @@ impl Replay for PrioritizedReplay {
         if let Some(&value) = saved.iter().chain([&largest]).find(|&&value| value <= 0.0 || value > MAX_PRIORITY) {
             return Err(StateError::invalid("priorities", format!("positive and at most {MAX_PRIORITY:e}"), value));
         }
-        let out_of_memory = || StateError::invalid("priorities", "within memory", transitions.capacity());
+        let out_of_memory = || StateError::invalid("priorities", "small enough for memory", transitions.capacity());
         let mut priorities = SumTree::new(transitions.capacity()).ok_or_else(out_of_memory)?;
         saved.into_iter().enumerate().for_each(|(row, priority)| priorities.set(row, priority));
         *self = Self { transitions, priorities, largest, batches, config: self.config.clone() };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env::EnvironmentError;
 use crate::policy::ActError;
-use crate::space::SpaceError;
+use crate::space::{SpaceError, count};
 use crate::train::plot::PlotError;
 
 mod animation;
@@ -74,7 +74,7 @@ pub enum ReportError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A picture of another shape than the first.
-    #[error("picture {index} must be {expected:?} px wide and high as the first is, got {found:?}")]
+    #[error("picture {index} must be as large as the first, {} by {} px, got {} by {} px", expected.0, expected.1, found.0, found.1)]
     OtherSize {
         /// Index of the picture.
         index: usize,
@@ -93,7 +93,7 @@ pub enum ReportError {
         found: Vec<u8>,
     },
     /// A row that does not fit its table.
-    #[error("row {row} of a table must have {expected} cells, one per column, got {found}")]
+    #[error("row {row} of a table must have {}, one per column, got {found}", count(*expected, "cell", "cells"))]
     Row {
         /// Index of the row.
         row: usize,
@@ -111,7 +111,7 @@ pub enum ReportError {
         source: PlotError,
     },
     /// Settings that JSON cannot hold.
-    #[error("the settings {name:?} must be data that JSON can hold: {source}")]
+    #[error("JSON must be able to hold the settings {name:?}: {source}")]
     Settings {
         /// What they are called.
         name: String,

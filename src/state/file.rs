@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::array::{Array, Values};
+use super::error::excerpt;
 use super::{State, StateError};
 
 /// Longest header, in bytes: room for some thousand arrays.
@@ -34,10 +35,10 @@ pub enum FileError {
         found: u64,
     },
     /// A header that is not one JSON object without repetitions.
-    #[error("the header must be a JSON object in which no name is there twice: {0}")]
+    #[error("the header must be a JSON object without repeated names: {0}")]
     Header(#[source] serde_json::Error),
     /// An array of numbers that are not used here.
-    #[error("`{name}` must hold F32, F64 or U64, or a text as U8, got {found}")]
+    #[error("`{}` must hold F32, F64 or U64, or a text as U8, got {found}", excerpt(name))]
     Kind {
         /// Name of the array.
         name: String,
@@ -45,7 +46,7 @@ pub enum FileError {
         found: String,
     },
     /// A text that is not one.
-    #[error("`{name}` must be UTF-8 in one row")]
+    #[error("`{}` must be one row of UTF-8 text", excerpt(name))]
     Text {
         /// Name of the array.
         name: String,
@@ -186,7 +187,7 @@ impl<'de> Visitor<'de> for UniqueNames {
                 map.next_value::<IgnoredAny>()?;
             }
             if let Some(name) = names.replace(name) {
-                return Err(A::Error::custom(format_args!("`{name}` is there twice")));
+                return Err(A::Error::custom(format_args!("`{}` is there twice", excerpt(&name))));
             }
         }
         Ok(self)

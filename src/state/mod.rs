@@ -275,7 +275,7 @@ impl State {
     /// [`StateError::Differs`] if it is another; else as [`take`](Self::take).
     pub fn expect<T: Element>(&mut self, name: &str, here: T) -> Result<(), StateError> {
         let saved: T = self.take(name)?;
-        if saved == here { Ok(()) } else { Err(differs(name, saved, here)) }
+        if saved == here { Ok(()) } else { Err(StateError::differs(name, saved, here)) }
     }
 
     /// Takes a text and requires it to be `here`.
@@ -285,7 +285,7 @@ impl State {
     /// [`StateError::Differs`] if it is another; else as [`take_text`](Self::take_text).
     pub fn expect_text(&mut self, name: &str, here: &str) -> Result<(), StateError> {
         let saved = self.take_text(name)?;
-        if saved == here { Ok(()) } else { Err(differs(name, saved, here)) }
+        if saved == here { Ok(()) } else { Err(StateError::differs(name, saved, here)) }
     }
 
     /// Takes the state of a part: every array whose name begins with `part` and a dot. Without any it is empty.
@@ -375,10 +375,6 @@ impl State {
     }
 }
 
-fn differs(name: &str, saved: impl ToString, here: impl ToString) -> StateError {
-    StateError::Differs { name: name.into(), saved: saved.to_string(), here: here.to_string() }
-}
-
 /// Requires two configurations, as JSON, to be equal, and names the first field that is not; `free` may differ.
 pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&str]) -> Result<(), StateError> {
     let parse = |text: &str| {
@@ -393,7 +389,7 @@ pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&s
     for field in saved.keys().chain(here.keys()).filter(|field| !free.contains(&field.as_str())) {
         let (saved, here) = (saved.get(field), here.get(field));
         if saved != here {
-            return Err(differs(&format!("{name}.{field}"), text(saved), text(here)));
+            return Err(StateError::differs(&format!("{name}.{field}"), text(saved), text(here)));
         }
     }
     Ok(())

@@ -134,14 +134,14 @@ fn bytes_that_are_no_state_are_refused_with_the_reason() {
         (vec![], "the file must be valid safetensors: header too small"),
         (vec![0xff; 8], "the header must be at most 262144 bytes long, got 18446744073709551615"),
         (file("{}", b"more"), "the file must be valid safetensors: incomplete metadata, file not fully covered"),
-        (file("[]", b""), "the header must be a JSON object in which no name is there twice: invalid type: sequence"),
+        (file("[]", b""), "the header must be a JSON object without repeated names: invalid type: sequence"),
         (
             file(&format!(r#"{{"a":{{{scalar}}},"a":{{{scalar}}}}}"#), &[0; 4]),
-            "the header must be a JSON object in which no name is there twice: `a` is there twice",
+            "the header must be a JSON object without repeated names: `a` is there twice",
         ),
         (
             file(r#"{"__metadata__":{"x":"1","x":"2"}}"#, b""),
-            "the header must be a JSON object in which no name is there twice: `x` is there twice",
+            "the header must be a JSON object without repeated names: `x` is there twice",
         ),
         (
             file(&format!(r#"{{"a":{{{scalar}}},"b":{{{scalar}}}}}"#), &[0; 4]),
@@ -151,8 +151,11 @@ fn bytes_that_are_no_state_are_refused_with_the_reason() {
             file(r#"{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#, &[0; 4]),
             "`a` must hold F32, F64 or U64, or a text as U8, got BF16",
         ),
-        (file(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[0xff]), "`a` must be UTF-8 in one row"),
-        (file(r#"{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}"#, b"a"), "`a` must be UTF-8 in one row"),
+        (
+            file(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[0xff]),
+            "`a` must be one row of UTF-8 text",
+        ),
+        (file(r#"{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}"#, b"a"), "`a` must be one row of UTF-8 text"),
     ];
     for (bytes, expected) in cases {
         let error = text(State::from_bytes(&bytes).unwrap_err());

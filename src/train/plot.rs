@@ -44,7 +44,7 @@ pub enum PlotError {
         value: f64,
     },
     /// An axis cannot span these values.
-    #[error("{axis} range must be ascending and of finite width, got {low} to {high}")]
+    #[error("the {axis} range must ascend and have a finite width, got {low} to {high}")]
     Range {
         /// `"x"` or `"y"`.
         axis: &'static str,
@@ -54,10 +54,10 @@ pub enum PlotError {
         high: f64,
     },
     /// The picture could not be drawn or rendered.
-    #[error("cannot draw the picture")]
+    #[error("cannot draw the picture: {0}")]
     Drawing(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file or the folder above it could not be written.
-    #[error("cannot write {}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -167,14 +167,17 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         let (saved, here) = (&manifest.replay, self.replay.transitions().replay_form());
         let sizes = |form: &crate::replay::ReplayForm| (form.capacity, form.observation_dim, form.action_dim);
         if sizes(saved) != sizes(&here) {
-            let text = |form| format!("(capacity, observation, action) = {:?}", sizes(form));
+            let text = |form: &crate::replay::ReplayForm| {
+                let (capacity, observation, action) = sizes(form);
+                format!("capacity {capacity} (observations of {observation}, actions of {action})")
+            };
             return Err(CheckpointError::Differs { what: "a replay of", saved: text(saved), here: text(&here) });
         }
         // The memory for it was there when the trainer was built.
         self.replay
             .transitions()
             .emptied()
-            .map_err(|error| StateError::invalid("replay", "within memory", error).into())
+            .map_err(|error| StateError::invalid("replay", "small enough for memory", error).into())
     }
 
     fn trainer_state(&self) -> Result<State, StateError> {

@@ -273,7 +273,7 @@ pub fn generations() -> Vec<Damage> {
         (
             "another capacity",
             |path| replay(path, "capacity", 1 << 30),
-            "the checkpoint was made with a replay of (capacity, observation, action) = (1073741824, 3, 1), which is not",
+            "the checkpoint was made with a replay of capacity 1073741824 (observations of 3, actions of 1), but here it is",
         ),
         ("a flag between the two", |path| rows(path, |rows| rows[5] = 0.5), "0 or 1 in the last column, got 0.5"),
         ("a flag of −1", |path| rows(path, |rows| rows[29] = -1.0), "0 or 1 in the last column, got -1"),

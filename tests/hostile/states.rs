@@ -35,7 +35,7 @@ fn nested(depth: usize, open: &str, close: &str) -> String {
 pub fn state_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     const LONGEST: usize = 256 * 1024;
     const INVALID: &str = "the file must be valid safetensors: ";
-    const HEADER: &str = "the header must be a JSON object in which no name is there twice: ";
+    const HEADER: &str = "the header must be a JSON object without repeated names: ";
     let entries = |count: usize| {
         let entry = |i: usize| format!(r#""{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#);
         format!("{{{}}}", (0..count).map(entry).collect::<Vec<_>>().join(","))
@@ -109,8 +109,8 @@ pub fn state_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("an infinity", one("F32", "[]", "[0,4]", &f32::INFINITY.to_le_bytes()), "`a` must be finite, got inf"),
         ("an infinity in f64", one("F64", "[]", "[0,8]", &f64::NEG_INFINITY.to_le_bytes()), "must be finite, got -inf"),
         ("a NaN with a message", one("F64", "[]", "[0,8]", &[0xff; 8]), "must be finite, got NaN"),
-        ("a text that is not UTF-8", one("U8", "[2]", "[0,2]", &[0xc0, 0x80]), "`a` must be UTF-8 in one row"),
-        ("a text in a square", one("U8", "[2,2]", "[0,4]", b"text"), "`a` must be UTF-8 in one row"),
+        ("a text that is not UTF-8", one("U8", "[2]", "[0,2]", &[0xc0, 0x80]), "`a` must be one row of UTF-8 text"),
+        ("a text in a square", one("U8", "[2,2]", "[0,4]", b"text"), "`a` must be one row of UTF-8 text"),
         ("a header full of arrays", file(padded(entries(most)), b""), "is missing"),
         ("a header full of notes", file(padded(notes), b""), "is missing"),
         ("a header full of one name", file(format!("{{\"{}\":1}}", "a".repeat(LONGEST - 6)), b""), INVALID),

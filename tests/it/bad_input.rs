@@ -225,7 +225,7 @@ fn noise_for_another_number_of_axes_is_refused() {
     for device in fixture::devices() {
         let noise = Box::new(GaussianNoiseConfig::new().init(2).unwrap());
         let error = small_ddpg(&device).with_noise(noise).unwrap_err();
-        assert_eq!(error.to_string(), "noise must have 1 axes, one per axis of the action space, got 2");
+        assert_eq!(error.to_string(), "noise must have 1 axis, one per axis of the action space, got 2");
     }
 }
 

@@ -365,13 +365,13 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     assert_refused(
         || Trainer::new(Pendulum::v1(), td3(&Pendulum::v1()), &config(), Seed(0)).unwrap().with_environment_state(),
         folder.path(),
-        "the checkpoint was made with the agent Ddpg<DeterministicActor, QNetwork>, which is not \
+        "the checkpoint was made with the agent Ddpg<DeterministicActor, QNetwork>, but here it is \
          Td3<DeterministicActor, QNetwork>",
     );
     assert_refused(
         || Trainer::new(Renamed(Pendulum::v1()), small(), &config(), Seed(0)).unwrap().with_environment_state(),
         folder.path(),
-        "the checkpoint was made with the environment TimeLimit<Pendulum>, which is not Renamed",
+        "the checkpoint was made with the environment TimeLimit<Pendulum>, but here it is Renamed",
     );
     assert_refused(
         || {
@@ -380,7 +380,7 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
             Trainer::new(env, agent, &config(), Seed(0)).unwrap().with_environment_state()
         },
         folder.path(),
-        "the agent Ddpg<DeterministicActor, QNetwork>, which is not Td3",
+        "the agent Ddpg<DeterministicActor, QNetwork>, but here it is Td3",
     );
     refused(
         &|| with(small_run::agent(3, &DdpgConfig::new(), Seed(0)), config(), Seed(0)),

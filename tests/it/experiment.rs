@@ -353,7 +353,7 @@ fn a_scoring_of_other_tasks_or_without_order_is_refused() {
         refused(Scoring::new().with_reference("tank", "random", f64::INFINITY)),
         "the score \"random\" of tank must be finite, got inf"
     );
-    let unknown = "the results have no task \"tnak\", but pole, tank";
+    let unknown = "the results have no task \"tnak\"; they have pole, tank";
     assert_eq!(refused(Scoring::new().with_threshold("tnak", 0.0)), unknown);
     assert_eq!(refused(Scoring::new().with_reference("tnak", "random", 0.0)), unknown);
     let bootstrap = Bootstrap::default().with_level(2.0);
@@ -455,7 +455,7 @@ fn pictures_show_every_task_and_have_the_same_bytes_each_time() {
     }
     assert_eq!(
         message(results.plot_learning_curves("absent", &scoring())),
-        "the results have no task \"absent\", but pole, tank"
+        "the results have no task \"absent\"; they have pole, tank"
     );
 }
 

@@ -65,5 +65,5 @@ fn a_scoring_of_another_task_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let results = results(folder.path(), &["north"]);
     let error = results.report("x", &Scoring::new().with_threshold("west", 0.0)).unwrap_err();
-    assert_eq!(error.to_string(), "the results have no task \"west\", but north");
+    assert_eq!(error.to_string(), "the results have no task \"west\"; they have north");
 }

@@ -287,7 +287,7 @@ fn settings_and_errors_out_of_range_are_refused() {
     let text = |result: Result<(), ReplayError>| result.unwrap_err().to_string();
     assert_eq!(
         text(replay.update_priorities(&minibatch, &[1.0])),
-        "there must be one temporal difference error for each of the 2 transitions of the batch, got 1"
+        "a batch of 2 transitions needs one temporal difference error each, got 1"
     );
     assert_eq!(
         text(replay.update_priorities(&minibatch, &[1.0, f32::NAN])),

@@ -2,7 +2,7 @@
 
 use actor_critic::env::{
     Environment, EpisodeStatistics, FrameStack, MountainCarContinuous, Pendulum, QuadrotorHover, Recorder, Render,
-    RepeatAction, RescaleAction, ScaleReward, TimeLimit, check_environment, check_saved_state,
+    RepeatAction, RescaleAction, RescaleObservation, ScaleReward, TimeLimit, check_environment, check_saved_state,
 };
 use actor_critic::space::BoxSpace;
 use actor_critic::state::SaveState;
@@ -27,6 +27,9 @@ fn each_alone<E: Environment + SaveState + Render + Send>(make: impl Fn() -> E) 
     keeps_the_contracts(|| RescaleAction::new(make(), lopsided.clone()).unwrap());
     keeps_the_contracts(|| RepeatAction::new(make(), 3).unwrap());
     keeps_the_contracts(|| ScaleReward::new(make(), 2.5).unwrap());
+    let axes = make().observation_space().dim();
+    let scale: Vec<f64> = (1..=axes).map(|i| 0.3 * i as f64).collect();
+    keeps_the_contracts(|| RescaleObservation::new(make(), &scale, &vec![-7.0; axes]).unwrap());
     keeps_the_contracts(|| FrameStack::new(make(), 3).unwrap());
     keeps_the_contracts(|| EpisodeStatistics::new(make(), 2).unwrap());
     keeps_the_contracts(|| Recorder::new(make(), 2).unwrap());
@@ -61,7 +64,8 @@ fn wrappers_keep_the_contracts_in_one_order_and_in_the_other() {
     });
     keeps_the_contracts(|| {
         let env = RepeatAction::new(MountainCarContinuous::v0(), 4).unwrap();
-        FrameStack::new(ScaleReward::new(FrameStack::new(env, 2).unwrap(), 0.01).unwrap(), 2).unwrap()
+        let env = ScaleReward::new(FrameStack::new(env, 2).unwrap(), 0.01).unwrap();
+        FrameStack::new(RescaleObservation::new(env, &[2.0; 4], &[1e3; 4]).unwrap(), 2).unwrap()
     });
     keeps_the_contracts(|| {
         let env = FrameStack::new(RescaleAction::to_unit(MountainCarContinuous::v0()).unwrap(), 2).unwrap();

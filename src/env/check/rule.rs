@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Rule {
     /// Every bound of the action space is finite.
     ActionBoundsFinite,
+    /// An agent can act on every axis of the action space: see [`BoxSpace::require_actions`](crate::space::BoxSpace::require_actions).
+    ActionSpaceUsable,
     /// The observation space is the same after every call.
     ObservationSpaceFixed,
     /// The action space is the same after every call.
@@ -100,6 +102,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ActionBoundsFinite => "every bound of the action space must be finite",
+            Self::ActionSpaceUsable => "an agent must be able to act on every axis of the action space",
             Self::ObservationSpaceFixed => "the observation space must never change",
             Self::ActionSpaceFixed => "the action space must never change",
             Self::StepBeforeReset => "a step before the first reset must be an error",
@@ -121,27 +124,29 @@ impl fmt::Display for Rule {
             Self::NanActionRefused => "an action with a NaN must be an error",
             Self::InfiniteActionRefused => "an action with an infinite component must be an error",
             Self::NegativeInfiniteActionRefused => "an action with a negative infinite component must be an error",
-            Self::RefusedActionHasNoEffect => "a refused action must leave the state as it was",
-            Self::OutsideActionObservation => "an action outside the bounds must not spoil the observation",
-            Self::OutsideActionReward => "an action outside the bounds must not spoil the reward",
+            Self::RefusedActionHasNoEffect => "a refused action must leave the environment as it was",
+            Self::OutsideActionObservation => {
+                "an action outside the bounds must be refused or give a finite observation inside the observation space"
+            }
+            Self::OutsideActionReward => "an action outside the bounds must be refused or give a finite reward",
             Self::FirstObservationRepeats => "the same seed must give the same first observation",
             Self::ObservationRepeats => "the same seed and actions must give the same observations",
             Self::RewardRepeats => "the same seed and actions must give the same rewards",
             Self::TerminatedRepeats => "the same seed and actions must terminate at the same step",
             Self::TruncatedRepeats => "the same seed and actions must be truncated at the same step",
             Self::EpisodesIndependent => "an episode must not depend on the episodes before it",
-            Self::ResetMidEpisode => "a reset in mid-episode must begin an episode like any other",
-            Self::SaveSucceeds => "the state must be saved at any moment",
-            Self::SavedStateWritable => "a saved state must be finite and fit into a file",
+            Self::ResetMidEpisode => "a reset in the middle of an episode must start an episode like any other",
+            Self::SaveSucceeds => "saving the state must succeed at any moment",
+            Self::SavedStateWritable => "a saved state must hold finite numbers only and fit into a file",
             Self::SaveRepeats => "saving twice must give the same state",
-            Self::SaveHasNoEffect => "saving must leave the state as it was",
+            Self::SaveHasNoEffect => "saving must leave the environment as it was",
             Self::LoadSucceeds => "a saved state must load",
-            Self::LoadGoesOn => "a loaded state must go on as it did when it was saved",
+            Self::LoadGoesOn => "after a state is loaded, the environment must continue as it did after the save",
             Self::MissingArrayRefused => "a state without one of its arrays must be refused",
             Self::RenamedArrayRefused => "a state with one of its arrays under another name must be refused",
             Self::AddedArrayRefused => "a state with an array that nothing takes must be refused",
-            Self::ForeignStateRefused => "the state of something else must be refused",
-            Self::RefusedStateHasNoEffect => "a refused state must leave the state as it was",
+            Self::ForeignStateRefused => "a state of another kind of value must be refused",
+            Self::RefusedStateHasNoEffect => "a refused state must leave the environment as it was",
         })
     }
 }

@@ -11,6 +11,7 @@ mod saved_state;
 enum Fault {
     None,
     UnboundedActions,
+    ConstantActions,
     GrowingObservationSpace,
     GrowingActionSpace,
     StepBeforeReset,
@@ -76,7 +77,11 @@ struct Walk {
 
 impl Walk {
     fn new(fault: Fault) -> Self {
-        let bound = if fault == Fault::UnboundedActions { f32::INFINITY } else { 0.25 };
+        let bound = match fault {
+            Fault::UnboundedActions => f32::INFINITY,
+            Fault::ConstantActions => 0.0,
+            _ => 0.25,
+        };
         Self {
             fault,
             observation_space: BoxSpace::symmetric(4.0, 2).unwrap(),
@@ -290,23 +295,30 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
     let cases = [
         (
             Fault::UnboundedActions,
-            "every bound of the action space must be finite, got [-inf, inf] on axis 0, before the first reset",
+            "every bound of the action space must be finite, \
+             got the error `axis 0 of an action space must have finite bounds, got [-inf, inf]`, before the first reset",
+        ),
+        (
+            Fault::ConstantActions,
+            "an agent must be able to act on every axis of the action space, \
+             got the error `axis 0 of an action space must have low below high, got -0 for both; leave out an axis that has no choice`, \
+             before the first reset",
         ),
         (
             Fault::GrowingObservationSpace,
             "the observation space must never change, \
-             got [-5.0, -5.0] to [5.0, 5.0] instead of [-4.0, -4.0] to [4.0, 4.0], at the reset with seed 1",
+             got [-5, 5] instead of [-4, 4] on axis 0, and another axis differs, at the reset with seed 1",
         ),
         (
             Fault::GrowingActionSpace,
             "the action space must never change, \
-             got [-0.5, -0.5] to [0.5, 0.5] instead of [-0.25, -0.25] to [0.25, 0.25], \
+             got [-0.5, 0.5] instead of [-0.25, 0.25] on axis 0, and another axis differs, \
              at step 2 of the episode with seed 1",
         ),
         (
             Fault::StepBeforeReset,
             "a step before the first reset must be an error, \
-             got no error for the action [0.0, 0.0], before the first reset",
+             got no error for the action [0, 0], before the first reset",
         ),
         (
             Fault::SeedRefused,
@@ -324,7 +336,7 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         ),
         (
             Fault::FirstOutside,
-            "the first observation must lie in the observation space, got [-5.0, 0.0], at the reset with seed 1",
+            "the first observation must lie in the observation space, got -5 on axis 0, which has [-4, 4], at the reset with seed 1",
         ),
         (
             Fault::ActionRefused,
@@ -353,7 +365,7 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         (
             Fault::Outside,
             "an observation must lie in the observation space, \
-             got [0.0, 4.5], at step 3 of the episode with seed 1",
+             got 4.5 on axis 1, which has [-4, 4], at step 3 of the episode with seed 1",
         ),
         (
             Fault::NanReward,
@@ -362,12 +374,12 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         (
             Fault::HugeReward,
             "a reward must be finite and at most 1e18 in magnitude, \
-             got 1000000000000000000000000000000, at step 1 of the episode with seed 1",
+             got 1e30, at step 1 of the episode with seed 1",
         ),
         (
             Fault::StepAfterEnd,
             "a step after the last one must be an error, \
-             got no error for the action [0.0, 0.0], at step 6 of the episode with seed 1",
+             got no error for the action [0, 0], at step 6 of the episode with seed 1",
         ),
         (
             Fault::AcceptsEmpty,
@@ -377,52 +389,52 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         (
             Fault::AcceptsShort,
             "an action with too few components must be an error, \
-             got no error for the action [0.0], at step 1 of the episode with seed 0",
+             got no error for the action [0], at step 1 of the episode with seed 0",
         ),
         (
             Fault::AcceptsLong,
             "an action with too many components must be an error, \
-             got no error for the action [0.0, 0.0, 0.0], at step 1 of the episode with seed 0",
+             got no error for the action [0, 0, 0], at step 1 of the episode with seed 0",
         ),
         (
             Fault::AcceptsNan,
             "an action with a NaN must be an error, \
-             got no error for the action [NaN, 0.0], at step 1 of the episode with seed 0",
+             got no error for the action [NaN, 0], at step 1 of the episode with seed 0",
         ),
         (
             Fault::AcceptsInfinity,
             "an action with an infinite component must be an error, \
-             got no error for the action [inf, 0.0], at step 1 of the episode with seed 0",
+             got no error for the action [inf, 0], at step 1 of the episode with seed 0",
         ),
         (
             Fault::AcceptsNegativeInfinity,
             "an action with a negative infinite component must be an error, \
-             got no error for the action [-inf, 0.0], at step 1 of the episode with seed 0",
+             got no error for the action [-inf, 0], at step 1 of the episode with seed 0",
         ),
         (
             Fault::CountsRefused,
-            "a refused action must leave the state as it was, \
+            "a refused action must leave the environment as it was, \
              got terminated true instead of false without the action [], at step 3 of the episode with seed 0",
         ),
         (
             Fault::OutsideSpoilsObservation,
-            "an action outside the bounds must not spoil the observation, \
+            "an action outside the bounds must be refused or give a finite observation inside the observation space, \
              got inf on axis 0, at step 1 of the episode with seed 0",
         ),
         (
             Fault::OutsideSpoilsReward,
-            "an action outside the bounds must not spoil the reward, \
+            "an action outside the bounds must be refused or give a finite reward, \
              got NaN for the action [0.75, 0.75], at step 1 of the episode with seed 0",
         ),
         (
             Fault::UnseededFirst,
             "the same seed must give the same first observation, \
-             got observation [0.00390625, 0.0] instead of [0.001953125, 0.0], at the reset with seed 0",
+             got observation 0.00390625 instead of 0.001953125 on axis 0, at the reset with seed 0",
         ),
         (
             Fault::UnseededObservation,
             "the same seed and actions must give the same observations, \
-             got observation [0.00390625, 0.00390625] instead of [0.001953125, 0.001953125], \
+             got observation 0.00390625 instead of 0.001953125 on axis 0, and another axis differs, \
              at step 2 of the episode with seed 0",
         ),
         (
@@ -443,12 +455,12 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         (
             Fault::RemembersHighest,
             "an episode must not depend on the episodes before it, \
-             got observation [0.0, 0.5] instead of [0.0, 0.0], at the reset with seed 0",
+             got observation 0.5 instead of 0 on axis 1, at the reset with seed 0",
         ),
         (
             Fault::KeepsSteps,
-            "a reset in mid-episode must begin an episode like any other, \
-             got observation [0.0, 0.5] instead of [0.0, 0.0], at the reset with seed 0",
+            "a reset in the middle of an episode must start an episode like any other, \
+             got observation 0.5 instead of 0 on axis 1, at the reset with seed 0",
         ),
     ];
     let mut rules = HashSet::new();
@@ -457,5 +469,5 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         assert_eq!(violation.to_string(), expected, "{fault:?}");
         rules.insert(violation.rule);
     }
-    assert_eq!(rules.len(), 32, "each breaks a rule of its own");
+    assert_eq!(rules.len(), 33, "each breaks a rule of its own");
 }

@@ -75,10 +75,7 @@ fn more_than_is_stored_cannot_be_sampled() {
     let device = crate::test_device();
     let mut rng = Seed(0).stream(Stream::Replay);
     let error = filled(8, 3).sample(4, &mut rng, &device).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a batch without replacement needs at least as many stored transitions: 4 requested, 3 stored"
-    );
+    assert_eq!(error.to_string(), "a batch must not be larger than the replay: 4 transitions requested, 3 stored");
     let error = filled(8, 3).sample(0, &mut rng, &device).unwrap_err();
     assert_eq!(error.to_string(), "a batch must hold at least 1 transition, got 0");
 }

@@ -88,7 +88,7 @@ fn what_cannot_be_shown_is_named() {
     let tall = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 20 40\"/>".to_owned();
     assert_eq!(
         text(Animation::new([square(0), tall]).with_width(20)),
-        "picture 1 must be (20, 10) px wide and high as the first is, got (20, 40)"
+        "picture 1 must be as large as the first, 20 by 10 px, got 20 by 40 px"
     );
     let failed = ReportError::Encoding("a picture does not fit into memory".into());
     assert_eq!(failed.to_string(), "cannot make the animation: a picture does not fit into memory");

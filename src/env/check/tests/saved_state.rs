@@ -201,19 +201,19 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
     let cases = [
         (
             Fault::SaveFails,
-            "the state must be saved at any moment, \
+            "saving the state must succeed at any moment, \
              got the error: `ended` cannot be saved: it has gone home, at step 5 of the episode with seed 0",
         ),
         (
             Fault::SavesNan,
-            "a saved state must be finite and fit into a file, \
+            "a saved state must hold finite numbers only and fit into a file, \
              got the error: `position` must be finite, got NaN at index 1, at step 2 of the episode with seed 0",
         ),
         (Fault::SavesItsSaves, "saving twice must give the same state, got another `saves`, before the first reset"),
         (
             Fault::SavingMoves,
-            "saving must leave the state as it was, \
-             got observation [-0.16100942, 0.34199208] instead of [-0.16100942, -0.15800792], \
+            "saving must leave the environment as it was, \
+             got observation 0.34199208 instead of -0.15800792 on axis 1, \
              at step 1 of the episode with seed 0",
         ),
         (
@@ -222,24 +222,24 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         ),
         (
             Fault::ForgetsSteps,
-            "a loaded state must go on as it did when it was saved, \
+            "after a state is loaded, the environment must continue as it did after the save, \
              got terminated true instead of false, at step 1 of the episode with seed 0",
         ),
         (
             Fault::ForgetsEnd,
-            "a loaded state must go on as it did when it was saved, \
-             got no error for the action [0.0, 0.0], at step 6 of the episode with seed 0",
+            "after a state is loaded, the environment must continue as it did after the save, \
+             got no error for the action [0, 0], at step 6 of the episode with seed 0",
         ),
         (
             Fault::LoadAdds,
-            "a loaded state must go on as it did when it was saved, \
-             got observation [-0.20862944, -0.15800792] instead of [-0.16100942, -0.15800792], \
+            "after a state is loaded, the environment must continue as it did after the save, \
+             got observation -0.20862944 instead of -0.16100942 on axis 0, \
              at step 1 of the episode with seed 0",
         ),
         (
             Fault::LoadSpoilsReset,
-            "a loaded state must go on as it did when it was saved, \
-             got observation [0.0, 0.5] instead of [0.0, 0.0], at the reset with seed 0",
+            "after a state is loaded, the environment must continue as it did after the save, \
+             got observation 0.5 instead of 0 on axis 1, at the reset with seed 0",
         ),
         (
             Fault::AcceptsMissing,
@@ -258,18 +258,18 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         ),
         (
             Fault::AcceptsForeign,
-            "the state of something else must be refused, \
+            "a state of another kind of value must be refused, \
              got no error for one with nothing but an array without a name, at step 2 of the episode with seed 0",
         ),
         (
             Fault::RefusalLoadsHalf,
-            "a refused state must leave the state as it was, \
+            "a refused state must leave the environment as it was, \
              got another `position` after one without `ended`, at step 2 of the episode with seed 0",
         ),
         (
             Fault::RefusalMoves,
-            "a refused state must leave the state as it was, \
-             got observation [-0.09483233, 0.18578815] instead of [-0.09483233, -0.31421185] after one without `ended`, \
+            "a refused state must leave the environment as it was, \
+             got observation 0.18578815 instead of -0.31421185 on axis 1 after one without `ended`, \
              at step 3 of the episode with seed 0",
         ),
     ];
