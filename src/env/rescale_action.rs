@@ -12,8 +12,8 @@ use crate::state::{SaveState, State, StateError};
 /// ```
 ///
 /// An action inside the box arrives inside the environment's; one outside arrives outside, and is the environment's to
-/// interpret. This crate's agents know the bounds of an axis and need no such help; a policy from elsewhere, or a person who
-/// thinks in `[−1, 1]`, may.
+/// interpret. This crate's agents map `[−1, 1]` to the bounds of each axis themselves, so they learn the same with this wrapper and
+/// without (`docs/units.md`); a policy from elsewhere may need it.
 ///
 /// # Examples
 ///
