@@ -7,8 +7,8 @@ use super::crossing::Crossing;
 use super::exploration::Exploration;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::{
-    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
-    read_td_errors,
+    ActionMode, Agent, AgentConfig, AgentError, Metrics, Normalizes, batch_loss, batch_target, expect_identity,
+    identity, only, read_td_errors,
 };
 use crate::config::{ConfigError, adam_epsilon, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
@@ -333,6 +333,10 @@ impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
 
     fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
         self.crossing.observe(observation)
+    }
+
+    fn normalizes(&self) -> Normalizes {
+        Normalizes { observations: self.config.normalize_observations, rewards: false }
     }
 
     fn discount(&self) -> f64 {

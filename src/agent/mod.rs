@@ -147,6 +147,15 @@ pub enum ActionMode {
     Greedy,
 }
 
+/// What an agent brings to order one before its networks see it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Normalizes {
+    /// Whether it does so with observations.
+    pub observations: bool,
+    /// Whether it does so with rewards.
+    pub rewards: bool,
+}
+
 /// Something that acts, and learns from batches.
 ///
 /// An agent owns its networks, optimizers and exploration. Environment, replay and schedule belong to the
@@ -196,6 +205,11 @@ pub trait Agent {
     fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
         let _ = observation;
         Ok(())
+    }
+
+    /// Returns what the agent normalises by itself, for a [`Diagnosis`](crate::train::Diagnosis). Nothing by default.
+    fn normalizes(&self) -> Normalizes {
+        Normalizes::default()
     }
 
     /// Returns the weight of the future γ, which the replay needs for returns of several steps.

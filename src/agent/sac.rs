@@ -9,8 +9,8 @@ use super::crossing::Crossing;
 use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{
-    ActionMode, Agent, AgentConfig, AgentError, Metrics, batch_loss, batch_target, expect_identity, identity, only,
-    read_td_errors,
+    ActionMode, Agent, AgentConfig, AgentError, Metrics, Normalizes, batch_loss, batch_target, expect_identity,
+    identity, only, read_td_errors,
 };
 use crate::config::{ConfigError, adam_epsilon, at_least, in_unit_interval, non_negative, positive};
 use crate::env::Spaces;
@@ -399,6 +399,10 @@ impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
 
     fn observe(&mut self, observation: &[f32]) -> Result<(), AgentError> {
         self.crossing.observe(observation)
+    }
+
+    fn normalizes(&self) -> Normalizes {
+        Normalizes { observations: self.config.normalize_observations, rewards: false }
     }
 
     fn discount(&self) -> f64 {
