@@ -18,8 +18,7 @@ fn time(environments: usize, updates_per_step: Option<f64>) -> f64 {
     assert_eq!(agent.spaces(), &spaces);
     // Without updates, learning starts after the end.
     let learning_starts = if updates_per_step.is_some() { 100 } else { STEPS + 1 };
-    let config = TrainerConfig::new(usize::MAX)
-        .with_environment_steps(Some(STEPS))
+    let config = TrainerConfig::steps(STEPS)
         .with_batch_size(100)
         .with_warmup_steps(0)
         .with_learning_starts(learning_starts)

@@ -101,10 +101,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_temperature(TemperatureConfig::Fixed(TEMPERATURE));
     let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
 
-    let schedule =
-        TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300).with_learning_starts(300);
+    let schedule = TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300);
     let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
-    trainer.run(&mut [&mut Console::every(10)])?;
+    let mut diagnosis = Diagnosis::new();
+    trainer.run(&mut [&mut Console::every(10), &mut diagnosis])?;
+    // Nothing for a run that learns.
+    print!("{diagnosis}");
 
     let nothing = mean_return(|_| Ok(0.0))?;
     let by_hand = mean_return(|observation| Ok(-2.0 * observation[0] - 2.0 * observation[1]))?;

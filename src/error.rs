@@ -12,6 +12,7 @@ use crate::space::{SpaceError, count};
 use crate::state::StateError;
 use crate::statistics::StatisticsError;
 use crate::target::TargetError;
+use crate::train::LogError;
 
 /// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,9 @@ pub enum Error {
         /// Spaces the agent was built for.
         agent: Box<Spaces>,
     },
+    /// The file of an observer that could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An observer that failed.
     #[error("an observer failed: {0}")]
     Observer(#[source] Box<dyn std::error::Error + Send + Sync>),

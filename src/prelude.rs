@@ -26,7 +26,8 @@ pub use crate::train::TracingEvents;
 #[cfg(feature = "plot")]
 pub use crate::train::plot::LearningCurve;
 pub use crate::train::{
-    CheckpointEvery, Console, CsvEvaluations, CsvHistory, EvaluateEvery, JsonLines, Observer, Schedule, StopAt,
-    StopAtEvaluation, StopWithoutImprovement, TimeBudget, Trainer, TrainerConfig, evaluate, evaluate_on_pendulum_grid,
+    CheckpointEvery, Console, CsvEvaluations, CsvHistory, Diagnosis, EvaluateEvery, JsonLines, Observer, Schedule,
+    StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget, Trainer, TrainerConfig, evaluate,
+    evaluate_on_pendulum_grid,
 };
 pub use burn::tensor::Device;

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::core::Core;
 use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
 use super::settings::agent_config;
-use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Update};
+use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
 use crate::config::ConfigError;
 use crate::env::{Spaces, Step};
 use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};

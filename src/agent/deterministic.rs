@@ -181,6 +181,11 @@ macro_rules! deterministic_agent {
             self.inner.core.boundary.observe_step(environment, step)
         }
 
+        fn normalizes(&self) -> Normalizes {
+            let (observations, rewards) = (self.config.normalize_observations, self.config.scale_rewards);
+            Normalizes { observations, rewards }
+        }
+
         fn discount(&self) -> f64 {
             self.config.discount
         }

@@ -43,6 +43,15 @@ pub use sac::{Sac, SacConfig, SacMetrics};
 pub use td3::{Td3, Td3Config, Td3Metrics};
 pub use temperature::{LearnedTemperatureConfig, TemperatureConfig};
 
+/// What an agent brings to order one before its networks see it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Normalizes {
+    /// Whether it does so with observations.
+    pub observations: bool,
+    /// Whether it does so with rewards.
+    pub rewards: bool,
+}
+
 /// Something that acts, and learns from batches.
 ///
 /// An agent owns its networks, optimizers and exploration. Environment, replay and schedule belong to the
@@ -85,6 +94,11 @@ pub trait Agent: Act {
     fn observe_step(&mut self, environment: usize, step: &Step) -> Result<(), ActError> {
         let _ = (environment, step);
         Ok(())
+    }
+
+    /// Returns what the agent normalises by itself, for a [`Diagnosis`](crate::train::Diagnosis). Nothing by default.
+    fn normalizes(&self) -> Normalizes {
+        Normalizes::default()
     }
 
     /// Returns the weight of the future γ, which the replay needs for returns of several steps.

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use super::core::{Core, agent_methods};
 use super::settings::agent_config;
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
-use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Update};
+use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Spaces, Step};
 use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, QNetwork, StochasticActor};
@@ -348,6 +348,11 @@ impl<A: StochasticActor, C: Critic> Agent for Sac<A, C> {
 
     fn observe_step(&mut self, environment: usize, step: &Step) -> Result<(), ActError> {
         self.core.boundary.observe_step(environment, step)
+    }
+
+    fn normalizes(&self) -> Normalizes {
+        let (observations, rewards) = (self.config.normalize_observations, self.config.scale_rewards);
+        Normalizes { observations, rewards }
     }
 
     fn discount(&self) -> f64 {

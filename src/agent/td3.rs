@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use super::core::Core;
 use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
 use super::settings::agent_config;
-use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Update};
+use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::{Spaces, Step};
 use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};

@@ -39,11 +39,9 @@ impl Pace {
     }
 
     fn schedule(&self) -> TrainerConfig {
-        TrainerConfig::new(usize::MAX)
-            .with_environment_steps(Some(self.steps))
+        TrainerConfig::steps(self.steps)
             .with_batch_size(BATCH_SIZE)
             .with_warmup_steps(self.warmup_steps)
-            .with_learning_starts(self.warmup_steps)
             .with_replay_capacity(self.steps)
             .with_n_step(self.n_step)
     }
@@ -85,8 +83,7 @@ impl Preset<Td3Config> {
             // One update a step of more transitions comes closer to the optimum than two of fewer.
             preset.algorithm.normalize_observations = true;
             preset.schedule.batch_size = 256;
-            preset.schedule.warmup_steps = 256;
-            preset.schedule.learning_starts = 256;
+            preset.schedule.warmup_steps = Some(256);
         } else {
             // Its actor moves at every other update.
             preset.schedule.updates_per_step = 2.0;

@@ -8,16 +8,20 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Report, ReportError, Table};
+use crate::train::log_file::Claim;
 use crate::train::plot::{Curve, Plot};
-use crate::train::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport, TrainerConfig};
+use crate::train::{
+    Diagnosis, EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport, TrainerConfig,
+};
 
 /// Points of a curve that a reader can tell apart; of more, neighbours are averaged.
 const MOST_POINTS: usize = 500;
 
-/// Writes the report of a run when it is over: key figures, learning curve, evaluations, metrics and settings.
+/// Writes the report of a run when it is over: key figures, what a [`Diagnosis`] has found, learning curve, evaluations, metrics and settings.
 ///
 /// A run that ends by an error is reported as far as it came. When a run goes on, with the same observer or resumed from a
-/// checkpoint, the report shows all of it but for the timing, which is that of this program.
+/// checkpoint, the report shows all of it but for timing and diagnosis, which are of the steps in this program. The file is locked while the run goes on: a
+/// second run with the same path ends at its start with [`LogError::InUse`](crate::train::LogError::InUse).
 ///
 /// # Examples
 ///
@@ -54,6 +58,8 @@ pub struct RunReport {
     environment_steps: usize,
     updates: usize,
     timing: Option<Timing>,
+    claim: Claim,
+    diagnosis: Diagnosis,
 }
 
 impl RunReport {
@@ -71,6 +77,8 @@ impl RunReport {
             environment_steps: 0,
             updates: 0,
             timing: Some(Timing::default()),
+            claim: Claim::default(),
+            diagnosis: Diagnosis::new(),
         }
     }
 
@@ -109,6 +117,10 @@ impl RunReport {
     /// [`ReportError::Plot`] if values lie further apart than an `f64` can tell.
     pub fn report(&self) -> Result<Report, ReportError> {
         let mut report = self.key_figures();
+        let findings: Vec<_> = self.diagnosis.findings().iter().map(|finding| format!("{finding}.")).collect();
+        if !findings.is_empty() {
+            report = report.with_text("Diagnosis", &findings.join("\n\n"));
+        }
         if let Some(plot) = self.learning_curve() {
             report = report.with_plot("Learning curve", &plot)?;
         }
@@ -143,9 +155,13 @@ impl RunReport {
             report = report.with_key_figure("Best evaluation", number(best));
         }
         if let Some(timing) = &self.timing {
-            let seconds = timing.elapsed().as_secs_f64();
+            let elapsed = timing.elapsed();
             let since = if timing.resumed { "Time since the resume" } else { "Time" };
-            report = report.with_key_figure(since, duration(seconds));
+            report = report.with_key_figure(since, duration(elapsed.as_secs_f64()));
+            if !timing.evaluations.is_zero() {
+                report = report.with_key_figure("Time of evaluations", duration(timing.evaluations.as_secs_f64()));
+            }
+            let seconds = elapsed.saturating_sub(timing.evaluations).as_secs_f64();
             if seconds > 0.0 && timing.steps > 0 {
                 let pace = format!("{:.0}", timing.steps as f64 / seconds);
                 report = report.with_key_figure("Steps per second", pace);
@@ -214,6 +230,8 @@ impl RunReport {
 
 impl Observer for RunReport {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
+        self.claim.take(&self.path)?;
+        self.diagnosis.on_start(run)?;
         if let Some(timing) = &mut self.timing {
             timing.start(!run.history.is_empty() && self.schedule.is_none());
         }
@@ -230,26 +248,35 @@ impl Observer for RunReport {
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         if let Some(timing) = &mut self.timing {
             timing.step(step.environment_steps);
+            timing.evaluations += step.evaluation_time;
         }
         (self.environment_steps, self.updates) = (step.environment_steps, step.updates);
-        Ok(ControlFlow::Continue(()))
+        self.diagnosis.on_step(step)
     }
 
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
         self.episodes.push(episode.clone());
-        Ok(ControlFlow::Continue(()))
+        self.diagnosis.on_episode(episode)
     }
 
     fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
         self.evaluations.push(evaluation.clone());
-        Ok(ControlFlow::Continue(()))
+        self.diagnosis.on_evaluation(evaluation)
     }
 
     fn on_finish(&mut self) -> Result<(), ObserverError> {
         if let Some(timing) = &mut self.timing {
             timing.finish();
         }
-        Ok(self.report()?.write(&self.path)?)
+        if self.claim.is_refused() {
+            return Ok(());
+        }
+        let report = self.report()?;
+        match self.claim.write(report.html().as_bytes()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Ok(report.write(&self.path)?),
+            Err(source) => Err(ReportError::Io { path: self.path.clone(), source }.into()),
+        }
     }
 }
 
@@ -257,6 +284,8 @@ impl Observer for RunReport {
 #[derive(Debug, Clone, Default)]
 struct Timing {
     before: Duration,
+    /// What evaluations have taken of it.
+    evaluations: Duration,
     started: Option<Instant>,
     steps: usize,
     /// Environment steps at the last step of the present part.

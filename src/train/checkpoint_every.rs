@@ -67,6 +67,8 @@ impl<A: Agent + SaveState> CheckpointEvery<A> {
     }
 
     /// Scores the policy before each save, higher being better, so that the best generation is kept beside the newest.
+    ///
+    /// If `evaluate` fails, the generation is saved without a score, and the run ends with the error.
     #[must_use]
     pub fn keep_best(mut self, evaluate: impl FnMut(&mut A) -> Result<f64, Error> + 'static) -> Self {
         self.evaluate = Some(Box::new(evaluate));
@@ -125,8 +127,9 @@ impl<A: Agent + SaveState> CheckpointEvery<A> {
     }
 
     fn save<E: Environment>(&mut self, trainer: &mut Trainer<E, A>) -> Result<(), Error> {
-        let score = self.evaluate.as_mut().map(|evaluate| evaluate(trainer.agent_mut())).transpose()?;
-        trainer.save_with_score(&mut self.checkpoints, score)?;
-        Ok(())
+        let score = self.evaluate.as_mut().map(|evaluate| evaluate(trainer.agent_mut())).transpose();
+        // A policy that cannot be scored is no reason to lose the steps that have led to it.
+        trainer.save_with_score(&mut self.checkpoints, *score.as_ref().unwrap_or(&None))?;
+        score.map(drop)
     }
 }

@@ -60,7 +60,15 @@ mod tests {
         let mut console = Console::to(&mut out, 5);
         let config = TrainerConfig::new(7);
         for _ in 0..2 {
-            console.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+            console
+                .on_start(&RunInfo {
+                    config: &config,
+                    metric_names: &[],
+                    history: &[],
+                    evaluations: &[],
+                    agent: crate::train::AgentInfo::for_tests(),
+                })
+                .unwrap();
         }
         for i in 0..7 {
             let summary = episode::summary_for_tests(i, -100.0 - i as f64, -150.126);

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{EvaluationSummary, Observer, ObserverError, RunInfo};
+use super::{EvaluationSummary, LogError, Observer, ObserverError, RunInfo, log_file};
 
 const COLUMNS: [&str; 6] = ["environment_steps", "updates", "mean_return", "min_return", "max_return", "episodes"];
 
@@ -37,14 +37,14 @@ pub struct CsvEvaluations<W: Write> {
 impl CsvEvaluations<File> {
     /// Creates the file, and the folders above it; an older file is replaced.
     ///
+    /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
+    ///
     /// # Errors
     ///
-    /// If the file cannot be created.
-    pub fn create(path: impl AsRef<Path>) -> std::io::Result<Self> {
-        if let Some(folder) = path.as_ref().parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        Ok(Self::to(File::create(path)?))
+    /// - [`LogError::InUse`] if another observer writes the file, in this process or in another; nothing is changed then
+    /// - [`LogError::Io`] if the file cannot be created
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, LogError> {
+        Ok(Self::to(log_file::create(path.as_ref())?))
     }
 }
 
@@ -98,7 +98,13 @@ mod tests {
         let first = EvaluationSummary { environment_steps: 400, updates: 3, returns: vec![-0.3, -0.1] };
         let second = EvaluationSummary { environment_steps: 800, updates: 7, returns: vec![] };
         let both = [first, second];
-        let run = |evaluations| RunInfo { config: &config, metric_names: &[], history: &[], evaluations };
+        let run = |evaluations| RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &[],
+            evaluations,
+            agent: crate::train::AgentInfo::for_tests(),
+        };
         let mut out = Vec::new();
         let mut csv = CsvEvaluations::to(&mut out);
         csv.on_start(&run(&[])).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
+use super::{EpisodeSummary, LogError, Observer, ObserverError, RunInfo, log_file};
 
 /// Writes one row per episode, flushed as it ends, so that a run that is cut off keeps its history.
 ///
@@ -25,14 +25,14 @@ pub struct CsvHistory<W: Write> {
 impl CsvHistory<File> {
     /// Creates the file, and the folders above it; an older file is replaced.
     ///
+    /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
+    ///
     /// # Errors
     ///
-    /// If the file cannot be created.
-    pub fn create(path: impl AsRef<Path>) -> std::io::Result<Self> {
-        if let Some(folder) = path.as_ref().parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        Ok(Self::to(File::create(path)?))
+    /// - [`LogError::InUse`] if another observer writes the file, in this process or in another; nothing is changed then
+    /// - [`LogError::Io`] if the file cannot be created
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, LogError> {
+        Ok(Self::to(log_file::create(path.as_ref())?))
     }
 }
 
@@ -101,6 +101,7 @@ mod tests {
                 metric_names: &["critic_loss", "actor_loss"],
                 history: &[],
                 evaluations: &[],
+                agent: crate::train::AgentInfo::for_tests(),
             })
             .unwrap();
         let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
@@ -114,6 +115,7 @@ mod tests {
                 metric_names: &["critic_loss", "actor_loss"],
                 history: &before,
                 evaluations: &[],
+                agent: crate::train::AgentInfo::for_tests(),
             })
             .unwrap();
         assert!(history.on_episode(&second).unwrap().is_continue());

@@ -120,7 +120,15 @@ mod tests {
 
     fn start(observer: &mut impl Observer, evaluations: &[EvaluationSummary]) {
         let config = TrainerConfig::new(1);
-        observer.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations }).unwrap();
+        observer
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &[],
+                history: &[],
+                evaluations,
+                agent: crate::train::AgentInfo::for_tests(),
+            })
+            .unwrap();
     }
 
     #[test]
@@ -151,8 +159,7 @@ mod tests {
 
     #[test]
     fn it_stops_when_time_is_up() {
-        let step =
-            StepReport { environment_steps: 1, updates: 0, metrics: None, episodes: Vec::new(), evaluation: None };
+        let step = StepReport { environment_steps: 1, updates: 0, metrics: None, ..StepReport::default() };
         let (mut none, mut plenty) = (TimeBudget::new(Duration::ZERO), TimeBudget::new(Duration::MAX));
         start(&mut none, &[]);
         start(&mut plenty, &[]);

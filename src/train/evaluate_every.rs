@@ -11,6 +11,9 @@ use crate::error::Error;
 /// A [`Trainer`](super::Trainer) takes it by [`with_evaluation`](super::Trainer::with_evaluation). The evaluations are part of the run:
 /// they are in its checkpoints, and [`Observer::on_evaluation`](super::Observer::on_evaluation) hears of each.
 ///
+/// If an evaluation fails, the run ends with its error. The next call of [`Trainer::run`](super::Trainer::run) or
+/// [`Trainer::step`](super::Trainer::step) evaluates again before it takes a step, so that no evaluation is left out.
+///
 /// # Examples
 ///
 /// ```
@@ -36,6 +39,8 @@ pub struct EvaluateEvery<A> {
     pub(super) steps: usize,
     evaluate: Evaluate<A>,
     on_best: Option<OnBest<A>>,
+    /// An evaluation that was made, and then could not be saved: the next call only saves.
+    unsaved: Option<EvaluationSummary>,
 }
 
 type Evaluate<A> = Box<dyn FnMut(&A) -> Result<Evaluation, Error> + Send>;
@@ -58,7 +63,7 @@ impl<A> EvaluateEvery<A> {
         evaluate: impl FnMut(&A) -> Result<Evaluation, Error> + Send + 'static,
     ) -> Result<Self, ConfigError> {
         at_least("steps between two evaluations", 1, steps)?;
-        Ok(Self { steps, evaluate: Box::new(evaluate), on_best: None })
+        Ok(Self { steps, evaluate: Box::new(evaluate), on_best: None, unsaved: None })
     }
 
     /// Calls `save` when an evaluation has a higher mean return than each before.
@@ -68,24 +73,35 @@ impl<A> EvaluateEvery<A> {
         self
     }
 
-    /// Evaluates, if a multiple has been passed since `before`.
-    pub(super) fn after_step(
+    /// Returns whether a multiple has been passed since the last evaluation.
+    ///
+    /// Asked of the evaluations that were made and not of the step before, so that one that failed stays due, and stays so in a
+    /// run that is saved and resumed.
+    pub(super) fn is_due(&self, environment_steps: usize, evaluations: &[EvaluationSummary]) -> bool {
+        let last = evaluations.last().map_or(0, |evaluation| evaluation.environment_steps);
+        environment_steps / self.steps > last / self.steps
+    }
+
+    /// Evaluates, and saves what is better than each of the evaluations before.
+    pub(super) fn evaluate(
         &mut self,
         agent: &A,
-        before: usize,
         (environment_steps, updates): (usize, usize),
-        evaluations: &mut Vec<EvaluationSummary>,
-    ) -> Result<Option<EvaluationSummary>, Error> {
-        if environment_steps / self.steps == before / self.steps {
-            return Ok(None);
+        before: &[EvaluationSummary],
+    ) -> Result<EvaluationSummary, Error> {
+        let is_same =
+            |summary: &EvaluationSummary| (summary.environment_steps, summary.updates) == (environment_steps, updates);
+        let summary = match self.unsaved.take().filter(is_same) {
+            Some(summary) => summary,
+            None => EvaluationSummary { environment_steps, updates, returns: (self.evaluate)(agent)?.returns },
+        };
+        let best = before.iter().map(EvaluationSummary::mean_return).fold(f64::NEG_INFINITY, f64::max);
+        if let Some(save) = self.on_best.as_mut().filter(|_| summary.mean_return() > best)
+            && let Err(error) = save(agent, &summary)
+        {
+            self.unsaved = Some(summary);
+            return Err(error);
         }
-        let Evaluation { returns } = (self.evaluate)(agent)?;
-        let summary = EvaluationSummary { environment_steps, updates, returns };
-        let best = evaluations.iter().map(EvaluationSummary::mean_return).fold(f64::NEG_INFINITY, f64::max);
-        if let Some(save) = self.on_best.as_mut().filter(|_| summary.mean_return() > best) {
-            save(agent, &summary)?;
-        }
-        evaluations.push(summary.clone());
-        Ok(Some(summary))
+        Ok(summary)
     }
 }

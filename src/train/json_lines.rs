@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::told::{Record, Told};
-use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, TrainerConfig};
+use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, TrainerConfig, log_file};
 
 /// Writes one JSON object per line, flushed as it comes: what the run is, then its episodes and evaluations.
 ///
@@ -55,14 +55,14 @@ pub struct JsonLines<W: Write> {
 impl JsonLines<File> {
     /// Creates the file, and the folders above it; an older file is replaced.
     ///
+    /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
+    ///
     /// # Errors
     ///
-    /// If the file cannot be created.
-    pub fn create(path: impl AsRef<Path>) -> std::io::Result<Self> {
-        if let Some(folder) = path.as_ref().parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        Ok(Self::to(File::create(path)?))
+    /// - [`LogError::InUse`] if another observer writes the file, in this process or in another; nothing is changed then
+    /// - [`LogError::Io`] if the file cannot be created
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, LogError> {
+        Ok(Self::to(log_file::create(path.as_ref())?))
     }
 }
 
@@ -202,7 +202,13 @@ mod tests {
         ];
         let evaluation = EvaluationSummary { environment_steps: 200, updates: 0, returns: vec![-2.0, -1.0] };
         let evaluations = std::slice::from_ref(&evaluation);
-        let run = |history, evaluations| RunInfo { config: &config, metric_names: NAMES, history, evaluations };
+        let run = |history, evaluations| RunInfo {
+            config: &config,
+            metric_names: NAMES,
+            history,
+            evaluations,
+            agent: crate::train::AgentInfo::for_tests(),
+        };
 
         let mut out = Vec::new();
         let mut lines = JsonLines::to(&mut out).with_settings("agent", &serde_json::json!({ "tau": 0.005 })).unwrap();

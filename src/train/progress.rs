@@ -15,7 +15,7 @@ const REFRESH: Duration = Duration::from_millis(200);
 /// The bar is drawn on standard error, and only if that is a terminal. What else is printed meanwhile would land in the
 /// middle of it; an observer that prints goes inside, with [`around`](Self::around): the bar then steps aside for it.
 ///
-/// Steps per second are environment steps, averaged over the run.
+/// Steps per second are environment steps over the time of training: that of evaluations is shown apart.
 ///
 /// # Examples
 ///
@@ -39,6 +39,8 @@ pub struct Progress<O = ()> {
     max_steps: Option<usize>,
     started: Instant,
     refreshed: Instant,
+    /// What evaluations have taken of the time since the start.
+    evaluation_time: Duration,
 }
 
 impl Progress {
@@ -72,15 +74,18 @@ impl<O: Observer> Progress<O> {
         // Nothing is drawn before the run starts; a bar that is dropped in mid-run keeps what it shows.
         let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::Abandon);
         let now = Instant::now();
-        Self { inner, bar, steps: 0, max_steps: None, started: now, refreshed: now }
+        Self { inner, bar, steps: 0, max_steps: None, started: now, refreshed: now, evaluation_time: Duration::ZERO }
     }
 
     /// Brings the number of steps per second up to date and redraws the bar.
     fn refresh(&mut self, now: Instant) {
         self.refreshed = now;
-        let seconds = now.duration_since(self.started).as_secs_f64();
+        let training = now.duration_since(self.started).saturating_sub(self.evaluation_time);
+        let seconds = training.as_secs_f64();
         if seconds > 0.0 {
-            self.bar.set_prefix(format!("  {:.0} steps/s", self.steps as f64 / seconds));
+            let evaluation = self.evaluation_time.as_secs_f64();
+            let share = if evaluation > 0.0 { format!(", evaluations {evaluation:.1} s") } else { String::new() };
+            self.bar.set_prefix(format!("  {:.0} steps/s{share}", self.steps as f64 / seconds));
         }
     }
 }
@@ -89,6 +94,7 @@ impl<O: Observer> Observer for Progress<O> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
         self.inner.on_start(run)?;
         self.steps = 0;
+        self.evaluation_time = Duration::ZERO;
         self.started = Instant::now();
         self.refreshed = self.started;
         // The bar itself takes what the texts leave, so that the whole never needs a second line.
@@ -111,6 +117,7 @@ impl<O: Observer> Observer for Progress<O> {
 
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         self.steps += 1;
+        self.evaluation_time += step.evaluation_time;
         if self.max_steps.is_some() {
             self.bar.set_position(step.environment_steps as u64);
         }
@@ -244,17 +251,19 @@ mod tests {
 
     fn start(progress: &mut Progress<impl Observer>, episodes: usize) {
         let config = TrainerConfig::new(episodes);
-        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+        progress
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &[],
+                history: &[],
+                evaluations: &[],
+                agent: crate::train::AgentInfo::for_tests(),
+            })
+            .unwrap();
     }
 
     fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {
-        let step = StepReport {
-            environment_steps: episode + 1,
-            updates: 0,
-            metrics: None,
-            episodes: Vec::new(),
-            evaluation: None,
-        };
+        let step = StepReport { environment_steps: episode + 1, updates: 0, metrics: None, ..StepReport::default() };
         assert!(progress.on_step(&step).unwrap().is_continue());
         progress.on_episode(&summary(episode)).unwrap()
     }
@@ -277,12 +286,35 @@ mod tests {
     #[test]
     fn a_run_of_so_many_steps_is_counted_in_steps() {
         let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
-        let config = TrainerConfig::new(usize::MAX).with_environment_steps(Some(7));
-        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+        let config = TrainerConfig::steps(7);
+        progress
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &[],
+                history: &[],
+                evaluations: &[],
+                agent: crate::train::AgentInfo::for_tests(),
+            })
+            .unwrap();
         for step in 0..2 {
             let _ = play(&mut progress, step);
         }
         assert_eq!((progress.bar.length(), progress.bar.position()), (Some(7), 2));
+    }
+
+    #[test]
+    fn the_time_of_evaluations_is_told_apart_from_that_of_training() {
+        let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
+        start(&mut progress, 3);
+        let step =
+            StepReport { environment_steps: 1, evaluation_time: Duration::from_secs(3_000), ..StepReport::default() };
+        assert!(progress.on_step(&step).unwrap().is_continue());
+        progress.started = Instant::now();
+        progress.refresh(progress.started + Duration::from_secs(3_010));
+        assert_eq!(progress.bar.prefix(), "  0 steps/s, evaluations 3000.0 s");
+        progress.steps = 1_000;
+        progress.refresh(progress.started + Duration::from_secs(3_010));
+        assert_eq!(progress.bar.prefix(), "  100 steps/s, evaluations 3000.0 s");
     }
 
     #[test]

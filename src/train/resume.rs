@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use serde_json::Value;
 
 use super::episode::Episode;
-use super::{EpisodeSummary, EvaluationSummary, Trainer};
+use super::{EpisodeSummary, EvaluationSummary, StepReport, Trainer};
 use crate::agent::{Agent, Metrics};
 use crate::checkpoint::{CheckpointError, Checkpoints, Manifest, Skipped, Snapshot, short_type_name};
 use crate::env::Environment;
@@ -135,6 +135,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             }
             return Err(error);
         }
+        self.untold = StepReport::default();
         [self.episode_rng, self.warmup_rng, self.replay_rng] = rngs;
         (self.environment_steps, self.learning_steps, self.updates) = (environment_steps, learning_steps, updates);
         (self.history.episodes, self.history.evaluations) = (history, evaluations);

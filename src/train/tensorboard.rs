@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use prost::Message;
 use serde::Serialize;
 
 use super::told::{Record, Told};
-use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
+use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, StepReport, log_file};
 use event::{Event, What};
 
 mod event;
@@ -73,10 +73,13 @@ impl<W: Write> fmt::Debug for TensorBoard<W> {
 impl TensorBoard {
     /// Creates an event file in `folder`, and the folder; files that are there stay as they are.
     ///
+    /// The folder is held until this observer is dropped: one folder shows one run.
+    ///
     /// # Errors
     ///
-    /// If the file cannot be created.
-    pub fn create(folder: impl AsRef<Path>) -> io::Result<Self> {
+    /// - [`LogError::InUse`] if another observer writes to the folder, in this process or in another
+    /// - [`LogError::Io`] if the file cannot be created
+    pub fn create(folder: impl AsRef<Path>) -> Result<Self, LogError> {
         // A clock before 1970 is set wrong, and a wrong time is no reason to lose a run.
         Self::create_with_clock(folder, || {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
@@ -87,24 +90,51 @@ impl TensorBoard {
     ///
     /// # Errors
     ///
-    /// If the file cannot be created.
+    /// As [`create`](Self::create).
     pub fn create_with_clock(
         folder: impl AsRef<Path>,
         mut clock: impl FnMut() -> f64 + Send + 'static,
-    ) -> io::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
+    ) -> Result<Self, LogError> {
+        let folder = folder.as_ref();
+        log_file::create_folder(folder)?;
+        let path = |source| LogError::Io { path: folder.to_path_buf(), source };
         // TensorBoard reads the files of a folder in the order of their names.
         let seconds = clock();
         for index in 0_u32.. {
-            let name = format!("events.out.tfevents.{seconds:010.0}.{index:06}.actor-critic");
-            match File::create_new(folder.as_ref().join(name)) {
-                Ok(file) => return Ok(Self::to(file, clock)),
+            let name = format!("events.out.tfevents.{seconds:010.0}.{index:06}{SUFFIX}");
+            match File::create_new(folder.join(&name)) {
+                Ok(file) => return claim(folder, &name, file).map(|file| Self::to(file, clock)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(path(error)),
             }
         }
-        Err(ErrorKind::AlreadyExists.into())
+        Err(path(ErrorKind::AlreadyExists.into()))
     }
+}
+
+/// How the names of this crate's event files end.
+const SUFFIX: &str = ".actor-critic";
+
+/// Locks the new file of a folder, unless another file of the folder is locked.
+///
+/// The new one is locked first: of two that begin together at least one sees the other.
+fn claim(folder: &Path, name: &str, file: File) -> Result<File, LogError> {
+    let path = |source| LogError::Io { path: folder.to_path_buf(), source };
+    let locked = log_file::lock(&file, folder).and_then(|()| {
+        for entry in std::fs::read_dir(folder).map_err(path)? {
+            let other = entry.map_err(path)?.file_name().to_string_lossy().into_owned();
+            if other.ends_with(SUFFIX) && other != name {
+                // Closed at once, which frees what was only tried.
+                log_file::lock(&File::open(folder.join(other)).map_err(path)?, folder)?;
+            }
+        }
+        Ok(())
+    });
+    if locked.is_err() {
+        // An empty file that stays is one that TensorBoard skips.
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    locked.map(|()| file)
 }
 
 impl<W: Write> TensorBoard<W> {

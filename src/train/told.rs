@@ -52,7 +52,13 @@ mod tests {
             updates: 0,
             returns: vec![-1.0],
         });
-        let run = RunInfo { config: &config, metric_names: &[], history: &episodes, evaluations: &evaluations };
+        let run = RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &episodes,
+            evaluations: &evaluations,
+            agent: crate::train::AgentInfo::for_tests(),
+        };
         let [first, second, third] = &episodes;
         assert_eq!(
             Told::default().missing(&run),

@@ -59,8 +59,8 @@ impl Observer for TracingEvents {
             episodes_before = self.episodes,
             batch_size = run.config.batch_size,
             replay_capacity = run.config.replay_capacity,
-            warmup_steps = run.config.warmup_steps,
-            learning_starts = run.config.learning_starts,
+            warmup_steps = run.config.warmup_steps(),
+            learning_starts = run.config.learning_starts(),
             updates_per_step = run.config.updates_per_step,
             "run started"
         );
@@ -181,7 +181,15 @@ mod tests {
             let mut events = TracingEvents::new();
             let names = &["critic_loss", "actor_loss"];
             let history = std::slice::from_ref(&first);
-            events.on_start(&RunInfo { config: &config, metric_names: names, history, evaluations: &[] }).unwrap();
+            events
+                .on_start(&RunInfo {
+                    config: &config,
+                    metric_names: names,
+                    history,
+                    evaluations: &[],
+                    agent: crate::train::AgentInfo::for_tests(),
+                })
+                .unwrap();
             assert!(events.on_episode(&second).unwrap().is_continue());
             let evaluation = EvaluationSummary { environment_steps: 400, updates: 9, returns: vec![-3.0, -1.0] };
             assert!(events.on_evaluation(&evaluation).unwrap().is_continue());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -10,7 +11,11 @@ use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
 use super::play::{self, Play, StepAll};
 use super::resume::EnvironmentState;
-use super::{EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport, TrainerConfig};
+use super::tell::{self, Answers};
+use super::{
+    AgentInfo, EnvironmentStep, EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport,
+    TrainerConfig,
+};
 use crate::agent::{Agent, Metrics, Update};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Spaces, Step, check_action};
@@ -56,6 +61,9 @@ pub struct Trainer<E, A> {
     pub(super) learning_steps: usize,
     pub(super) updates: usize,
     pub(super) history: History,
+    /// What steps have brought and no report has told: more than one step's only after a failure.
+    pub(super) untold: StepReport,
+    evaluation_time: Duration,
 }
 
 type Apply<A> = Box<dyn FnMut(&mut A, f64) -> Result<(), ConfigError> + Send>;
@@ -140,7 +148,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             minibatch: Minibatch::new(),
             evaluation: None,
             schedules: Vec::new(),
-            config: config.clone(),
+            config: config.resolved(),
             episode_rng: seed.stream(Stream::Episodes),
             warmup_rng: seed.stream(Stream::WarmUp),
             replay_rng: seed.stream(Stream::Replay),
@@ -148,6 +156,8 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             learning_steps: 0,
             updates: 0,
             history: History::new(config.average_window),
+            untold: StepReport::default(),
+            evaluation_time: Duration::ZERO,
         })
     }
 
@@ -162,13 +172,16 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     pub fn with_replay(mut self, mut replay: impl Replay + 'static) -> Result<Self, Error> {
         let transitions = replay.transitions_mut();
         transitions.check_dims(self.spaces.observation().dim(), self.spaces.action().dim())?;
-        at_least("capacity of the replay", self.config.learning_starts, transitions.capacity())?;
+        at_least("capacity of the replay", self.config.learning_starts(), transitions.capacity())?;
         transitions.set_n_step(self.config.n_step, self.agent.discount())?;
         self.replay = Box::new(replay);
         Ok(self)
     }
 
     /// Evaluates the greedy policy along the run.
+    ///
+    /// An evaluation that is due and has not been made is made before the next step: after one that failed, and also when a run
+    /// that had no evaluations goes on with them.
     #[must_use]
     pub fn with_evaluation(mut self, evaluation: EvaluateEvery<A>) -> Self {
         self.evaluation = Some(evaluation);
@@ -245,36 +258,42 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         observers: &mut [&mut dyn Observer],
         mut after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Vec<EpisodeSummary>, Error> {
-        let History { episodes: history, evaluations, .. } = &self.history;
-        let run = RunInfo { config: &self.config, metric_names: A::Metrics::NAMES, history, evaluations };
+        // What a failed step has left is in the history, of which the observers hear now.
+        self.untold = StepReport::default();
+        let run = self.run_info();
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
+        let made_up = self.make_up_evaluation();
+        let report = std::mem::take(&mut self.untold);
+        let Answers { mut ended, outcome } = tell::tell_made_up(observers, &report);
+        // No step was taken, so the report of the next one has to say how long this took.
+        self.untold.evaluation_time = report.evaluation_time;
+        made_up.and(outcome)?;
         let mut episodes = Vec::new();
         let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
-        while self.episodes() < self.config.episodes && self.environment_steps < max_steps {
-            let report = self.step()?;
-            let mut ended = false;
-            for observer in observers.iter_mut() {
-                ended |= observer.on_step(&report).map_err(Error::Observer)?.is_break();
-            }
-            for episode in report.episodes {
-                for observer in observers.iter_mut() {
-                    ended |= observer.on_episode(&episode).map_err(Error::Observer)?.is_break();
-                }
-                episodes.push(episode);
-            }
-            if let Some(evaluation) = &report.evaluation {
-                for observer in observers.iter_mut() {
-                    ended |= observer.on_evaluation(evaluation).map_err(Error::Observer)?.is_break();
-                }
-            }
-            ended |= after_step(self)?.is_break();
-            if ended {
-                break;
-            }
+        while !ended && self.episodes() < self.config.episodes && self.environment_steps < max_steps {
+            let before = self.environment_steps;
+            let (report, stepped) = match self.step() {
+                Ok(report) => (report, Ok(())),
+                Err(error) if self.environment_steps == before => return Err(error),
+                Err(error) => (self.take_report(), Err(error)),
+            };
+            let told = tell::tell_step(observers, &report);
+            stepped?;
+            episodes.extend(report.episodes);
+            let after = after_step(self);
+            told.outcome?;
+            ended = told.ended | after?.is_break();
         }
         Ok(episodes)
+    }
+
+    fn run_info(&self) -> RunInfo<'_> {
+        let History { episodes: history, evaluations, .. } = &self.history;
+        let agent =
+            AgentInfo { spaces: &self.spaces, discount: self.agent.discount(), normalizes: self.agent.normalizes() };
+        RunInfo { config: &self.config, metric_names: A::Metrics::NAMES, agent, history, evaluations }
     }
 
     /// Takes one environment step in each environment, and the updates that follow.
@@ -290,52 +309,82 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) or
     ///   [`AgentError::Parameter`](crate::agent::AgentError::Parameter) it cannot be trained on
     /// - [`Error::Config`] if the agent refuses what a schedule gives
-    /// - whatever an evaluation reports: the step stands
+    /// - whatever an evaluation reports: the step stands, and the next call evaluates again before it takes a step
+    ///
+    /// What a step that fails has brought is not lost: the report of the next step that succeeds has its episodes too.
     pub fn step(&mut self) -> Result<StepReport, Error> {
+        self.make_up_evaluation()?;
         let before = self.environment_steps;
-        self.take_step().map_err(|error| Error::Step {
-            environment_step: before + 1,
-            updates: self.updates,
-            error: Box::new(error),
-        })
+        self.take_step().map_err(|error| self.at_step(before + 1, error))?;
+        Ok(self.take_report())
     }
 
-    fn take_step(&mut self) -> Result<StepReport, Error> {
+    fn at_step(&self, environment_step: usize, error: Error) -> Error {
+        Error::Step { environment_step, updates: self.updates, error: Box::new(error) }
+    }
+
+    /// Takes what the steps have brought since the last report.
+    fn take_report(&mut self) -> StepReport {
+        let (environment_steps, updates) = (self.environment_steps, self.updates);
+        StepReport { environment_steps, updates, ..std::mem::take(&mut self.untold) }
+    }
+
+    /// Makes up for an evaluation that is due and has failed, or was never begun since something else failed.
+    fn make_up_evaluation(&mut self) -> Result<(), Error> {
+        self.evaluate_if_due().map_err(|error| self.at_step(self.environment_steps, error))
+    }
+
+    fn evaluate_if_due(&mut self) -> Result<(), Error> {
+        let progress = (self.environment_steps, self.updates);
+        let Some(evaluation) = &mut self.evaluation else { return Ok(()) };
+        if evaluation.is_due(self.environment_steps, &self.history.evaluations) {
+            let started = Instant::now();
+            let summary = evaluation.evaluate(&mut self.agent, progress, &self.history.evaluations);
+            let elapsed = started.elapsed();
+            self.evaluation_time += elapsed;
+            self.untold.evaluation_time += elapsed;
+            let summary = summary?;
+            self.history.evaluations.push(summary.clone());
+            self.untold.evaluations.push(summary);
+        }
+        Ok(())
+    }
+
+    fn take_step(&mut self) -> Result<(), Error> {
         let before = self.environment_steps;
         for (schedule, apply) in &mut self.schedules {
             apply(&mut self.agent, schedule.factor(before))?;
         }
         self.begin_episodes()?;
         let actions = self.select_actions()?;
+        self.untold.is_warmup = before < self.config.warmup_steps();
         let steps = (self.step_all)(&mut self.plays, &actions, &self.spaces);
         let (ended, stored) = self.store(&actions, steps);
-        let metrics = stored.and_then(|()| self.learn(self.environment_steps - before));
-        let mut episodes = Vec::new();
+        let learned = stored.and_then(|()| self.learn(self.environment_steps - before));
         for (i, last_step) in ended {
             self.agent.end_episode(i);
             let episode = std::mem::take(&mut self.plays[i].episode);
-            episodes.push(self.history.finish(episode, &last_step, self.environment_steps, self.updates));
+            let summary = self.history.finish(episode, &last_step, self.environment_steps, self.updates);
+            self.untold.episodes.push(summary);
         }
-        let metrics = metrics?;
-        let (progress, evaluations) = ((self.environment_steps, self.updates), &mut self.history.evaluations);
-        let evaluation = match &mut self.evaluation {
-            Some(evaluation) => evaluation.after_step(&self.agent, before, progress, evaluations)?,
-            None => None,
-        };
-        let (environment_steps, updates) = progress;
-        Ok(StepReport { environment_steps, updates, metrics, episodes, evaluation })
+        learned?;
+        self.evaluate_if_due()
     }
 
     fn begin_episodes(&mut self) -> Result<(), Error> {
         for play in self.plays.iter_mut().filter(|play| play.observation.is_none()) {
             let observation = play.begin(self.episode_rng.random(), &self.spaces)?;
-            self.agent.observe(observation)?;
+            if let Err(error) = self.agent.observe(observation) {
+                // Another episode begins at the next call: the agent has not seen this one.
+                play.observation = None;
+                return Err(error.into());
+            }
         }
         Ok(())
     }
 
     fn select_actions(&mut self) -> Result<Vec<Vec<f32>>, Error> {
-        let actions = if self.environment_steps < self.config.warmup_steps {
+        let actions = if self.environment_steps < self.config.warmup_steps() {
             self.plays.iter().map(|_| self.spaces.action().sample(&mut self.warmup_rng)).collect()
         } else {
             let observations = self.plays.iter().map(|play| play.observation.as_deref().expect("an episode has begun"));
@@ -354,59 +403,74 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ) -> (Vec<(usize, Step)>, Result<(), Error>) {
         let (mut ended, mut outcome) = (Vec::new(), Ok(()));
         for (i, (step, action)) in steps.into_iter().zip(actions).enumerate() {
-            let stored = step.map_err(Error::from).and_then(|step| self.store_one(i, action, step));
-            match stored {
-                Ok(last_step) => ended.extend(last_step.map(|step| (i, step))),
-                Err(error) => {
+            let stored = step.map_err(Error::from).and_then(|step| self.store_one(i, action, step, &mut ended));
+            if let Err(error) = stored {
+                // An episode that has ended is whole, whatever failed after it.
+                if ended.last().is_none_or(|(last, _)| *last != i) {
                     self.plays[i].observation = None;
                     self.agent.end_episode(i);
                     self.replay.transitions_mut().end_episode(i);
-                    outcome = outcome.and(Err(error));
                 }
+                outcome = outcome.and(Err(error));
             }
         }
         (ended, outcome)
     }
 
-    /// Stores one step; returns it if it is the last of its episode.
-    fn store_one(&mut self, i: usize, action: &[f32], mut step: Step) -> Result<Option<Step>, Error> {
+    /// Stores one step, and adds it to `ended` if it is the last of its episode.
+    fn store_one(
+        &mut self,
+        i: usize,
+        action: &[f32],
+        mut step: Step,
+        ended: &mut Vec<(usize, Step)>,
+    ) -> Result<(), Error> {
         let play = &mut self.plays[i];
         let observation = play.observation.as_deref().expect("an episode has begun");
         self.replay.push(i, &Transition::new(observation, action, &step))?;
-        self.agent.observe_step(i, &step)?;
         self.environment_steps += 1;
         play.episode.add_step(step.reward);
+        self.untold.environments.push(EnvironmentStep {
+            environment: i,
+            action: action.to_vec(),
+            observation: step.observation.clone(),
+            reward: step.reward,
+            terminated: step.terminated,
+            truncated: step.truncated,
+        });
+        let observed = self.agent.observe_step(i, &step);
         if step.is_last() {
             play.observation = None;
             self.replay.transitions_mut().end_episode(i);
-            return Ok(Some(step));
+            ended.push((i, step));
+        } else {
+            play.observation = Some(std::mem::take(&mut step.observation));
         }
-        play.observation = Some(std::mem::take(&mut step.observation));
-        Ok(None)
+        Ok(observed?)
     }
 
-    /// Takes the updates of so many environment steps; returns the metrics of the last.
-    fn learn(&mut self, steps: usize) -> Result<Option<Vec<f64>>, Error> {
-        if self.replay.transitions().len() < self.config.learning_starts {
-            return Ok(None);
+    /// Takes the updates of so many environment steps, and notes the metrics of the last.
+    fn learn(&mut self, steps: usize) -> Result<(), Error> {
+        if self.replay.transitions().len() < self.config.learning_starts() {
+            return Ok(());
         }
         let due = |learning_steps: usize| (learning_steps as f64 * self.config.updates_per_step).floor() as usize;
         let updates = due(self.learning_steps + steps) - due(self.learning_steps);
         self.learning_steps += steps;
-        let mut last = None;
         for _ in 0..updates {
             self.replay.sample_into(self.config.batch_size, &mut self.replay_rng, &mut self.minibatch)?;
             let batch = self.minibatch.upload(self.agent.device());
             let Update { metrics, td_errors } = self.agent.update(&batch)?;
+            let metrics = metrics.values();
+            // The update is taken, even if the replay then refuses its priorities.
+            self.updates += 1;
+            self.plays.iter_mut().for_each(|play| play.episode.add_update(&metrics));
+            self.untold.metrics = Some(metrics);
             if batch.weights.is_some() {
                 self.replay.update_priorities(&self.minibatch, &td_errors.unwrap_or_default())?;
             }
-            let metrics = metrics.values();
-            self.updates += 1;
-            self.plays.iter_mut().for_each(|play| play.episode.add_update(&metrics));
-            last = Some(metrics);
         }
-        Ok(last)
+        Ok(())
     }
 
     /// Returns the agent.
@@ -452,6 +516,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// Returns the evaluations, from the first of the run, however often it was interrupted.
     pub fn evaluations(&self) -> &[EvaluationSummary] {
         &self.history.evaluations
+    }
+
+    /// Returns how long evaluations have taken in this program, those that failed included. Training took the rest.
+    pub fn evaluation_time(&self) -> Duration {
+        self.evaluation_time
     }
 
     /// Returns how many environment steps have been taken, in all environments together.

@@ -346,6 +346,10 @@ fn a_schedule_that_cannot_work_is_refused() {
     assert_eq!(text(config().with_learning_starts(100)), "batch_size must be at most learning_starts (100), got 256");
     assert_eq!(
         text(config().with_replay_capacity(500)),
-        "learning_starts must be at most replay_capacity (500), got 1000"
+        "learning_starts (not set, so the greater of warmup_steps and batch_size) must be at most replay_capacity (500), got 1000"
+    );
+    assert_eq!(
+        text(config().with_replay_capacity(500).with_learning_starts(501)),
+        "learning_starts must be at most replay_capacity (500), got 501"
     );
 }

@@ -382,7 +382,7 @@ impl Case {
         let mut trainer = Trainer::new(env, agent, &self.trainer, self.seed)?;
         // Updates without number are legal, and never over: the run ends before the first of them.
         let endless = self.trainer.updates_per_step > 2.0;
-        let steps = if endless { STEPS.min(self.trainer.learning_starts - 1) } else { STEPS };
+        let steps = if endless { STEPS.min(self.trainer.learning_starts() - 1) } else { STEPS };
         for _ in 0..steps {
             failed |= trainer.step().is_err();
         }

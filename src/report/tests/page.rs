@@ -122,14 +122,15 @@ fn the_report_of_a_run_that_was_resumed_is_that_of_the_whole_run() {
     let episodes = [episode(0, None), episode(1, Some(0.5)), episode(2, Some(f64::NAN))];
     let evaluations = [(600, vec![-30.0, -20.0]), (1_800, vec![-4.0, -2.0])]
         .map(|(environment_steps, returns)| EvaluationSummary { environment_steps, updates: 500, returns });
-    let run = |history, evaluations| RunInfo { config: &config, metric_names: &["critic_loss"], history, evaluations };
-    let step = |environment_steps, updates| StepReport {
-        environment_steps,
-        updates,
-        metrics: None,
-        episodes: vec![],
-        evaluation: None,
+    let run = |history, evaluations| RunInfo {
+        config: &config,
+        metric_names: &["critic_loss"],
+        history,
+        evaluations,
+        agent: crate::train::AgentInfo::for_tests(),
     };
+    let step =
+        |environment_steps, updates| StepReport { environment_steps, updates, metrics: None, ..StepReport::default() };
     let report = || {
         let report = RunReport::new(&path, "a run").with_optimum("optimum", 0.0).without_timing();
         report.with_settings("Agent", &serde_json::json!({ "tau": 0.005 })).unwrap()
@@ -173,16 +174,28 @@ fn the_report_of_a_run_that_was_resumed_is_that_of_the_whole_run() {
 fn a_run_without_an_episode_has_a_report_and_the_time_is_of_this_program() {
     let config = TrainerConfig::new(3);
     let history = [episode(0, None)];
-    let mut report = RunReport::new("", "a run");
-    let run = |history| RunInfo { config: &config, metric_names: &["critic_loss"], history, evaluations: &[] };
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = RunReport::new(folder.path().join("first.html"), "a run");
+    let run = |history| RunInfo {
+        config: &config,
+        metric_names: &["critic_loss"],
+        history,
+        evaluations: &[],
+        agent: crate::train::AgentInfo::for_tests(),
+    };
     report.on_start(&run(&[])).unwrap();
     let html = report.report().unwrap().html();
     assert!(html.contains("<dt>Episodes</dt><dd>0</dd>") && html.contains("<dt>Time</dt>") && !html.contains("<svg"));
-    let mut resumed = RunReport::new("", "a run");
+    let mut resumed = RunReport::new(folder.path().join("second.html"), "a run");
     resumed.on_start(&run(&history)).unwrap();
-    let step = StepReport { environment_steps: 601, updates: 0, metrics: None, episodes: vec![], evaluation: None };
+    let step = StepReport { environment_steps: 601, updates: 0, metrics: None, ..StepReport::default() };
     assert!(resumed.on_step(&step).unwrap().is_continue());
     let html = resumed.report().unwrap().html();
     assert!(html.contains("<dt>Time since the resume</dt>") && html.contains("<dt>Steps per second</dt>"));
-    assert!(html.contains("<dt>Environment steps</dt><dd>601</dd>"));
+    assert!(html.contains("<dt>Environment steps</dt><dd>601</dd>") && !html.contains("Time of evaluations"));
+
+    let evaluation_time = std::time::Duration::from_secs(90);
+    let step = StepReport { environment_steps: 602, evaluation_time, ..StepReport::default() };
+    assert!(resumed.on_step(&step).unwrap().is_continue());
+    assert!(resumed.report().unwrap().html().contains("<dt>Time of evaluations</dt><dd>1 min 30 s</dd>"));
 }

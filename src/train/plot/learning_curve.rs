@@ -3,13 +3,16 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::{Curve, Plot};
+use super::picture::with_ending;
+use super::{Curve, Plot, PlotError};
+use crate::train::log_file::Claim;
 use crate::train::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
 /// Draws the run when it is over: the return of every episode, and their running average.
 ///
 /// A run that ends by an error is drawn as far as it came; a run without a finished episode leaves no file. When a run
-/// goes on with the same observer, the new picture shows all of it; an episode with index 0 begins afresh.
+/// goes on with the same observer, the new picture shows all of it; an episode with index 0 begins afresh. The SVG file is locked
+/// while the run goes on: a second run with the same stem ends at its start with [`LogError::InUse`](crate::train::LogError::InUse).
 ///
 /// # Examples
 ///
@@ -29,13 +32,22 @@ pub struct LearningCurve {
     window: Option<usize>,
     returns: Vec<(f64, f64)>,
     averages: Vec<(f64, f64)>,
+    claim: Claim,
 }
 
 impl LearningCurve {
     /// Will write `stem` + `.svg` and `stem` + `.png`, and make the folders above them.
     pub fn new(stem: impl Into<PathBuf>, title: impl Into<String>) -> Self {
         let (stem, title) = (stem.into(), title.into());
-        Self { stem, title, optimum: None, window: None, returns: Vec::new(), averages: Vec::new() }
+        Self {
+            stem,
+            title,
+            optimum: None,
+            window: None,
+            returns: Vec::new(),
+            averages: Vec::new(),
+            claim: Claim::default(),
+        }
     }
 
     /// Marks the best return there is, undiscounted, with a dashed line.
@@ -71,6 +83,7 @@ impl Observer for LearningCurve {
         self.window = Some(run.config.average_window);
         self.returns.clear();
         self.averages.clear();
+        self.claim.take(&with_ending(&self.stem, ".svg"))?;
         run.history.iter().for_each(|episode| self.add(episode));
         Ok(())
     }
@@ -81,9 +94,17 @@ impl Observer for LearningCurve {
     }
 
     fn on_finish(&mut self) -> Result<(), ObserverError> {
-        if !self.returns.is_empty() {
-            self.plot().write(&self.stem)?;
+        if self.claim.is_refused() || self.returns.is_empty() {
+            self.claim.give_back();
+            return Ok(());
         }
-        Ok(())
+        let picture = self.plot().draw()?;
+        let svg = with_ending(&self.stem, ".svg");
+        match self.claim.write(picture.svg().as_bytes()) {
+            Ok(true) => {}
+            Ok(false) => picture.write_svg(svg)?,
+            Err(source) => return Err(PlotError::Io { path: svg, source }.into()),
+        }
+        Ok(picture.write_png(with_ending(&self.stem, ".png"))?)
     }
 }

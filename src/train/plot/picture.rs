@@ -1,7 +1,7 @@
 //! Finished pictures and their two file formats.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use epaint_default_fonts::UBUNTU_LIGHT;
@@ -92,14 +92,15 @@ impl Picture {
     ///
     /// As [`write_svg`](Self::write_svg) and [`write_png`](Self::write_png).
     pub fn write(&self, stem: impl AsRef<Path>) -> Result<(), PlotError> {
-        let with_ending = |ending| {
-            let mut path = OsString::from(stem.as_ref());
-            path.push(ending);
-            path
-        };
-        self.write_svg(with_ending(".svg"))?;
-        self.write_png(with_ending(".png"))
+        self.write_svg(with_ending(stem.as_ref(), ".svg"))?;
+        self.write_png(with_ending(stem.as_ref(), ".png"))
     }
+}
+
+pub(super) fn with_ending(stem: &Path, ending: &str) -> PathBuf {
+    let mut path = OsString::from(stem);
+    path.push(ending);
+    path.into()
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PlotError> {

@@ -210,11 +210,20 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
     let stem = folder.path().join("run/curve");
     let mut picture = LearningCurve::new(&stem, "SAC").with_optimum("best", -1.0);
     let config = TrainerConfig::new(2);
-    picture.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+    picture
+        .on_start(&RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &[],
+            evaluations: &[],
+            agent: crate::train::AgentInfo::for_tests(),
+        })
+        .unwrap();
     for (index, value) in [-4.0, -2.0].into_iter().enumerate() {
         assert_eq!(picture.on_episode(&episode(index, value)).unwrap(), ControlFlow::Continue(()));
     }
-    assert!(!folder.path().join("run").exists());
+    let placeholder = std::fs::read(folder.path().join("run/curve.svg")).unwrap();
+    assert!(placeholder.is_empty(), "until the run is over the file only keeps other runs out");
     picture.on_finish().unwrap();
 
     let plot = picture.plot();
@@ -226,7 +235,13 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
 
     // Another run, resumed after its first episode.
     picture
-        .on_start(&RunInfo { config: &config, metric_names: &[], history: &[episode(0, -9.0)], evaluations: &[] })
+        .on_start(&RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &[episode(0, -9.0)],
+            evaluations: &[],
+            agent: crate::train::AgentInfo::for_tests(),
+        })
         .unwrap();
     let _ = picture.on_episode(&episode(1, -8.0)).unwrap();
     assert_eq!(picture.plot().curves[0].points, [(0.0, -9.0), (1.0, -8.0)]);

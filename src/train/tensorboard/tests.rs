@@ -32,14 +32,21 @@ fn lines(file: &[u8]) -> Vec<String> {
 }
 
 fn step(environment_steps: usize, loss: f64) -> StepReport {
-    StepReport { environment_steps, updates: 1, metrics: Some(vec![loss, 0.0]), episodes: Vec::new(), evaluation: None }
+    StepReport { environment_steps, updates: 1, metrics: Some(vec![loss, 0.0]), ..StepReport::default() }
 }
 
 #[test]
 fn the_first_record_is_the_version_byte_for_byte() {
     let (mut out, config) = (Vec::new(), TrainerConfig::new(1));
     let mut log = TensorBoard::to(&mut out, || 0.0);
-    log.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+    log.on_start(&RunInfo {
+        config: &config,
+        metric_names: &[],
+        history: &[],
+        evaluations: &[],
+        agent: crate::train::AgentInfo::for_tests(),
+    })
+    .unwrap();
     drop(log);
     // Field 3 of 13 bytes: the key is 3 << 3 | 2. A time and a step of zero are left out.
     assert_eq!(&out[..8], [15, 0, 0, 0, 0, 0, 0, 0]);
@@ -58,7 +65,13 @@ fn episodes_evaluations_and_every_other_step_read_back_in_order() {
         .every_steps(2)
         .with_settings("agent", &serde_json::json!({ "tau": 0.005 }))
         .unwrap();
-    let run = |history| RunInfo { config: &config, metric_names: NAMES, history, evaluations: &[] };
+    let run = |history| RunInfo {
+        config: &config,
+        metric_names: NAMES,
+        history,
+        evaluations: &[],
+        agent: crate::train::AgentInfo::for_tests(),
+    };
     log.on_start(&run(&[])).unwrap();
     assert!(log.on_episode(&first).unwrap().is_continue());
     for report in [step(201, 1.0), step(202, 2.0), step(203, 3.0), StepReport { metrics: None, ..step(204, 0.0) }] {
@@ -102,7 +115,13 @@ fn a_run_resumed_by_another_program_has_a_whole_file_of_its_own() {
     let (folder, config) = (tempfile::tempdir().unwrap(), TrainerConfig::new(2));
     let episodes = [summary_for_tests(0, -1.5, -1.5), summary_for_tests(1, -0.5, -1.0)];
     let evaluations = [EvaluationSummary { environment_steps: 200, updates: 0, returns: vec![] }];
-    let run = |history, evaluations| RunInfo { config: &config, metric_names: NAMES, history, evaluations };
+    let run = |history, evaluations| RunInfo {
+        config: &config,
+        metric_names: NAMES,
+        history,
+        evaluations,
+        agent: crate::train::AgentInfo::for_tests(),
+    };
     {
         let mut log = TensorBoard::create_with_clock(&folder, || 12.5).unwrap();
         log.on_start(&run(&[], &[])).unwrap();

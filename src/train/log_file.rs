@@ -1,0 +1,196 @@
+//! Files of a run that no other run may write meanwhile.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why the file of an observer could not be opened for a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// Another observer, of this process or of another, writes the file.
+    #[error(
+        "{} must have one writer at a time, and another run is writing it; give each run a file of its own (its seed in the name), or end the other run",
+        path.display()
+    )]
+    InUse {
+        /// The file, or the folder for TensorBoard.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// The file, or the folder above it.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let path = path.to_path_buf();
+    |source| LogError::Io { path, source }
+}
+
+/// Makes a folder, and those above it.
+pub(super) fn create_folder(folder: &Path) -> Result<(), LogError> {
+    std::fs::create_dir_all(folder).map_err(failed(folder))
+}
+
+/// Creates a file, and the folders above it, and locks it until it is closed; an older file is replaced.
+pub(super) fn create(path: &Path) -> Result<File, LogError> {
+    let file = open(path)?;
+    // Only now: another writer's lines must stay until it is known that there is none.
+    file.set_len(0).map_err(failed(path))?;
+    Ok(file)
+}
+
+/// Opens a file and locks it, with what it holds.
+fn open(path: &Path) -> Result<File, LogError> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed(path))?;
+    lock(&file, path)?;
+    Ok(file)
+}
+
+/// Locks a file; waits a second for another process to end. The error names `path`.
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), LogError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => sleep(PATIENCE / 100),
+            Err(TryLockError::WouldBlock) => return Err(LogError::InUse { path: path.to_path_buf() }),
+            Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
+        }
+    }
+}
+
+/// The right to write a file when a run is over, held from its beginning.
+///
+/// What the file held before stays until it is written. A file that was not there is empty until then, and is removed if it
+/// stays empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Claim(State);
+
+#[derive(Debug, Clone, Default)]
+enum State {
+    /// The run has not begun, or is over.
+    #[default]
+    None,
+    Held(Arc<Held>),
+    Refused,
+}
+
+#[derive(Debug)]
+struct Held {
+    file: File,
+    path: PathBuf,
+    is_new: bool,
+}
+
+/// Who may write a file makes no difference between two observers that have seen the same.
+impl PartialEq for Claim {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Claim {
+    /// Takes the right for a run, if it is not held already.
+    pub(crate) fn take(&mut self, path: &Path) -> Result<(), LogError> {
+        if let State::Held(held) = &self.0
+            && held.path == path
+        {
+            return Ok(());
+        }
+        self.0 = State::Refused;
+        let is_new = !path.exists();
+        let held = Held { file: open(path)?, path: path.to_path_buf(), is_new };
+        self.0 = State::Held(Arc::new(held));
+        Ok(())
+    }
+
+    /// Returns whether the file belongs to another run.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.0, State::Refused)
+    }
+
+    /// Writes the file through the handle that has the lock, and gives the right back.
+    ///
+    /// Returns `false` if it was never taken, with nothing written.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        let State::Held(held) = std::mem::take(&mut self.0) else { return Ok(false) };
+        let mut file = &held.file;
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(bytes)?;
+        Ok(true)
+    }
+
+    /// Gives the right back with nothing written.
+    pub(crate) fn give_back(&mut self) {
+        self.0 = State::None;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.is_new && self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            // A file that stays does no harm but to be empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        // To close the file is not enough: a program that another thread starts has it open until its own code begins.
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_refused_and_the_lines_of_the_first_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/log.csv");
+        let mut first = create(&path).unwrap();
+        first.write_all(b"one").unwrap();
+        let error = create(&path).unwrap_err();
+        let rule = "must have one writer at a time, and another run is writing it";
+        let fix = "give each run a file of its own (its seed in the name), or end the other run";
+        assert_eq!(error.to_string(), format!("{} {rule}; {fix}", path.display()));
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        drop(first);
+        drop(create(&path).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"", "the next run begins anew");
+    }
+
+    #[test]
+    fn a_claim_keeps_others_out_and_leaves_no_empty_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.html");
+        let (mut first, mut second) = (Claim::default(), Claim::default());
+        first.take(&path).unwrap();
+        first.take(&path).unwrap();
+        assert!(matches!(second.take(&path), Err(LogError::InUse { .. })) && second.is_refused());
+        assert!(!second.write(b"two").unwrap());
+        first.give_back();
+        assert!(!path.exists());
+
+        std::fs::write(&path, "an older and longer report").unwrap();
+        second.take(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"an older and longer report", "it stays until the run is over");
+        assert!(second.write(b"two").unwrap() && first.take(&path).is_ok());
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        first.give_back();
+        assert!(path.exists());
+    }
+}
