@@ -1,7 +1,7 @@
 //! The same pendulum in other units: actions in other intervals, observations with other scales and offsets, rewards times a constant.
 //!
 //! `cargo run --release --example units -- --threads 2` trains SAC and TD3 by their presets, ten seeds on each row of the table, and judges
-//! every row beside the plain pendulum. It exits with 1 if a row does not hold. Killed, it continues by the same command: cells that have
+//! every row beside the plain pendulum. It exits with 1 if a row does not hold, and with 2 at an error. Killed, it continues by the same command: cells that have
 //! finished are kept. `--seeds 3` is the short form; `--rows plain,action_40_50 --algorithms sac` a part.
 //!
 //! Regret is the best possible mean return minus that of the greedy policy, over the grid of 256 starts and on the scale of the plain task.
@@ -175,14 +175,25 @@ impl Cli {
     }
 }
 
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let args = Cli::parse();
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs what is missing, and says whether every row holds.
+fn run(args: &Cli) -> Result<bool, Box<dyn std::error::Error>> {
     let experiment = args.experiment();
     let finished = experiment.run(|cell| {
         let row = args.rows().find(|row| row.name == cell.task()).expect("cells are made from rows");
         let evaluations = match cell.algorithm() {
-            "sac" => train(Preset::sac(Task::Pendulum), row, cell.seed(), &args),
-            _ => train(Preset::td3(Task::Pendulum), row, cell.seed(), &args),
+            "sac" => train(Preset::sac(Task::Pendulum), row, cell.seed(), args),
+            _ => train(Preset::td3(Task::Pendulum), row, cell.seed(), args),
         }?;
         println!("{cell}: regret {:.1}", evaluations.last().map_or(f64::NAN, regret));
         Ok::<_, Error>(evaluations)
@@ -197,10 +208,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     if results.tasks().len() == args.rows().count() {
         results.write(&args.out, &known)?;
     }
-    let (table, holds) = judge(&results, &args);
+    let (table, holds) = judge(&results, args);
     println!("\n{table}");
     std::fs::write(args.out.join("units.md"), &table)?;
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(holds)
 }
 
 fn regret(evaluation: &EvaluationSummary) -> f64 {

@@ -143,6 +143,6 @@ mod tests {
     #[test]
     fn infinite_bounds_are_rejected() {
         let error = ActionBounds::new(&BoxSpace::unbounded(1).unwrap(), &crate::test_device()).unwrap_err();
-        assert_eq!(error.to_string(), "axis 0 of an action space must have finite bounds, got -inf and inf");
+        assert_eq!(error.to_string(), "axis 0 of an action space must have finite bounds, got [-inf, inf]");
     }
 }

@@ -111,7 +111,7 @@ pub enum ReportError {
         source: PlotError,
     },
     /// Settings that JSON cannot hold.
-    #[error("JSON must be able to hold the settings {name:?}: {source}")]
+    #[error("the settings {name:?} must be data that JSON can hold: {source}")]
     Settings {
         /// What they are called.
         name: String,

@@ -392,7 +392,7 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     );
     refused(
         &|| with(small(), config(), Seed(1)),
-        "`trainer.episode_rng` was saved by a run with another seed; resume with the seed the run was begun with",
+        "`trainer.episode_rng` was saved by a run with another seed; resume with the seed that the run was started with",
     );
     refused(
         &|| with(small_run::agent(2, &DdpgConfig::new(), Seed(1)), config(), Seed(0)),
