@@ -52,7 +52,7 @@ impl<W: Write> Observer for Console<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{TrainerConfig, episode};
+    use crate::train::{EpisodeHistory, TrainerConfig, episode};
 
     #[test]
     fn it_prints_the_config_once_and_then_every_fifth_episode() {
@@ -60,7 +60,14 @@ mod tests {
         let mut console = Console::to(&mut out, 5);
         let config = TrainerConfig::new(7);
         for _ in 0..2 {
-            console.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+            console
+                .on_start(&RunInfo {
+                    config: &config,
+                    metric_names: &[],
+                    history: &EpisodeHistory::default(),
+                    evaluations: &[],
+                })
+                .unwrap();
         }
         for i in 0..7 {
             let summary = episode::summary_for_tests(i, -100.0 - i as f64, -150.126);

@@ -12,6 +12,7 @@ mod early_stop;
 mod episode;
 mod evaluate;
 mod evaluate_every;
+mod history;
 mod json_lines;
 mod observer;
 mod play;
@@ -20,6 +21,7 @@ pub mod plot;
 #[cfg(feature = "progress")]
 mod progress;
 mod resume;
+mod run_state;
 mod schedule;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
@@ -35,6 +37,7 @@ pub use csv_history::CsvHistory;
 pub use early_stop::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use evaluate_every::EvaluateEvery;
+pub use history::{EpisodeHistory, Episodes};
 pub use json_lines::JsonLines;
 pub use observer::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 #[cfg(feature = "progress")]

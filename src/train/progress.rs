@@ -109,6 +109,10 @@ impl<O: Observer> Observer for Progress<O> {
         Ok(())
     }
 
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        self.inner.is_over(run)
+    }
+
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         self.steps += 1;
         if self.max_steps.is_some() {
@@ -153,7 +157,7 @@ mod tests {
     use indicatif::TermLike;
 
     use super::*;
-    use crate::train::TrainerConfig;
+    use crate::train::{EpisodeHistory, TrainerConfig};
 
     /// A terminal, 80 columns wide, that remembers what was written to it.
     #[derive(Debug, Clone, Default)]
@@ -244,7 +248,14 @@ mod tests {
 
     fn start(progress: &mut Progress<impl Observer>, episodes: usize) {
         let config = TrainerConfig::new(episodes);
-        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+        progress
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &[],
+                history: &EpisodeHistory::default(),
+                evaluations: &[],
+            })
+            .unwrap();
     }
 
     fn play<O: Observer>(progress: &mut Progress<O>, episode: usize) -> ControlFlow<()> {
@@ -278,7 +289,14 @@ mod tests {
     fn a_run_of_so_many_steps_is_counted_in_steps() {
         let mut progress = Progress::drawing_to(ProgressDrawTarget::hidden(), ());
         let config = TrainerConfig::new(usize::MAX).with_environment_steps(Some(7));
-        progress.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+        progress
+            .on_start(&RunInfo {
+                config: &config,
+                metric_names: &[],
+                history: &EpisodeHistory::default(),
+                evaluations: &[],
+            })
+            .unwrap();
         for step in 0..2 {
             let _ = play(&mut progress, step);
         }

@@ -180,7 +180,7 @@ mod tests {
         tracing::subscriber::with_default(lines.clone(), || {
             let mut events = TracingEvents::new();
             let names = &["critic_loss", "actor_loss"];
-            let history = std::slice::from_ref(&first);
+            let history = &[first.clone()].into_iter().collect();
             events.on_start(&RunInfo { config: &config, metric_names: names, history, evaluations: &[] }).unwrap();
             assert!(events.on_episode(&second).unwrap().is_continue());
             let evaluation = EvaluationSummary { environment_steps: 400, updates: 9, returns: vec![-3.0, -1.0] };

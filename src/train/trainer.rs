@@ -9,8 +9,10 @@ use rand::rngs::ChaCha8Rng;
 use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
 use super::play::{self, Play, StepAll};
-use super::resume::EnvironmentState;
-use super::{EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport, TrainerConfig};
+use super::resume::MidEpisode;
+use super::{
+    EpisodeHistory, EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport, TrainerConfig,
+};
 use crate::agent::{ActionMode, Agent, Metrics};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Spaces, Step, check_action};
@@ -40,7 +42,7 @@ use crate::rng::{Seed, Stream};
 pub struct Trainer<E, A> {
     pub(super) plays: Vec<Play<E>>,
     step_all: StepAll<E>,
-    pub(super) environment_state: Option<EnvironmentState<E>>,
+    pub(super) mid_episode: MidEpisode<E>,
     pub(super) agent: A,
     spaces: Spaces,
     pub(super) replay: Box<dyn Replay>,
@@ -133,7 +135,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(Self {
             plays: environments.into_iter().map(Play::new).collect(),
             step_all: play::in_order,
-            environment_state: None,
+            mid_episode: MidEpisode::Refused,
             agent,
             spaces,
             replay: Box::new(replay),
@@ -147,7 +149,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             environment_steps: 0,
             learning_steps: 0,
             updates: 0,
-            history: History::new(config.average_window),
+            history: History::new(config.average_window, A::Metrics::NAMES.len()),
         })
     }
 
@@ -250,7 +252,10 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
-        let mut episodes = Vec::new();
+        let episodes_before = run.history.len();
+        if observers.iter().any(|observer| observer.is_over(&run)) {
+            return Ok(Vec::new());
+        }
         let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
         while self.episodes() < self.config.episodes && self.environment_steps < max_steps {
             let report = self.step()?;
@@ -262,7 +267,6 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
                 for observer in observers.iter_mut() {
                     ended |= observer.on_episode(&episode).map_err(Error::Observer)?.is_break();
                 }
-                episodes.push(episode);
             }
             if let Some(evaluation) = &report.evaluation {
                 for observer in observers.iter_mut() {
@@ -274,7 +278,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
                 break;
             }
         }
-        Ok(episodes)
+        Ok(self.history().iter().skip(episodes_before).collect())
     }
 
     /// Takes one environment step in each environment, and the updates that follow.
@@ -408,6 +412,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(last)
     }
 
+    /// Returns the spaces of environments and agent.
+    pub(super) fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
     /// Returns the agent.
     pub fn agent(&self) -> &A {
         &self.agent
@@ -444,7 +453,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     }
 
     /// Returns the episodes that have ended, from the first of the run, however often it was interrupted.
-    pub fn history(&self) -> &[EpisodeSummary] {
+    pub fn history(&self) -> &EpisodeHistory {
         &self.history.episodes
     }
 

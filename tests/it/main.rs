@@ -15,6 +15,7 @@ mod experiment_report;
 #[cfg(unix)]
 mod failing_disk;
 mod fixture;
+mod going_on;
 mod gradient_flow;
 mod injected_faults;
 mod kill;

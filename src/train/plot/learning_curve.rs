@@ -71,7 +71,7 @@ impl Observer for LearningCurve {
         self.window = Some(run.config.average_window);
         self.returns.clear();
         self.averages.clear();
-        run.history.iter().for_each(|episode| self.add(episode));
+        run.history.iter().for_each(|episode| self.add(&episode));
         Ok(())
     }
 

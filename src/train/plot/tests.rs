@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::axis::Axis;
 use super::draw::pieces_within;
 use super::{Curve, LearningCurve, Picture, Plot, PlotError, draw_panels, share_y_range, write_panels};
-use crate::train::{EpisodeSummary, Observer, RunInfo, TrainerConfig};
+use crate::train::{EpisodeHistory, EpisodeSummary, Observer, RunInfo, TrainerConfig};
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -210,7 +210,14 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
     let stem = folder.path().join("run/curve");
     let mut picture = LearningCurve::new(&stem, "SAC").with_optimum("best", -1.0);
     let config = TrainerConfig::new(2);
-    picture.on_start(&RunInfo { config: &config, metric_names: &[], history: &[], evaluations: &[] }).unwrap();
+    picture
+        .on_start(&RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &EpisodeHistory::default(),
+            evaluations: &[],
+        })
+        .unwrap();
     for (index, value) in [-4.0, -2.0].into_iter().enumerate() {
         assert_eq!(picture.on_episode(&episode(index, value)).unwrap(), ControlFlow::Continue(()));
     }
@@ -226,7 +233,12 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
 
     // Another run, resumed after its first episode.
     picture
-        .on_start(&RunInfo { config: &config, metric_names: &[], history: &[episode(0, -9.0)], evaluations: &[] })
+        .on_start(&RunInfo {
+            config: &config,
+            metric_names: &[],
+            history: &[episode(0, -9.0)].into_iter().collect(),
+            evaluations: &[],
+        })
         .unwrap();
     let _ = picture.on_episode(&episode(1, -8.0)).unwrap();
     assert_eq!(picture.plot().curves[0].points, [(0.0, -9.0), (1.0, -8.0)]);
