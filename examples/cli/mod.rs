@@ -138,7 +138,6 @@ pub fn train<E: Environment + SaveState, A: Agent + SaveState>(
     let mut checkpoints = CheckpointEvery::steps(STEPS_BETWEEN_CHECKPOINTS, Checkpoints::open(directory)?)?;
     if let Some(resumed) = checkpoints.resume(trainer)? {
         println!("resumed at step {}", resumed.environment_steps);
-        resumed.skipped.iter().for_each(|skipped| println!("not from {skipped}"));
     }
     let interrupt = checkpoints.interrupt_flag();
     ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed))?;

@@ -48,13 +48,19 @@ impl Exploration {
     }
 
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        let count = self.processes.len();
+        if count > MAX_PROCESSES {
+            return Err(StateError::invalid(
+                "processes",
+                format!("at most {MAX_PROCESSES}, one an environment"),
+                count,
+            ));
+        }
         let mut state = State::new();
         state.put_rng("rng", &self.rng);
         state.put("factor", self.factor);
-        state.put("processes", self.processes.len() as u64);
-        for (i, process) in self.processes.iter().enumerate() {
-            state.put_state(&i.to_string(), process.save_state()?);
-        }
+        let processes: Result<_, _> = self.processes.iter().map(|process| process.save_state()).collect();
+        state.put_states("processes", processes?);
         Ok(state)
     }
 
@@ -66,14 +72,16 @@ impl Exploration {
             if factor < 0.0 {
                 return Err(StateError::invalid("factor", "at least 0", factor));
             }
-            let count = state.take_count("processes")?;
+            let mut saved = state.take_states("processes")?;
+            let count = saved.len();
             if !(1..=MAX_PROCESSES).contains(&count) {
-                return Err(StateError::invalid("processes", format!("from 1 to {MAX_PROCESSES}"), count));
+                return Err(StateError::invalid("processes.count", format!("from 1 to {MAX_PROCESSES}"), count));
             }
             let mut processes = Vec::new();
-            for i in 0..count {
+            for _ in 0..count {
                 let mut process = self.processes[0].fresh();
-                state.load_into(&i.to_string(), process.as_mut())?;
+                let loaded = saved.take_next().and_then(|state| process.load_state(state));
+                loaded.map_err(|error| error.within("processes"))?;
                 processes.push(process);
             }
             state.finish()?;

@@ -9,7 +9,7 @@ use super::manifest::{FORMAT, Manifest, PartForm};
 use super::{CheckpointError, Defect, failed, flush_directory};
 use crate::digest::Digest;
 use crate::replay::ReplayBuffer;
-use crate::state::{State, StateError};
+use crate::state::{FileError, State, StateError};
 
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_DIGEST: &str = "manifest.sha256";
@@ -18,6 +18,9 @@ pub(crate) const TRAINER: &str = "trainer.safetensors";
 
 /// Longest manifest, in bytes: room for a replay of 100 GB.
 const MAX_MANIFEST: u64 = 4 << 20;
+
+/// As much of a version as is shown, in characters.
+const LONGEST_VERSION: usize = 40;
 
 /// Longest state of an agent or a trainer, in bytes: room for networks of 300 million parameters.
 ///
@@ -30,7 +33,30 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) manifest: Manifest,
     pub(crate) agent: State,
     pub(crate) trainer: State,
+    pub(crate) history: &'a mut dyn HistoryParts,
     pub(crate) replay: &'a mut ReplayBuffer,
+}
+
+/// A history of episodes that is written in parts of [`EPISODES_IN_PART`](super::EPISODES_IN_PART) episodes.
+pub(crate) trait HistoryParts {
+    /// Returns how many episodes there are.
+    fn episodes(&self) -> usize;
+
+    /// Returns how many metrics an episode has.
+    fn metrics(&self) -> usize;
+
+    /// Returns the digest of a part as a file, and the file if it had to be made to find out.
+    fn part_digest(&mut self, part: usize) -> Result<(Digest, Option<Vec<u8>>), FileError>;
+
+    /// Returns a part as a safetensors file.
+    fn part_file(&self, part: usize) -> Result<Vec<u8>, FileError>;
+
+    /// Appends a part of so many episodes that [`part_file`](Self::part_file) has given.
+    fn append_part(&mut self, file: &[u8], digest: Digest, episodes: usize) -> Result<(), FileError>;
+}
+
+fn history_part(part: u64) -> String {
+    format!("history-{part:05}.safetensors")
 }
 
 fn replay_part(segment: usize) -> String {
@@ -44,7 +70,8 @@ pub(super) fn write(
     snapshot: Snapshot<'_>,
     known: &HashMap<Digest, PathBuf>,
 ) -> Result<HashMap<Digest, String>, CheckpointError> {
-    let Snapshot { mut manifest, agent, trainer, replay } = snapshot;
+    let Snapshot { mut manifest, agent, trainer, history, replay } = snapshot;
+    (manifest.episodes, manifest.metrics) = (history.episodes() as u64, history.metrics() as u64);
     let unwritable = |part: &str| {
         let part = part.to_owned();
         move |source| CheckpointError::Write { part, source }
@@ -53,7 +80,8 @@ pub(super) fn write(
     let bytes_of = |part, state: State| state.to_bytes().map_err(unwritable(part));
     let states = [(AGENT, bytes_of(AGENT, agent)?), (TRAINER, bytes_of(TRAINER, trainer)?)];
     fs::create_dir(side).map_err(failed("create", side))?;
-    let mut directory = Directory { path: side, parts: BTreeMap::new(), digests: HashMap::new(), written: Vec::new() };
+    let mut directory =
+        Directory { path: side, known, parts: BTreeMap::new(), digests: HashMap::new(), written: Vec::new() };
     for (part, bytes) in states {
         if bytes.len() as u64 > MAX_STATE {
             let rule = format!("a state of at most {MAX_STATE} bytes");
@@ -61,14 +89,15 @@ pub(super) fn write(
         }
         directory.write(part.to_owned(), Digest::of(&bytes), &bytes)?;
     }
+    for part in 0..manifest.history_parts() {
+        let (name, part) = (history_part(part), part as usize);
+        let (digest, file) = history.part_digest(part).map_err(unwritable(&name))?;
+        directory.link_or_write(name, digest, file, || history.part_file(part))?;
+    }
     for segment in 0..replay.replay_form().segments() {
-        let part = replay_part(segment);
-        let (digest, file) = replay.segment_digest(segment).map_err(unwritable(&part))?;
-        if file.is_none() && known.get(&digest).is_some_and(|path| directory.link(&part, digest, path)) {
-            continue;
-        }
-        let file = file.map_or_else(|| replay.segment_file(segment), Ok).map_err(unwritable(&part))?;
-        directory.write(part, digest, &file)?;
+        let name = replay_part(segment);
+        let (digest, file) = replay.segment_digest(segment).map_err(unwritable(&name))?;
+        directory.link_or_write(name, digest, file, || replay.segment_file(segment))?;
     }
     manifest.generation = generation;
     manifest.parts = std::mem::take(&mut directory.parts);
@@ -98,12 +127,32 @@ fn digest_line(manifest: &[u8]) -> String {
 /// The parts of a generation that is being written.
 struct Directory<'a> {
     path: &'a Path,
+    /// Where files are that were written before, by their content.
+    known: &'a HashMap<Digest, PathBuf>,
     parts: BTreeMap<String, PartForm>,
     digests: HashMap<Digest, String>,
     written: Vec<PathBuf>,
 }
 
 impl Directory<'_> {
+    /// Links a part that has not changed since it was written, else writes it; `file` is there if it had to be made already.
+    fn link_or_write(
+        &mut self,
+        part: String,
+        digest: Digest,
+        file: Option<Vec<u8>>,
+        make: impl FnOnce() -> Result<Vec<u8>, FileError>,
+    ) -> Result<(), CheckpointError> {
+        let known = self.known.get(&digest).filter(|_| file.is_none());
+        if known.is_some_and(|path| self.link(&part, digest, path)) {
+            return Ok(());
+        }
+        match file.map_or_else(make, Ok) {
+            Ok(file) => self.write(part, digest, &file),
+            Err(source) => Err(CheckpointError::Write { part, source }),
+        }
+    }
+
     fn write_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
         let path = self.path.join(name);
         File::create_new(&path).and_then(|mut file| file.write_all(bytes)).map_err(failed("write", &path))?;
@@ -144,19 +193,25 @@ impl Directory<'_> {
 
 /// A generation whose files are all there, of the right length, and what was written.
 #[derive(Debug)]
-pub(crate) struct Generation {
+pub(crate) struct Generation<H> {
     pub(crate) manifest: Manifest,
     pub(crate) agent: State,
     pub(crate) trainer: State,
+    pub(crate) history: H,
     pub(crate) replay: ReplayBuffer,
     /// Where each file is, by its content.
     pub(super) files: HashMap<Digest, PathBuf>,
 }
 
-impl Generation {
-    /// Reads and verifies every part, the replay into an empty one of its sizes.
-    pub(super) fn read(path: &Path, manifest: Manifest, mut replay: ReplayBuffer) -> Result<Self, Defect> {
-        check_names(path, &manifest)?;
+impl<H: HistoryParts> Generation<H> {
+    /// Reads and verifies every part that the manifest names, history and replay into empty ones of their sizes.
+    ///
+    /// Other files are nobody's, as a file manager leaves them.
+    pub(super) fn read(
+        path: &Path,
+        manifest: Manifest,
+        (mut history, mut replay): (H, ReplayBuffer),
+    ) -> Result<Self, Defect> {
         let mut files = HashMap::new();
         let mut read = |part: &str| {
             let (bytes, digest) = read_part(path, &manifest, part)?;
@@ -169,12 +224,17 @@ impl Generation {
         };
         let mut state = |part| read(part).and_then(|(bytes, _)| State::from_bytes(&bytes).map_err(defect(part)));
         let (agent, trainer) = (state(AGENT)?, state(TRAINER)?);
+        for index in 0..manifest.history_parts() {
+            let (part, episodes) = (history_part(index), manifest.episodes_in(index) as usize);
+            let (bytes, digest) = read(&part)?;
+            history.append_part(&bytes, digest, episodes).map_err(defect(&part))?;
+        }
         for segment in 0..manifest.replay.segments() {
             let part = replay_part(segment);
             let (bytes, digest) = read(&part)?;
             replay.append_segment(&bytes, digest, &manifest.replay).map_err(defect(&part))?;
         }
-        Ok(Self { manifest, agent, trainer, replay, files })
+        Ok(Self { manifest, agent, trainer, history, replay, files })
     }
 }
 
@@ -198,10 +258,13 @@ pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, De
     #[derive(serde::Deserialize)]
     struct Version {
         format: u64,
+        crate_version: Option<String>,
     }
-    let Version { format } = serde_json::from_slice(&text).map_err(Defect::Manifest)?;
+    let Version { format, crate_version } = serde_json::from_slice(&text).map_err(Defect::Manifest)?;
     if format != FORMAT {
-        return Err(Defect::Version { supported: FORMAT, found: format });
+        let crate_version = crate_version.unwrap_or_else(|| "unknown".to_owned());
+        let crate_version = crate_version.chars().take(LONGEST_VERSION).collect();
+        return Err(Defect::Version { supported: FORMAT, found: format, crate_version });
     }
     let manifest: Manifest = serde_json::from_slice(&text).map_err(Defect::Manifest)?;
     let contradiction = |rule: String, found: String| Err(Defect::Contradiction { rule, found });
@@ -215,16 +278,21 @@ pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, De
         return contradiction(rule.to_owned(), found.to_string());
     }
     // Counted first: the sizes may ask for more names than there is memory for.
-    let (expected, found) = (manifest.replay.segments() + 2, manifest.parts.len());
+    let segments = manifest.replay.segments() as u64;
+    let (expected, found) = (segments.saturating_add(manifest.history_parts()).saturating_add(2), manifest.parts.len());
     let missing = || part_names(&manifest).find(|part| !manifest.parts.contains_key(part));
-    if expected != found || missing().is_some() {
+    if expected != found as u64 || missing().is_some() {
         return contradiction(
-            format!("{expected} parts, one for agent and trainer each and the rest for the replay"),
+            format!("{expected} parts, one for agent and trainer each and the rest for history and replay"),
             found.to_string(),
         );
     }
     for (part, form) in &manifest.parts {
-        let limit = if part == AGENT || part == TRAINER { MAX_STATE } else { manifest.replay.longest_segment() };
+        let limit = match part.as_str() {
+            AGENT | TRAINER => MAX_STATE,
+            part if part.starts_with("history") => manifest.longest_history_part(),
+            _ => manifest.replay.longest_segment(),
+        };
         if form.bytes > limit {
             return contradiction(format!("at most {limit} bytes for {part}"), form.bytes.to_string());
         }
@@ -233,20 +301,9 @@ pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, De
 }
 
 fn part_names(manifest: &Manifest) -> impl Iterator<Item = String> {
-    [AGENT, TRAINER].map(str::to_owned).into_iter().chain((0..manifest.replay.segments()).map(replay_part))
-}
-
-/// Requires a directory to hold the files of a generation and nothing else.
-fn check_names(path: &Path, manifest: &Manifest) -> Result<(), Defect> {
-    let unreadable = |source| Defect::Unreadable { file: "the directory".to_owned(), source };
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        let name = name.to_string_lossy();
-        if name != MANIFEST && name != MANIFEST_DIGEST && !manifest.parts.contains_key(&*name) {
-            return Err(Defect::Stray { file: name.into_owned() });
-        }
-    }
-    Ok(())
+    let (history, replay) = (0..manifest.history_parts(), 0..manifest.replay.segments());
+    let states = [AGENT, TRAINER].map(str::to_owned).into_iter();
+    states.chain(history.map(history_part)).chain(replay.map(replay_part))
 }
 
 fn read_part(path: &Path, manifest: &Manifest, part: &str) -> Result<(Vec<u8>, Digest), Defect> {
@@ -294,6 +351,26 @@ fn read_file(path: &Path, file: &str, length: Length) -> Result<Vec<u8>, Defect>
 mod tests {
     use super::*;
 
+    struct NoEpisodes;
+
+    impl HistoryParts for NoEpisodes {
+        fn episodes(&self) -> usize {
+            0
+        }
+        fn metrics(&self) -> usize {
+            0
+        }
+        fn part_digest(&mut self, _: usize) -> Result<(Digest, Option<Vec<u8>>), FileError> {
+            unreachable!("there is no part")
+        }
+        fn part_file(&self, _: usize) -> Result<Vec<u8>, FileError> {
+            unreachable!("there is no part")
+        }
+        fn append_part(&mut self, _: &[u8], _: Digest, _: usize) -> Result<(), FileError> {
+            unreachable!("there is no part")
+        }
+    }
+
     #[test]
     fn a_manifest_that_could_not_be_read_is_not_written() {
         let written = |agent_config: serde_json::Value| {
@@ -301,7 +378,7 @@ mod tests {
             let mut replay = ReplayBuffer::new(1, 1, 1).unwrap();
             let manifest = Manifest { agent_config, ..Manifest::new(replay.replay_form()) };
             let (agent, trainer) = (State::new(), State::new());
-            let snapshot = Snapshot { manifest, agent, trainer, replay: &mut replay };
+            let snapshot = Snapshot { manifest, agent, trainer, history: &mut NoEpisodes, replay: &mut replay };
             write(&folder.path().join("side"), 0, snapshot, &HashMap::new())
                 .map(drop)
                 .map_err(|error| error.to_string())

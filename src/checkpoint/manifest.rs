@@ -9,7 +9,7 @@ use super::settings;
 use crate::replay::ReplayForm;
 
 /// Version of the format that is written, and the only one that is read.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 
 /// The version of burn that this crate is built on; only shown.
 pub(crate) const BURN: &str = "0.22.1";
@@ -42,6 +42,8 @@ pub(crate) struct Manifest {
     pub(crate) updates: u64,
     /// Episodes that have ended.
     pub(crate) episodes: u64,
+    /// Metrics of each episode in the history.
+    pub(crate) metrics: u64,
     /// What an evaluation of the policy gave; null without one.
     pub(crate) score: Option<f64>,
     /// Sizes of the replay.
@@ -50,7 +52,29 @@ pub(crate) struct Manifest {
     pub(crate) parts: BTreeMap<String, PartForm>,
 }
 
+/// Episodes in each part of the history but the last: a MiB or two to write.
+pub(crate) const EPISODES_IN_PART: usize = 16_384;
+
+/// Longest header of a part of the history, in bytes; that of its seven arrays takes a third.
+const MAX_HISTORY_HEADER: u64 = 2048;
+
 impl Manifest {
+    /// Returns the number of parts of the history.
+    pub(super) fn history_parts(&self) -> u64 {
+        self.episodes.div_ceil(EPISODES_IN_PART as u64)
+    }
+
+    /// Returns the episodes in a part of the history.
+    pub(super) fn episodes_in(&self, part: u64) -> u64 {
+        (EPISODES_IN_PART as u64).min(self.episodes - part * EPISODES_IN_PART as u64)
+    }
+
+    /// Returns a bound on the length of a part of the history as a file, in bytes.
+    pub(super) fn longest_history_part(&self) -> u64 {
+        let numbers = self.metrics.saturating_add(6).saturating_mul(self.episodes.min(EPISODES_IN_PART as u64));
+        numbers.saturating_mul(8).saturating_add(MAX_HISTORY_HEADER)
+    }
+
     /// Returns the manifest of a run that has only a replay.
     pub(crate) fn new(replay: ReplayForm) -> Self {
         Self {
@@ -65,6 +89,7 @@ impl Manifest {
             environment_steps: 0,
             updates: 0,
             episodes: 0,
+            metrics: 0,
             score: None,
             replay,
             parts: BTreeMap::new(),

@@ -9,16 +9,19 @@
 //!     manifest.json              versions, agent, environment, settings, counters, size and SHA-256 of each part
 //!     manifest.sha256            for `sha256sum -c`
 //!     agent.safetensors          networks, targets, moments, temperature, noise, random streams
-//!     trainer.safetensors        counters, episode history, random streams, the episode under way
+//!     trainer.safetensors        counters, evaluations, random streams, the episodes under way
+//!     history-00000.safetensors  16,384 episodes that have ended; a part that is full is a hard link to the last generation's
 //!     replay-00000.safetensors   4 MiB of transitions; a part that has not changed is a hard link to the last generation's
 //! ```
 //!
-//! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Reading one never runs code,
+//! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Other files beside the parts, such as
+//! those that a file manager leaves, are ignored. Reading one never runs code,
 //! and gives what was saved or an error. [`Trainer::save`](crate::train::Trainer::save) writes,
 //! [`Trainer::resume`](crate::train::Trainer::resume) reads, and [`CheckpointEvery`](crate::train::CheckpointEvery) does it
 //! on a schedule. What each promise rests on is in [`docs/reliability.md`](crate::_docs::reliability).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,14 +30,15 @@ use std::time::{Duration, Instant};
 
 use crate::digest::Digest;
 use crate::replay::ReplayBuffer;
-use crate::state::{FileError, StateError};
 
+mod error;
 mod generation;
 mod manifest;
 mod settings;
 
-pub(crate) use generation::{Generation, Snapshot};
-pub(crate) use manifest::{Manifest, short_type_name};
+pub use error::{ChangedSetting, CheckpointError, Defect, Skipped};
+pub(crate) use generation::{Generation, HistoryParts, Snapshot};
+pub(crate) use manifest::{EPISODES_IN_PART, Manifest, short_type_name};
 
 /// Name of the file that the writing process locks.
 const LOCK: &str = "lock";
@@ -47,154 +51,6 @@ const GENERATION: &str = "generation-";
 
 /// Beginning of the name of a directory that is being written or removed.
 const UNFINISHED: &str = ".unfinished-";
-
-/// Why a checkpoint could not be written or taken up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was to be done.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What the file system says.
-        source: io::Error,
-    },
-    /// Another process, or another value in this one, writes to the directory.
-    #[error("{} is in use by another writer; give each run a directory of its own", directory.display())]
-    Locked {
-        /// The directory.
-        directory: PathBuf,
-    },
-    /// The episode has not ended, and the environment does not save its state.
-    #[error(
-        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`, or save after an episode"
-    )]
-    MidEpisode,
-    /// A state that cannot be saved, or does not fit.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// A state that cannot be written.
-    #[error("{part} cannot be written")]
-    Write {
-        /// The file.
-        part: String,
-        /// Why not.
-        source: FileError,
-    },
-    /// A checkpoint of something else.
-    #[error("the checkpoint was made with {what} {saved}, but here it is {here}")]
-    Differs {
-        /// What differs.
-        what: &'static str,
-        /// In the checkpoint.
-        saved: String,
-        /// Here.
-        here: String,
-    },
-    /// No generation is whole.
-    #[error("no checkpoint in {} can be used: {}", directory.display(), list(skipped))]
-    NoneIntact {
-        /// The directory.
-        directory: PathBuf,
-        /// All of them, the newest first.
-        skipped: Vec<Skipped>,
-    },
-}
-
-/// A generation that was not taken up.
-#[derive(Debug, thiserror::Error)]
-#[error("generation {generation}: {defect}")]
-#[non_exhaustive]
-pub struct Skipped {
-    /// Its number.
-    pub generation: u64,
-    /// What is wrong with it.
-    #[source]
-    pub defect: Defect,
-}
-
-fn list(skipped: &[Skipped]) -> String {
-    skipped.iter().map(Skipped::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// What is wrong with a generation.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Defect {
-    /// A file that is missing or cannot be read.
-    #[error("{file} cannot be read: {source}")]
-    Unreadable {
-        /// Its name.
-        file: String,
-        /// What the file system says.
-        source: io::Error,
-    },
-    /// A link, a pipe, a directory.
-    #[error("{file} must be a regular file")]
-    NotAFile {
-        /// Its name.
-        file: String,
-    },
-    /// A link in the place of the generation.
-    #[error("the directory must not be a link")]
-    Link,
-    /// A file that does not belong there.
-    #[error("{file} does not belong to a checkpoint")]
-    Stray {
-        /// Its name.
-        file: String,
-    },
-    /// A file of another length than the manifest says, or than it can have.
-    #[error("{file} must be {expected} long, got {found} bytes")]
-    Length {
-        /// Its name.
-        file: String,
-        /// What it must be.
-        expected: String,
-        /// What it is.
-        found: u64,
-    },
-    /// A file whose content is not what was written.
-    #[error("{file} is damaged: its SHA-256 must be {expected}, got {found}")]
-    Damaged {
-        /// Its name.
-        file: String,
-        /// Digest that was noted when it was written.
-        expected: String,
-        /// Digest of what is there.
-        found: String,
-    },
-    /// A format that this version of the crate does not read.
-    #[error("manifest.json must have format {supported}, which this version of the crate reads, got {found}")]
-    Version {
-        /// The format that is read.
-        supported: u64,
-        /// The format that was found.
-        found: u64,
-    },
-    /// A manifest that is not one.
-    #[error("manifest.json must be the manifest of a checkpoint: {0}")]
-    Manifest(#[source] serde_json::Error),
-    /// A manifest whose numbers contradict each other.
-    #[error("manifest.json must give {rule}, got {found}")]
-    Contradiction {
-        /// What must hold.
-        rule: String,
-        /// What was found.
-        found: String,
-    },
-    /// A file that is not what its name says.
-    #[error("{file}: {source}")]
-    File {
-        /// Its name.
-        file: String,
-        /// What is wrong with it.
-        source: FileError,
-    },
-}
 
 /// A locked file. The lock ends with the process, however that ends.
 #[derive(Debug)]
@@ -244,6 +100,25 @@ pub struct Checkpoints {
     scores: HashMap<u64, f64>,
     /// Where the files of the newest generation are, by their content.
     known: HashMap<Digest, PathBuf>,
+    /// Names of the settings that may be others than those that were saved.
+    allowed: Vec<String>,
+    report: Report,
+}
+
+/// What is called for each generation that is skipped.
+struct Report(Box<dyn FnMut(&Skipped) + Send + Sync>);
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Report")
+    }
+}
+
+/// Tells whoever watches the program: the run goes on, from an older generation than it could have.
+fn warn(skipped: &Skipped) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "actor_critic", generation = skipped.generation, "checkpoint skipped: {skipped}");
+    eprintln!("warning: a checkpoint was skipped: {skipped}");
 }
 
 impl Checkpoints {
@@ -275,8 +150,15 @@ impl Checkpoints {
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
             }
         }
-        let mut checkpoints =
-            Self { directory, keep: 3, _lock: Lock(lock), scores: HashMap::new(), known: HashMap::new() };
+        let mut checkpoints = Self {
+            directory,
+            keep: 3,
+            _lock: Lock(lock),
+            scores: HashMap::new(),
+            known: HashMap::new(),
+            allowed: Vec::new(),
+            report: Report(Box::new(warn)),
+        };
         checkpoints.remove_unfinished()?;
         for generation in checkpoints.generations()? {
             if let Ok(Manifest { score: Some(score), .. }) =
@@ -293,6 +175,54 @@ impl Checkpoints {
     pub fn keep(mut self, n: usize) -> Self {
         self.keep = n.max(1);
         self
+    }
+
+    /// Lets a run go on with other values of these settings of the agent or the trainer than it was saved with: to fine-tune.
+    ///
+    /// Without it a resume refuses, names every setting that differs, and changes nothing. What shapes the saved arrays cannot be another:
+    /// the sizes of networks, the kind of noise or temperature, whether observations are normalised, the capacity of the replay. A
+    /// resume with such a setting is refused by the name of the first array that does not fit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actor_critic::prelude::*;
+    ///
+    /// # let device = actor_critic::burn::tensor::Device::flex();
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// # let path = folder.path().join("checkpoints");
+    /// let trainer = |learning_rate| {
+    ///     let env = Pendulum::v1();
+    ///     let config = SacConfig::new().with_actor_learning_rate(learning_rate);
+    ///     let agent = config.init(&Spaces::of(&env)?, &device, Seed(0))?;
+    ///     Ok::<_, Error>(Trainer::new(env, agent, &TrainerConfig::new(2), Seed(0))?.with_environment_state())
+    /// };
+    /// # {
+    /// trainer(3e-4)?.save(&mut Checkpoints::open(&path)?)?;
+    /// # }
+    ///
+    /// let mut checkpoints = Checkpoints::open(&path)?.allow_changed(["actor_learning_rate"]);
+    /// let resumed = trainer(1e-5)?.resume(&mut checkpoints)?.expect("a checkpoint was saved");
+    /// assert_eq!(resumed.changed[0].to_string(), "actor_learning_rate: 0.0003 then, 0.00001 now");
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn allow_changed<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.allowed.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Calls `report` for each generation that a resume skips because it is damaged, in place of the line on standard error (and with
+    /// the feature `tracing` the event at the level warn).
+    #[must_use]
+    pub fn on_skipped(mut self, report: impl FnMut(&Skipped) + Send + Sync + 'static) -> Self {
+        self.report = Report(Box::new(report));
+        self
+    }
+
+    /// Returns the names of the settings that may be others than those that were saved.
+    pub(crate) fn allowed(&self) -> &[String] {
+        &self.allowed
     }
 
     /// Returns the directory.
@@ -361,26 +291,18 @@ impl Checkpoints {
         Ok(generation)
     }
 
-    /// Reads the newest generation that is whole, and says what is wrong with those after it; `None` if there is none at all.
+    /// Reads the newest generation that is whole, and reports what is wrong with those after it; `None` if there is none at all.
     ///
-    /// `accept` is shown each manifest, and returns an empty replay for it, or why it cannot be taken up here.
-    pub(crate) fn read(
+    /// `accept` is shown each manifest, and returns an empty history and replay for it, or why it cannot be taken up here.
+    pub(crate) fn read<H: HistoryParts>(
         &mut self,
-        accept: impl Fn(&Manifest) -> Result<ReplayBuffer, CheckpointError>,
-    ) -> Result<Option<(Generation, Vec<Skipped>)>, CheckpointError> {
+        accept: impl Fn(&Manifest) -> Result<(H, ReplayBuffer), CheckpointError>,
+    ) -> Result<Option<(Generation<H>, Vec<Skipped>)>, CheckpointError> {
         let mut skipped = Vec::new();
         for generation in self.generations()?.into_iter().rev() {
-            let path = self.path(generation);
-            let read = match generation::read_manifest(&path, generation) {
-                Ok(manifest) => {
-                    let replay = accept(&manifest)?;
-                    Generation::read(&path, manifest, replay)
-                }
-                Err(defect) => Err(defect),
-            };
-            match read {
+            match self.read_one(generation, &accept)? {
                 Ok(read) => {
-                    self.known = read.files.clone();
+                    skipped.iter().for_each(&mut self.report.0);
                     return Ok(Some((read, skipped)));
                 }
                 Err(defect) => skipped.push(Skipped { generation, defect }),
@@ -390,6 +312,38 @@ impl Checkpoints {
             return Ok(None);
         }
         Err(CheckpointError::NoneIntact { directory: self.directory.clone(), skipped })
+    }
+
+    /// Reads one generation, as [`read`](Self::read).
+    pub(crate) fn read_generation<H: HistoryParts>(
+        &mut self,
+        generation: u64,
+        accept: impl Fn(&Manifest) -> Result<(H, ReplayBuffer), CheckpointError>,
+    ) -> Result<Generation<H>, CheckpointError> {
+        let found = self.generations()?;
+        if !found.contains(&generation) {
+            return Err(CheckpointError::NoGeneration { directory: self.directory.clone(), generation, found });
+        }
+        self.read_one(generation, &accept)?.map_err(|defect| Skipped { generation, defect }.into())
+    }
+
+    fn read_one<H: HistoryParts>(
+        &mut self,
+        generation: u64,
+        accept: &impl Fn(&Manifest) -> Result<(H, ReplayBuffer), CheckpointError>,
+    ) -> Result<Result<Generation<H>, Defect>, CheckpointError> {
+        let path = self.path(generation);
+        let read = match generation::read_manifest(&path, generation) {
+            Ok(manifest) => {
+                let empty = accept(&manifest)?;
+                Generation::read(&path, manifest, empty)
+            }
+            Err(defect) => Err(defect),
+        };
+        if let Ok(read) = &read {
+            self.known = read.files.clone();
+        }
+        Ok(read)
     }
 
     fn prune(&mut self) -> Result<(), CheckpointError> {

@@ -240,7 +240,7 @@ impl Observer for RunReport {
             (self.environment_steps, self.updates) = (last.environment_steps, last.updates);
         }
         self.metric_names = run.metric_names;
-        self.episodes = run.history.to_vec();
+        self.episodes = run.history.iter().collect();
         self.evaluations = run.evaluations.to_vec();
         Ok(())
     }

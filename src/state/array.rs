@@ -1,6 +1,7 @@
 //! One array of a state.
 
 use std::fmt::Display;
+use std::ops::Range;
 
 use crate::space::first_non_finite;
 
@@ -27,6 +28,46 @@ impl Values {
             Self::U64(_) => u64::KIND,
             Self::Text(_) => "text",
         }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+            Self::U64(values) => values.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+
+    /// Returns no values, of the same kind.
+    pub(super) fn emptied(&self) -> Self {
+        match self {
+            Self::F32(_) => Self::F32(Vec::new()),
+            Self::F64(_) => Self::F64(Vec::new()),
+            Self::U64(_) => Self::U64(Vec::new()),
+            Self::Text(_) => Self::Text(String::new()),
+        }
+    }
+
+    /// Appends values of the same kind.
+    pub(super) fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::F32(values), Self::F32(more)) => values.extend(more),
+            (Self::F64(values), Self::F64(more)) => values.extend(more),
+            (Self::U64(values), Self::U64(more)) => values.extend(more),
+            (Self::Text(text), Self::Text(more)) => text.push_str(&more),
+            (values, other) => unreachable!("{} are not appended to {}", other.kind(), values.kind()),
+        }
+    }
+
+    /// Returns a part of the values; `None` if it is not inside, or cuts a character of a text.
+    pub(super) fn slice(&self, range: Range<usize>) -> Option<Self> {
+        Some(match self {
+            Self::F32(values) => Self::F32(values.get(range)?.to_vec()),
+            Self::F64(values) => Self::F64(values.get(range)?.to_vec()),
+            Self::U64(values) => Self::U64(values.get(range)?.to_vec()),
+            Self::Text(text) => Self::Text(text.get(range)?.to_owned()),
+        })
     }
 
     pub(super) fn first_non_finite(&self) -> Option<(usize, f64)> {

@@ -10,12 +10,14 @@ mod array;
 mod error;
 mod file;
 pub(crate) mod parameters;
+mod stack;
 
 pub use array::Element;
 use array::{Array, Values};
 pub use error::StateError;
 pub use file::FileError;
 pub use parameters::{load_parameters, save_parameters};
+pub(crate) use stack::States;
 
 /// Largest count that is believed: one that nothing reaches, and that can still be added to.
 const MAX_COUNT: u64 = 1 << 53;
@@ -349,6 +351,20 @@ impl State {
             Values::Text(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Gives fields of a configuration, a text of JSON, the values that they have here; nothing if it is no configuration.
+    pub(crate) fn replace_settings(&mut self, name: &str, here: &Value, fields: &[String]) {
+        let text = self.text(name).filter(|text| text.len() <= MAX_CONFIG);
+        let Some(Ok(mut saved)) = text.map(serde_json::from_str::<Map<String, Value>>) else { return };
+        for field in fields {
+            match here.get(field) {
+                Some(value) => drop(saved.insert(field.clone(), value.clone())),
+                None => drop(saved.remove(field)),
+            }
+        }
+        self.arrays.remove(name);
+        self.put_text(name, Value::Object(saved).to_string());
     }
 
     /// Requires every number to be finite.

@@ -39,6 +39,8 @@ pub struct CheckpointEvery<A> {
     checkpoints: Checkpoints,
     interrupted: Arc<AtomicBool>,
     evaluate: Option<Evaluate<A>>,
+    /// Environment steps in the generation that was saved or taken up last.
+    saved_at: Option<usize>,
 }
 
 type Evaluate<A> = Box<dyn FnMut(&mut A) -> Result<f64, Error>>;
@@ -55,15 +57,16 @@ impl<A> fmt::Debug for CheckpointEvery<A> {
 impl<A: Agent + SaveState> CheckpointEvery<A> {
     /// Saves to `checkpoints` whenever the number of environment steps passes a multiple of `steps`.
     ///
-    /// A trainer [without the state of its environment](Trainer::with_environment_state) is saved at the next end of an
-    /// episode.
+    /// The trainer has to say what becomes of episodes under way:
+    /// [`with_environment_state`](Trainer::with_environment_state) saves them,
+    /// [`with_restarted_episodes`](Trainer::with_restarted_episodes) gives them up when the run is resumed.
     ///
     /// # Errors
     ///
     /// [`ConfigError::TooSmall`] if `steps` is 0.
     pub fn steps(steps: usize, checkpoints: Checkpoints) -> Result<Self, ConfigError> {
         at_least("steps between two checkpoints", 1, steps)?;
-        Ok(Self { steps, checkpoints, interrupted: Arc::default(), evaluate: None })
+        Ok(Self { steps, checkpoints, interrupted: Arc::default(), evaluate: None, saved_at: None })
     }
 
     /// Scores the policy before each save, higher being better, so that the best generation is kept beside the newest.
@@ -75,7 +78,7 @@ impl<A: Agent + SaveState> CheckpointEvery<A> {
         self
     }
 
-    /// Returns a flag that ends the run once it is set, after a save: for a handler of Ctrl-C.
+    /// Returns a flag that ends the run after the step under way once it is set, with a save: for a handler of Ctrl-C.
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
     }
@@ -96,31 +99,79 @@ impl<A: Agent + SaveState> CheckpointEvery<A> {
     ///
     /// As [`Trainer::resume`].
     pub fn resume<E: Environment>(&mut self, trainer: &mut Trainer<E, A>) -> Result<Option<Resumed>, Error> {
-        trainer.resume(&mut self.checkpoints)
+        let resumed = trainer.resume(&mut self.checkpoints)?;
+        self.saved_at = resumed.as_ref().map(|resumed| resumed.environment_steps).or(self.saved_at);
+        Ok(resumed)
     }
 
-    /// Runs a trainer to its end, saving on the way: [`Trainer::run`].
+    /// Takes up one generation, such as the best: [`Trainer::resume_from`].
     ///
     /// # Errors
     ///
-    /// As [`Trainer::run`] and [`Trainer::save`]. A run that could not be saved has ended, and can be run on.
+    /// As [`Trainer::resume_from`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actor_critic::prelude::*;
+    ///
+    /// # let device = actor_critic::burn::tensor::Device::flex();
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// # let path = folder.path().join("checkpoints");
+    /// # let env = Pendulum::v1();
+    /// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+    /// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?.with_environment_state();
+    /// # trainer.save_with_score(&mut Checkpoints::open(&path)?, Some(-150.0))?;
+    /// let mut checkpoints = CheckpointEvery::steps(100, Checkpoints::open(&path)?)?;
+    /// if let Some(best) = checkpoints.checkpoints().best() {
+    ///     checkpoints.resume_from(&mut trainer, best)?;
+    /// }
+    /// checkpoints.run(&mut trainer, &mut [])?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn resume_from<E: Environment>(
+        &mut self,
+        trainer: &mut Trainer<E, A>,
+        generation: u64,
+    ) -> Result<Resumed, Error> {
+        let resumed = trainer.resume_from(&mut self.checkpoints, generation)?;
+        self.saved_at = Some(resumed.environment_steps);
+        Ok(resumed)
+    }
+
+    /// Runs a trainer to its end, saving on the way and at the end: [`Trainer::run`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::run`] and [`Trainer::save`]. A run that could not be saved has ended, and can be run on. What can be known to be
+    /// beyond saving is refused before the first step, or else after the first step and the first update:
+    ///
+    /// - [`CheckpointError::MidEpisode`](crate::checkpoint::CheckpointError::MidEpisode) if the trainer does not say what becomes of
+    ///   episodes under way
+    /// - [`CheckpointError::Write`](crate::checkpoint::CheckpointError::Write) or [`Error::State`] if a state has no form as a file
     pub fn run<E: Environment>(
         &mut self,
         trainer: &mut Trainer<E, A>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Vec<EpisodeSummary>, Error> {
-        let mut saved_at = trainer.environment_steps();
+        trainer.try_to_save()?;
+        // Environments have more state in mid-episode, and optimizers after an update.
+        let mut untried = [true, trainer.updates() == 0];
+        let mut before = trainer.environment_steps();
         let episodes = trainer.run_with(observers, |trainer| {
-            let (now, interrupted) = (trainer.environment_steps(), self.is_interrupted());
-            let due = now / self.steps > saved_at / self.steps;
-            if (due || interrupted) && trainer.can_save() {
-                self.save(trainer)?;
-                saved_at = now;
-                return Ok(if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+            if untried[0] || (untried[1] && trainer.updates() > 0) {
+                trainer.try_to_save()?;
+                untried = [false, trainer.updates() == 0];
             }
-            Ok(ControlFlow::Continue(()))
+            let now = trainer.environment_steps();
+            let due = now / self.steps > before / self.steps;
+            before = now;
+            if due || self.is_interrupted() {
+                self.save(trainer)?;
+            }
+            Ok(if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        if trainer.environment_steps() > saved_at && trainer.can_save() {
+        if self.saved_at != Some(trainer.environment_steps()) {
             self.save(trainer)?;
         }
         Ok(episodes)
@@ -130,6 +181,7 @@ impl<A: Agent + SaveState> CheckpointEvery<A> {
         let score = self.evaluate.as_mut().map(|evaluate| evaluate(trainer.agent_mut())).transpose();
         // A policy that cannot be scored is no reason to lose the steps that have led to it.
         trainer.save_with_score(&mut self.checkpoints, *score.as_ref().unwrap_or(&None))?;
+        self.saved_at = Some(trainer.environment_steps());
         score.map(drop)
     }
 }

@@ -52,7 +52,7 @@ impl<W: Write> Observer for Console<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{TrainerConfig, episode};
+    use crate::train::{EpisodeHistory, TrainerConfig, episode};
 
     #[test]
     fn it_prints_the_config_once_and_then_every_fifth_episode() {
@@ -64,7 +64,7 @@ mod tests {
                 .on_start(&RunInfo {
                     config: &config,
                     metric_names: &[],
-                    history: &[],
+                    history: &EpisodeHistory::default(),
                     evaluations: &[],
                     agent: crate::train::AgentInfo::for_tests(),
                 })

@@ -90,7 +90,7 @@ impl<W: Write> Observer for CsvEvaluations<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::TrainerConfig;
+    use crate::train::{EpisodeHistory, TrainerConfig};
 
     #[test]
     fn a_row_has_mean_least_and_greatest_and_a_run_that_goes_on_repeats_none() {
@@ -98,10 +98,11 @@ mod tests {
         let first = EvaluationSummary { environment_steps: 400, updates: 3, returns: vec![-0.3, -0.1] };
         let second = EvaluationSummary { environment_steps: 800, updates: 7, returns: vec![] };
         let both = [first, second];
+        let history = EpisodeHistory::default();
         let run = |evaluations| RunInfo {
             config: &config,
             metric_names: &[],
-            history: &[],
+            history: &history,
             evaluations,
             agent: crate::train::AgentInfo::for_tests(),
         };

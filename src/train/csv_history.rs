@@ -53,7 +53,7 @@ impl<W: Write> Observer for CsvHistory<W> {
             self.writer.write_record(columns.iter().chain(run.metric_names))?;
             self.writer.flush()?;
         }
-        run.history.iter().skip(self.rows).try_for_each(|episode| self.write(episode))
+        run.history.iter().skip(self.rows).try_for_each(|episode| self.write(&episode))
     }
 
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
@@ -88,7 +88,7 @@ impl<W: Write> CsvHistory<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{TrainerConfig, episode};
+    use crate::train::{EpisodeHistory, TrainerConfig, episode};
 
     #[test]
     fn a_row_reads_back_as_the_same_bits_and_missing_metrics_stay_empty() {
@@ -99,7 +99,7 @@ mod tests {
             .on_start(&RunInfo {
                 config: &config,
                 metric_names: &["critic_loss", "actor_loss"],
-                history: &[],
+                history: &EpisodeHistory::default(),
                 evaluations: &[],
                 agent: crate::train::AgentInfo::for_tests(),
             })
@@ -108,7 +108,7 @@ mod tests {
         let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
         assert!(history.on_episode(&first).unwrap().is_continue());
         // The run was ended and goes on: no second header, and no row twice.
-        let before = [first.clone()];
+        let before = [first.clone()].into_iter().collect();
         history
             .on_start(&RunInfo {
                 config: &config,

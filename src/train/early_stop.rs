@@ -7,7 +7,8 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo,
 
 /// Stops training once the running average of the return reaches `threshold`.
 ///
-/// Waits until `min_episodes` have been run, since the average of a lucky few says little.
+/// Waits until `min_episodes` have been run, since the average of a lucky few says little. A run that has reached it before, and is
+/// resumed, takes no step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAt {
     /// Average return to reach.
@@ -16,29 +17,50 @@ pub struct StopAt {
     pub min_episodes: usize,
 }
 
+impl StopAt {
+    fn is_enough(&self, episode: &EpisodeSummary) -> bool {
+        episode.episode + 1 >= self.min_episodes && episode.average_return >= self.threshold
+    }
+}
+
 impl Observer for StopAt {
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        run.history.iter().any(|episode| self.is_enough(&episode))
+    }
+
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
-        let enough = episode.episode + 1 >= self.min_episodes && episode.average_return >= self.threshold;
-        Ok(break_if(enough))
+        Ok(break_if(self.is_enough(episode)))
     }
 }
 
 /// Stops training once an [evaluation](super::EvaluateEvery) of the greedy policy reaches `threshold`.
+///
+/// A run that has reached it before, and is resumed, takes no step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAtEvaluation {
     /// Mean return to reach.
     pub threshold: f64,
 }
 
+impl StopAtEvaluation {
+    fn is_enough(&self, evaluation: &EvaluationSummary) -> bool {
+        evaluation.mean_return() >= self.threshold
+    }
+}
+
 impl Observer for StopAtEvaluation {
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        run.evaluations.iter().any(|evaluation| self.is_enough(evaluation))
+    }
+
     fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
-        Ok(break_if(evaluation.mean_return() >= self.threshold))
+        Ok(break_if(self.is_enough(evaluation)))
     }
 }
 
 /// Stops training after `patience` evaluations in a row without a better mean return than the best before.
 ///
-/// A run that is resumed counts on from the evaluations that it has had.
+/// A run that is resumed counts on from the evaluations that it has had, and takes no step if they are enough.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopWithoutImprovement {
     patience: usize,
@@ -70,6 +92,10 @@ impl Observer for StopWithoutImprovement {
         Ok(())
     }
 
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        !run.evaluations.is_empty() && self.without >= self.patience
+    }
+
     fn on_evaluation(&mut self, evaluation: &EvaluationSummary) -> Result<ControlFlow<()>, ObserverError> {
         self.count(evaluation);
         Ok(break_if(self.without >= self.patience))
@@ -78,7 +104,7 @@ impl Observer for StopWithoutImprovement {
 
 /// Stops training when so much time has passed since the run began, or went on: for a machine that is lent for some hours.
 ///
-/// The run can be resumed, and is then the same as one that was never stopped.
+/// The run can be resumed, with as much time again, and is then the same as one that was never stopped.
 #[derive(Debug, Clone)]
 pub struct TimeBudget {
     budget: Duration,
@@ -110,8 +136,8 @@ fn break_if(stop: bool) -> ControlFlow<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::TrainerConfig;
     use crate::train::episode::summary_for_tests;
+    use crate::train::{EpisodeHistory, TrainerConfig};
 
     fn evaluation(mean_return: f64) -> EvaluationSummary {
         let returns = vec![mean_return - 1.0, mean_return + 1.0];
@@ -124,7 +150,7 @@ mod tests {
             .on_start(&RunInfo {
                 config: &config,
                 metric_names: &[],
-                history: &[],
+                history: &EpisodeHistory::default(),
                 evaluations,
                 agent: crate::train::AgentInfo::for_tests(),
             })

@@ -1,6 +1,6 @@
 //! The episode under way.
 
-use super::{EpisodeSummary, EvaluationSummary};
+use super::{EpisodeHistory, EpisodeSummary, EvaluationSummary};
 use crate::env::Step;
 
 /// Sums over one episode.
@@ -29,14 +29,15 @@ impl Episode {
 /// The episodes that have ended, and the window of their running average.
 #[derive(Debug)]
 pub(super) struct History {
-    pub(super) episodes: Vec<EpisodeSummary>,
+    pub(super) episodes: EpisodeHistory,
     pub(super) evaluations: Vec<EvaluationSummary>,
     window: usize,
 }
 
 impl History {
-    pub(super) fn new(window: usize) -> Self {
-        Self { episodes: Vec::new(), evaluations: Vec::new(), window }
+    /// Returns the history of a run of which nothing has been told, with episodes of so many metrics.
+    pub(super) fn new(window: usize, metrics: usize) -> Self {
+        Self { episodes: EpisodeHistory::with_metrics(metrics), evaluations: Vec::new(), window }
     }
 
     /// Adds the episode that `last_step` has ended.
@@ -47,13 +48,13 @@ impl History {
         environment_steps: usize,
         updates: usize,
     ) -> EpisodeSummary {
-        let before = &self.episodes[self.episodes.len().saturating_sub(self.window - 1)..];
-        let returns = before.iter().map(|episode| episode.episode_return).chain([episode.episode_return]);
+        let averaged = (self.window - 1).min(self.episodes.len()) + 1;
+        let returns = self.episodes.newest_returns(averaged - 1).chain([episode.episode_return]);
         let summary = EpisodeSummary {
             episode: self.episodes.len(),
             steps: episode.steps,
             episode_return: episode.episode_return,
-            average_return: returns.sum::<f64>() / (before.len() + 1) as f64,
+            average_return: returns.sum::<f64>() / averaged as f64,
             terminated: last_step.terminated,
             truncated: last_step.truncated,
             environment_steps,
@@ -61,7 +62,7 @@ impl History {
             metrics: (episode.updates > 0)
                 .then(|| episode.metric_sums.iter().map(|sum| sum / episode.updates as f64).collect()),
         };
-        self.episodes.push(summary.clone());
+        self.episodes.push(&summary);
         summary
     }
 }
@@ -89,7 +90,7 @@ mod tests {
     #[test]
     fn the_average_is_over_the_last_episodes_and_metrics_over_the_updates() {
         let step = Step { observation: vec![], reward: 0.0, terminated: false, truncated: true };
-        let mut history = History::new(2);
+        let mut history = History::new(2, 2);
         let averages: Vec<f64> = [-3.0, -1.0, -2.0]
             .iter()
             .map(|&reward| {

@@ -131,8 +131,8 @@ impl<W: Write> Observer for JsonLines<W> {
             let settings = std::mem::take(&mut self.settings);
             self.write(&Line::Run { schedule: run.config, settings: &settings })?;
         }
-        self.told.missing(run).into_iter().try_for_each(|record| match record {
-            Record::Episode(episode) => self.episode(episode),
+        self.told.missing(run).try_for_each(|record| match record {
+            Record::Episode(episode) => self.episode(&episode),
             Record::Evaluation(evaluation) => self.evaluation(evaluation),
         })
     }
@@ -189,7 +189,7 @@ impl Serialize for Metrics<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::episode::summary_for_tests;
+    use crate::train::{EpisodeHistory, episode::summary_for_tests};
 
     const NAMES: &[&str] = &["critic_loss", "actor_loss"];
 
@@ -212,11 +212,12 @@ mod tests {
 
         let mut out = Vec::new();
         let mut lines = JsonLines::to(&mut out).with_settings("agent", &serde_json::json!({ "tau": 0.005 })).unwrap();
-        lines.on_start(&run(&[], &[])).unwrap();
+        let (none, one) = (EpisodeHistory::default(), episodes[..1].iter().cloned().collect());
+        lines.on_start(&run(&none, &[])).unwrap();
         assert!(lines.on_episode(&episodes[0]).unwrap().is_continue());
         assert!(lines.on_evaluation(&evaluation).unwrap().is_continue());
         // The run was ended and goes on: no second first line, and nothing twice.
-        lines.on_start(&run(&episodes[..1], evaluations)).unwrap();
+        lines.on_start(&run(&one, evaluations)).unwrap();
         assert!(lines.on_episode(&episodes[1]).unwrap().is_continue());
         drop(lines);
         let text = String::from_utf8(out).unwrap();
@@ -235,7 +236,7 @@ mod tests {
         // Another program that resumes the run writes the same file.
         let mut out = Vec::new();
         let mut lines = JsonLines::to(&mut out).with_settings("agent", &serde_json::json!({ "tau": 0.005 })).unwrap();
-        lines.on_start(&run(&episodes, evaluations)).unwrap();
+        lines.on_start(&run(&episodes.into_iter().collect(), evaluations)).unwrap();
         drop(lines);
         assert_eq!(String::from_utf8(out).unwrap(), text);
     }

@@ -9,6 +9,7 @@ mod early_stop;
 mod episode;
 mod evaluate;
 mod evaluate_every;
+mod history;
 mod json_lines;
 pub(crate) mod log_file;
 mod observer;
@@ -18,6 +19,7 @@ pub mod plot;
 #[cfg(feature = "progress")]
 mod progress;
 mod resume;
+mod run_state;
 mod schedule;
 mod tell;
 #[cfg(feature = "tensorboard")]
@@ -36,6 +38,7 @@ pub use diagnosis::{Diagnosis, Finding};
 pub use early_stop::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
 pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use evaluate_every::EvaluateEvery;
+pub use history::{EpisodeHistory, Episodes};
 pub use json_lines::JsonLines;
 pub use log_file::LogError;
 pub use observer::{

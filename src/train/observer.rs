@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::TrainerConfig;
+use super::{EpisodeHistory, TrainerConfig};
 use crate::agent::Normalizes;
 use crate::env::Spaces;
 
@@ -22,6 +22,16 @@ pub trait Observer {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
         let _ = run;
         Ok(())
+    }
+
+    /// Returns whether the rule by which this observer ends a run has been met already; asked after [`on_start`](Self::on_start) of all
+    /// observers. The run then ends before its first step.
+    ///
+    /// So a command that is repeated after the run was ended does nothing more. An observer that answers `Break` by what the run has brought
+    /// so far should answer here by [`history`](RunInfo::history) and [`evaluations`](RunInfo::evaluations).
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        let _ = run;
+        false
     }
 
     /// Called after every environment step; `Break` ends the run there, in mid-episode.
@@ -80,7 +90,7 @@ pub struct RunInfo<'a> {
     /// What the agent was built for.
     pub agent: AgentInfo<'a>,
     /// The episodes that have ended before: none, unless the run was ended or interrupted and goes on.
-    pub history: &'a [EpisodeSummary],
+    pub history: &'a EpisodeHistory,
     /// The evaluations before, likewise.
     pub evaluations: &'a [EvaluationSummary],
 }

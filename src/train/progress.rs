@@ -115,6 +115,10 @@ impl<O: Observer> Observer for Progress<O> {
         Ok(())
     }
 
+    fn is_over(&self, run: &RunInfo<'_>) -> bool {
+        self.inner.is_over(run)
+    }
+
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         self.steps += 1;
         self.evaluation_time += step.evaluation_time;
@@ -160,7 +164,7 @@ mod tests {
     use indicatif::TermLike;
 
     use super::*;
-    use crate::train::TrainerConfig;
+    use crate::train::{EpisodeHistory, TrainerConfig};
 
     /// A terminal, 80 columns wide, that remembers what was written to it.
     #[derive(Debug, Clone, Default)]
@@ -255,7 +259,7 @@ mod tests {
             .on_start(&RunInfo {
                 config: &config,
                 metric_names: &[],
-                history: &[],
+                history: &EpisodeHistory::default(),
                 evaluations: &[],
                 agent: crate::train::AgentInfo::for_tests(),
             })
@@ -291,7 +295,7 @@ mod tests {
             .on_start(&RunInfo {
                 config: &config,
                 metric_names: &[],
-                history: &[],
+                history: &EpisodeHistory::default(),
                 evaluations: &[],
                 agent: crate::train::AgentInfo::for_tests(),
             })

@@ -1,22 +1,35 @@
 //! Saving a whole run, and going on with it in another process.
 
-use rand::rngs::ChaCha8Rng;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::episode::Episode;
-use super::{EpisodeSummary, EvaluationSummary, StepReport, Trainer};
+use super::history::EpisodeHistory;
+use super::run_state::RunState;
+use super::{StepReport, Trainer, TrainerConfig};
 use crate::agent::{Agent, Metrics};
-use crate::checkpoint::{CheckpointError, Checkpoints, Manifest, Skipped, Snapshot, short_type_name};
+use crate::checkpoint::{
+    ChangedSetting, CheckpointError, Checkpoints, Generation, Manifest, Skipped, Snapshot, short_type_name,
+};
 use crate::env::Environment;
 use crate::error::Error;
 use crate::replay::ReplayBuffer;
-use crate::state::{SaveState, State, StateError, expect_same_config};
+use crate::state::{SaveState, State, StateError};
 
-/// How the state of the environment is saved and loaded, for environments that can.
+/// Settings that say how long a run is, and may always be others.
+const FREE: [&str; 2] = ["episodes", "environment_steps"];
+
+/// The setting that is the shape of the replay.
+const CAPACITY: &str = "replay_capacity";
+
+/// What becomes of an episode under way when a run is saved.
 #[derive(Debug)]
-pub(super) struct EnvironmentState<E> {
-    save: fn(&E) -> Result<State, StateError>,
-    load: fn(&mut E, State) -> Result<(), StateError>,
+pub(super) enum MidEpisode<E> {
+    /// Nobody has said: the run can be saved between episodes only.
+    Refused,
+    /// It is not saved, and a new one begins when the run is resumed.
+    Restarted,
+    /// It is saved with the state of its environment, and goes on.
+    Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
 }
 
 /// What a run was resumed from.
@@ -27,23 +40,44 @@ pub struct Resumed {
     pub generation: u64,
     /// Environment steps that the run had taken.
     pub environment_steps: usize,
-    /// Newer generations that were not whole, and why.
+    /// Episodes that were under way and are not saved, in whose place new ones begin:
+    /// [`Trainer::with_restarted_episodes`].
+    pub restarted_episodes: usize,
+    /// Settings that are not those that the run was saved with, all of them [allowed](Checkpoints::allow_changed).
+    pub changed: Vec<ChangedSetting>,
+    /// Newer generations that were not whole, and why. They have been [reported](Checkpoints::on_skipped) too.
     pub skipped: Vec<Skipped>,
 }
 
 impl<E: Environment + SaveState, A: Agent> Trainer<E, A> {
-    /// Lets the run be saved in mid-episode, with the state of its environment.
+    /// Lets the run be saved in mid-episode, with the state of its environment: a resumed run goes on bit for bit.
     #[must_use]
     pub fn with_environment_state(mut self) -> Self {
-        self.environment_state = Some(EnvironmentState { save: E::save_state, load: E::load_state });
+        self.mid_episode = MidEpisode::Saved { save: E::save_state, load: E::load_state };
         self
     }
 }
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Returns whether the run can be saved now: between episodes, or with environments that save their state.
+    /// Lets the run be saved in mid-episode although its environment does not save its state.
+    ///
+    /// The transitions of the episodes under way are saved with the replay, and their steps are counted. When the run is resumed,
+    /// each of them is given up, and a new episode begins, with the next seed: so a resumed run is a good one, but not the same, bit for
+    /// bit, as one that was never interrupted. The run that is saved goes on undisturbed.
+    #[must_use]
+    pub fn with_restarted_episodes(mut self) -> Self {
+        self.mid_episode = MidEpisode::Restarted;
+        self
+    }
+
+    /// Returns whether the run can be saved now: in mid-episode only after
+    /// [`with_environment_state`](Self::with_environment_state) or [`with_restarted_episodes`](Self::with_restarted_episodes).
     pub fn can_save(&self) -> bool {
-        self.environment_state.is_some() || self.plays.iter().all(|play| play.observation.is_none())
+        self.can_save_in_mid_episode() || self.plays.iter().all(|play| play.observation.is_none())
+    }
+
+    pub(super) fn can_save_in_mid_episode(&self) -> bool {
+        !matches!(self.mid_episode, MidEpisode::Refused)
     }
 }
 
@@ -51,11 +85,11 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
     /// Saves everything that decides how the run goes on; returns the number of the generation.
     ///
     /// It is written to the side and renamed, so that a crash, a full disk or an error leaves the generations before as they
-    /// were. Parts of the replay that have not changed since the last generation are not written again.
+    /// were. Parts of the history and the replay that have not changed since the last generation are not written again.
     ///
     /// # Errors
     ///
-    /// - [`CheckpointError::MidEpisode`] if the episode has not ended and [`can_save`](Self::can_save) is false
+    /// - [`CheckpointError::MidEpisode`] if an episode has not ended and [`can_save`](Self::can_save) is false
     /// - [`CheckpointError::Write`] if a number of the run is not finite
     /// - [`CheckpointError::Io`] if the file system refuses
     pub fn save(&mut self, checkpoints: &mut Checkpoints) -> Result<u64, Error> {
@@ -75,85 +109,93 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             return Err(StateError::NonFinite { name: "score".to_owned(), index: 0, value: score }.into());
         }
         let agent = self.agent.save_state()?;
-        let agent_config = agent.text("config").and_then(|config| serde_json::from_str(config).ok());
         let manifest = Manifest {
             agent: short_type_name::<A>(),
             environment: short_type_name::<E>(),
-            agent_config: agent_config.unwrap_or(Value::Null),
-            trainer_config: self.config_as_json(),
+            agent_config: agent_config(&agent),
+            trainer_config: as_json(&self.config),
             environment_steps: self.environment_steps as u64,
             updates: self.updates as u64,
-            episodes: self.episodes() as u64,
             score,
             ..Manifest::new(self.replay.transitions().replay_form())
         };
-        let trainer = self.trainer_state()?;
-        let snapshot = Snapshot { manifest, agent, trainer, replay: self.replay.transitions_mut() };
-        Ok(checkpoints.write(snapshot)?)
+        let trainer = self.run_state()?;
+        let (history, replay) = (&mut self.history.episodes, self.replay.transitions_mut());
+        Ok(checkpoints.write(Snapshot { manifest, agent, trainer, history, replay })?)
+    }
+
+    /// Requires that the run can be saved at any step from now on, as far as its states tell that without being written.
+    pub(super) fn try_to_save(&self) -> Result<(), Error> {
+        if !self.can_save_in_mid_episode() {
+            return Err(CheckpointError::MidEpisode.into());
+        }
+        for (part, state) in
+            [("the state of the agent", self.agent.save_state()?), ("the state of the run", self.run_state()?)]
+        {
+            state.to_bytes().map_err(|source| CheckpointError::Write { part: part.to_owned(), source })?;
+        }
+        Ok(())
     }
 
     /// Takes up the newest generation that is whole; `None`, with nothing changed, if there is none at all.
     ///
     /// The trainer must be built as the one that was saved: with the same environment, agent, settings and seed.
-    /// [`TrainerConfig::episodes`](super::TrainerConfig::episodes) may be another number. After that it goes on as the other one
-    /// would have, bit for bit.
+    /// [`TrainerConfig::episodes`](super::TrainerConfig::episodes) and
+    /// [`TrainerConfig::environment_steps`](super::TrainerConfig::environment_steps) may be other numbers, and so may what
+    /// [`Checkpoints::allow_changed`] names. After that it goes on as the other one would have, bit for bit, if settings are the same
+    /// and episodes are not [restarted](Self::with_restarted_episodes).
+    ///
+    /// A newer generation that is not whole is skipped, which is [reported](Checkpoints::on_skipped), by a line on standard error
+    /// unless told otherwise.
     ///
     /// # Errors
     ///
     /// Nothing has changed then.
     ///
     /// - [`CheckpointError::NoneIntact`] if there are generations, but each is damaged
+    /// - [`CheckpointError::Settings`] if settings differ, with all of them
+    /// - [`CheckpointError::UnknownSetting`] if a name in [`Checkpoints::allow_changed`] is no setting
     /// - [`CheckpointError::Differs`] or [`StateError`] if the newest that is whole belongs to something else
     pub fn resume(&mut self, checkpoints: &mut Checkpoints) -> Result<Option<Resumed>, Error> {
-        let Some((generation, skipped)) = checkpoints.read(|manifest| self.accept(manifest))? else { return Ok(None) };
-        let loaded = self.parse(generation.trainer).map_err(|error| error.within("trainer"))?;
-
-        // What can fail and changes something comes last, and what has changed is undone if the next fails.
-        let Loaded { environment_steps, learning_steps, updates, rngs, history, evaluations, replay, plays } = loaded;
-        let mut undo = Vec::new();
-        let load_all = || {
-            for (play, loaded) in self.plays.iter_mut().zip(&plays) {
-                let Some((.., state)) = loaded else { continue };
-                let Some(EnvironmentState { save, load }) = &self.environment_state else {
-                    return Err(Error::from(CheckpointError::MidEpisode));
-                };
-                undo.push((*load, save(&play.env)?));
-                load(&mut play.env, state.clone()).map_err(|error| error.within("environment"))?;
-            }
-            let before = self.agent.save_state()?;
-            self.agent.load_state(generation.agent).map_err(|error| error.within("agent"))?;
-            if let Err(error) = self.replay.load(generation.replay, replay) {
-                self.agent.load_state(before)?;
-                return Err(error.within("replay").into());
-            }
-            Ok(())
+        let here = self.settings(checkpoints.allowed())?;
+        let Some((generation, skipped)) = checkpoints.read(|manifest| self.accept(manifest, &here))? else {
+            return Ok(None);
         };
-        if let Err(error) = load_all() {
-            let loaded = self.plays.iter_mut().zip(&plays).filter(|(_, loaded)| loaded.is_some());
-            for ((load, before), (play, _)) in undo.into_iter().zip(loaded) {
-                load(&mut play.env, before)?;
-            }
-            return Err(error);
-        }
-        self.untold = StepReport::default();
-        [self.episode_rng, self.warmup_rng, self.replay_rng] = rngs;
-        (self.environment_steps, self.learning_steps, self.updates) = (environment_steps, learning_steps, updates);
-        (self.history.episodes, self.history.evaluations) = (history, evaluations);
-        for (play, loaded) in self.plays.iter_mut().zip(plays) {
-            (play.episode, play.observation) = match loaded {
-                Some((episode, observation, _)) => (episode, Some(observation)),
-                None => (Episode::default(), None),
-            };
-        }
-        Ok(Some(Resumed { generation: generation.manifest.generation, environment_steps, skipped }))
+        self.take_up(generation, here, skipped).map(Some)
     }
 
-    fn config_as_json(&self) -> Value {
-        serde_json::to_value(&self.config).expect("a configuration is numbers")
+    /// Takes up one generation of those that are there, such as [`Checkpoints::best`], as [`resume`](Self::resume) does.
+    ///
+    /// Newer generations stay as they are. What is saved from now on gets higher numbers than theirs, so that the next
+    /// [`resume`](Self::resume) goes on with it; and they are removed like any other, as soon as enough newer ones are there. For a command
+    /// that is repeated, call this once and [`resume`](Self::resume) from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume), and:
+    ///
+    /// - [`CheckpointError::NoGeneration`] if it is not there
+    /// - [`CheckpointError::Generation`] if it is damaged
+    pub fn resume_from(&mut self, checkpoints: &mut Checkpoints, generation: u64) -> Result<Resumed, Error> {
+        let here = self.settings(checkpoints.allowed())?;
+        let generation = checkpoints.read_generation(generation, |manifest| self.accept(manifest, &here))?;
+        self.take_up(generation, here, Vec::new())
     }
 
-    /// Checks that a generation belongs to this run, and returns an empty replay for it.
-    fn accept(&self, manifest: &Manifest) -> Result<ReplayBuffer, CheckpointError> {
+    fn settings(&self, allowed: &[String]) -> Result<Settings, Error> {
+        let state = self.agent.save_state()?;
+        let (agent, trainer) = (agent_config(&state), as_json(&self.config));
+        let known = || [&agent, &trainer].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+        let known = || known().filter(|name| *name != CAPACITY);
+        if let Some(name) = allowed.iter().find(|name| !known().any(|known| known == *name)) {
+            let (name, known) = (name.clone(), known().cloned().collect());
+            return Err(CheckpointError::UnknownSetting { name, known }.into());
+        }
+        Ok(Settings { state, agent, trainer, allowed: allowed.to_vec() })
+    }
+
+    /// Checks that a generation belongs to this run, and returns an empty history and an empty replay for it.
+    fn accept(&self, manifest: &Manifest, here: &Settings) -> Result<(EpisodeHistory, ReplayBuffer), CheckpointError> {
         let names = [
             ("the agent", &manifest.agent, short_type_name::<A>()),
             ("the environment", &manifest.environment, short_type_name::<E>()),
@@ -163,8 +205,11 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
                 return Err(CheckpointError::Differs { what, saved: saved.clone(), here });
             }
         }
-        let (saved, here) = (manifest.trainer_config.to_string(), self.config_as_json().to_string());
-        expect_same_config("trainer", &saved, &here, &["episodes", "environment_steps"])?;
+        let mut settings = here.changed(manifest);
+        settings.retain(|setting| !here.allowed.contains(&setting.name));
+        if !settings.is_empty() {
+            return Err(CheckpointError::Settings { settings });
+        }
         let (saved, here) = (&manifest.replay, self.replay.transitions().replay_form());
         let sizes = |form: &crate::replay::ReplayForm| (form.capacity, form.observation_dim, form.action_dim);
         if sizes(saved) != sizes(&here) {
@@ -174,199 +219,137 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             };
             return Err(CheckpointError::Differs { what: "a replay of", saved: text(saved), here: text(&here) });
         }
+        let (saved, here) = (manifest.metrics, A::Metrics::NAMES.len());
+        if saved != here as u64 {
+            let text = |metrics: String| format!("{metrics} an episode");
+            let (saved, here) = (text(saved.to_string()), text(here.to_string()));
+            return Err(CheckpointError::Differs { what: "metrics:", saved, here });
+        }
         // The memory for it was there when the trainer was built.
-        self.replay
-            .transitions()
-            .emptied()
-            .map_err(|error| StateError::invalid("replay", "small enough for memory", error).into())
+        let replay = self.replay.transitions().emptied();
+        let replay = replay.map_err(|error| StateError::invalid("replay", "small enough for memory", error))?;
+        Ok((EpisodeHistory::with_metrics(here), replay))
     }
 
-    fn trainer_state(&self) -> Result<State, StateError> {
-        let mut state = State::new();
-        state.put("environment_steps", self.environment_steps as u64);
-        state.put("updates", self.updates as u64);
-        for (name, rng) in RNGS.into_iter().zip([&self.episode_rng, &self.warmup_rng, &self.replay_rng]) {
-            state.put_rng(name, rng);
+    /// Goes on as the generation does; nothing has changed on an error.
+    fn take_up(
+        &mut self,
+        generation: Generation<EpisodeHistory>,
+        here: Settings,
+        skipped: Vec<Skipped>,
+    ) -> Result<Resumed, Error> {
+        let Generation { manifest, mut agent, trainer, history, replay, .. } = generation;
+        let changed = here.changed(&manifest);
+        if !changed.is_empty() {
+            agent.replace_settings("config", &here.agent, &here.allowed);
         }
-        state.put("learning_steps", self.learning_steps as u64);
-        state.put_state("history", self.history_state());
-        state.put_state("evaluations", evaluations_state(&self.history.evaluations));
-        state.put_state("replay", self.replay.save_state()?);
-        state.put("environments", self.plays.len() as u64);
-        for (i, play) in self.plays.iter().enumerate() {
-            let Some(observation) = &play.observation else { continue };
-            let Episode { steps, episode_return, metric_sums, updates } = &play.episode;
-            let mut episode = State::new();
-            episode.put_array("observation", &[observation.len()], observation.clone());
-            episode.put("steps", *steps as u64);
-            episode.put("return", *episode_return);
-            episode.put_array("metric_sums", &[metric_sums.len()], metric_sums.clone());
-            episode.put("updates", *updates as u64);
-            state.put_state(&format!("episode_{i}"), episode);
-            if let Some(EnvironmentState { save, .. }) = &self.environment_state {
-                state.put_state(&format!("environment_{i}"), save(&play.env)?);
+        let mut run = self.parse_run_state(trainer).map_err(|error| error.within("trainer"))?;
+        let counts = history.check_counts(run.environment_steps, run.updates);
+        counts.map_err(|error| error.within("history"))?;
+
+        // What can fail and changes something comes last, and what has changed is undone if the next fails.
+        let mut before = Vec::new();
+        let loaded = self.load_environments(&mut run, &mut before).and_then(|()| {
+            self.agent.load_state(agent).map_err(|error| error.within("agent"))?;
+            let state = std::mem::take(&mut run.replay);
+            if let Err(error) = self.replay.load(replay, state) {
+                self.agent.load_state(here.state)?;
+                return Err(error.within("replay").into());
             }
+            Ok(())
+        });
+        if let Err(error) = loaded {
+            if let MidEpisode::Saved { load, .. } = self.mid_episode {
+                before.into_iter().try_for_each(|(i, state)| load(&mut self.plays[i].env, state))?;
+            }
+            return Err(error);
         }
-        Ok(state)
+        self.history.episodes = history;
+        let (environment_steps, restarted_episodes) = (run.environment_steps, run.restarted.len());
+        self.go_on_with(run);
+        let generation = manifest.generation;
+        Ok(Resumed { generation, environment_steps, restarted_episodes, changed, skipped })
     }
 
-    fn history_state(&self) -> State {
-        let episodes = &self.history.episodes;
-        let (n, width) = (episodes.len(), A::Metrics::NAMES.len());
-        let counts = |of: fn(&EpisodeSummary) -> u64| episodes.iter().map(of).collect::<Vec<u64>>();
-        let mut state = State::new();
-        state.put_array("steps", &[n], counts(|episode| episode.steps as u64));
-        state.put_array("environment_steps", &[n], counts(|episode| episode.environment_steps as u64));
-        state.put_array("updates", &[n], counts(|episode| episode.updates as u64));
-        state.put_array("terminated", &[n], counts(|episode| episode.terminated.into()));
-        state.put_array("truncated", &[n], counts(|episode| episode.truncated.into()));
-        state.put_array("has_metrics", &[n], counts(|episode| episode.metrics.is_some().into()));
-        state.put_array("return", &[n], episodes.iter().map(|episode| episode.episode_return).collect());
-        state.put_array("average_return", &[n], episodes.iter().map(|episode| episode.average_return).collect());
-        let row = |episode: &EpisodeSummary| episode.metrics.clone().unwrap_or_else(|| vec![0.0; width]);
-        state.put_array("metrics", &[n, width], episodes.iter().flat_map(row).collect());
-        state
-    }
-
-    fn parse(&self, mut state: State) -> Result<Loaded, StateError> {
-        let environment_steps = state.take_count("environment_steps")?;
-        let updates = state.take_count("updates")?;
-        let mut rng = |name, here| state.take_rng(name, here);
-        let rngs = [rng(RNGS[0], &self.episode_rng)?, rng(RNGS[1], &self.warmup_rng)?, rng(RNGS[2], &self.replay_rng)?];
-        let history = parse_history::<A>(state.take_state("history"), environment_steps, updates);
-        let history = history.map_err(|error| error.within("history"))?;
-        let evaluations = parse_evaluations(state.take_state("evaluations"), environment_steps, updates);
-        let evaluations = evaluations.map_err(|error| error.within("evaluations"))?;
-        let learning_steps = state.take_count("learning_steps")?;
-        if learning_steps > environment_steps {
-            return Err(StateError::invalid("learning_steps", format!("at most {environment_steps}"), learning_steps));
-        }
-        let replay = state.take_state("replay");
-        state.expect("environments", self.plays.len() as u64)?;
-        let observation_dim = self.agent.spaces().observation().dim();
-        let mut plays = Vec::new();
-        for i in 0..self.plays.len() {
-            let part = format!("episode_{i}");
-            let episode = state.take_state(&part);
-            if episode.names().next().is_none() {
-                plays.push(None);
+    /// Loads the environments whose episodes go on; `before` gets their states, to undo it.
+    fn load_environments(&mut self, run: &mut RunState, before: &mut Vec<(usize, State)>) -> Result<(), Error> {
+        for (i, (play, episode)) in self.plays.iter_mut().zip(&mut run.episodes).enumerate() {
+            if episode.is_none() {
                 continue;
             }
-            let episode = parse_episode::<A>(episode, observation_dim).map_err(|error| error.within(&part))?;
-            plays.push(Some((episode.0, episode.1, state.take_state(&format!("environment_{i}")))));
+            let state = run.environments.take_next().map_err(|error| error.within("trainer.environments"))?;
+            match &self.mid_episode {
+                MidEpisode::Refused => return Err(CheckpointError::MidEpisode.into()),
+                MidEpisode::Restarted => {
+                    *episode = None;
+                    run.restarted.push(i);
+                }
+                MidEpisode::Saved { save, load } => {
+                    before.push((i, save(&play.env)?));
+                    load(&mut play.env, state).map_err(|error| error.within("environment"))?;
+                }
+            }
         }
-        state.finish()?;
-        Ok(Loaded { environment_steps, learning_steps, updates, rngs, history, evaluations, replay, plays })
+        Ok(())
+    }
+
+    /// Takes over counters, random streams and episodes.
+    fn go_on_with(&mut self, run: RunState) {
+        [self.episode_rng, self.warmup_rng, self.replay_rng] = run.rngs;
+        (self.environment_steps, self.learning_steps, self.updates) =
+            (run.environment_steps, run.learning_steps, run.updates);
+        self.history.evaluations = run.evaluations;
+        self.untold = StepReport::default();
+        for (play, episode) in self.plays.iter_mut().zip(run.episodes) {
+            (play.episode, play.observation) = match episode {
+                Some((episode, observation)) => (episode, Some(observation)),
+                None => (Episode::default(), None),
+            };
+        }
+        for i in run.restarted {
+            self.agent.end_episode(i);
+            self.replay.transitions_mut().end_episode(i);
+        }
     }
 }
 
-/// Names of the random streams of a trainer.
-const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
-
-/// What the trainer's part of a checkpoint says, before anything is changed.
-struct Loaded {
-    environment_steps: usize,
-    learning_steps: usize,
-    updates: usize,
-    rngs: [ChaCha8Rng; 3],
-    history: Vec<EpisodeSummary>,
-    evaluations: Vec<EvaluationSummary>,
-    replay: State,
-    /// Of each environment the episode under way, if there is one: so far, what the agent sees, and the environment's state.
-    plays: Vec<Option<(Episode, Vec<f32>, State)>>,
+/// The settings of the run that a generation is to be taken up by.
+struct Settings {
+    /// Of the agent as it is.
+    state: State,
+    agent: Value,
+    trainer: Value,
+    /// Names of those that may differ.
+    allowed: Vec<String>,
 }
 
-fn evaluations_state(evaluations: &[EvaluationSummary]) -> State {
-    let n = evaluations.len();
-    let counts =
-        |of: fn(&EvaluationSummary) -> usize| evaluations.iter().map(|each| of(each) as u64).collect::<Vec<_>>();
-    let returns: Vec<f64> = evaluations.iter().flat_map(|evaluation| evaluation.returns.iter().copied()).collect();
-    let mut state = State::new();
-    state.put_array("environment_steps", &[n], counts(|evaluation| evaluation.environment_steps));
-    state.put_array("updates", &[n], counts(|evaluation| evaluation.updates));
-    state.put_array("episodes", &[n], counts(|evaluation| evaluation.returns.len()));
-    state.put_array("returns", &[returns.len()], returns);
-    state
-}
-
-/// Reads the evaluations of a run that has taken so many steps and updates.
-fn parse_evaluations(
-    mut state: State,
-    environment_steps: usize,
-    updates: usize,
-) -> Result<Vec<EvaluationSummary>, StateError> {
-    let n = state.shape("environment_steps")?.iter().product();
-    let returns: Vec<f64> = state.take_row("returns")?;
-    let mut counts = |name, largest: usize| match state.take_array::<u64>(name, &[n])? {
-        counts if counts.iter().all(|&count| count <= largest as u64) => Ok(counts),
-        counts => Err(StateError::invalid(name, format!("at most {largest}"), counts.iter().max().unwrap_or(&0))),
-    };
-    let environment_steps = counts("environment_steps", environment_steps)?;
-    let updates = counts("updates", updates)?;
-    let episodes = counts("episodes", returns.len())?;
-    state.finish()?;
-    let total: u64 = episodes.iter().sum();
-    if total != returns.len() as u64 {
-        return Err(StateError::invalid("episodes", format!("{} in all", returns.len()), total));
+impl Settings {
+    /// Returns the settings that are not those of a generation.
+    fn changed(&self, manifest: &Manifest) -> Vec<ChangedSetting> {
+        let mut changed = changed(&manifest.agent_config, &self.agent);
+        changed.extend(changed_of_trainer(&manifest.trainer_config, &self.trainer));
+        changed
     }
-    let mut returns = returns.into_iter();
-    let summary = |i: usize| EvaluationSummary {
-        environment_steps: environment_steps[i] as usize,
-        updates: updates[i] as usize,
-        returns: returns.by_ref().take(episodes[i] as usize).collect(),
-    };
-    Ok((0..n).map(summary).collect())
 }
 
-fn parse_episode<A: Agent>(mut state: State, observation_dim: usize) -> Result<(Episode, Vec<f32>), StateError> {
-    let observation = state.take_array("observation", &[observation_dim])?;
-    let updates = state.take_count("updates")?;
-    // Empty until the first update.
-    let width = if updates == 0 { 0 } else { A::Metrics::NAMES.len() };
-    let episode = Episode {
-        steps: state.take_count("steps")?,
-        episode_return: state.take("return")?,
-        metric_sums: state.take_array("metric_sums", &[width])?,
-        updates,
-    };
-    state.finish()?;
-    Ok((episode, observation))
+fn changed_of_trainer(saved: &Value, here: &Value) -> impl Iterator<Item = ChangedSetting> {
+    changed(saved, here).into_iter().filter(|setting| !FREE.contains(&setting.name.as_str()))
 }
 
-/// Reads the episodes of a run that has taken so many steps and updates.
-fn parse_history<A: Agent>(
-    mut state: State,
-    environment_steps: usize,
-    updates: usize,
-) -> Result<Vec<EpisodeSummary>, StateError> {
-    let n = state.shape("steps")?.iter().product();
-    let width = A::Metrics::NAMES.len();
-    let mut up_to = |name, largest: u64| {
-        let counts = state.take_array::<u64>(name, &[n])?;
-        match counts.iter().find(|&&count| count > largest) {
-            Some(count) => Err(StateError::invalid(name, format!("at most {largest}"), count)),
-            None => Ok(counts),
-        }
-    };
-    let mut counts = |name| up_to(name, environment_steps as u64);
-    let (steps, environment_steps) = (counts("steps")?, counts("environment_steps")?);
-    let updates = up_to("updates", updates as u64)?;
-    let mut flags = |name| up_to(name, 1);
-    let (terminated, truncated, has_metrics) = (flags("terminated")?, flags("truncated")?, flags("has_metrics")?);
-    let returns: Vec<f64> = state.take_array("return", &[n])?;
-    let average_returns: Vec<f64> = state.take_array("average_return", &[n])?;
-    let metrics: Vec<f64> = state.take_array("metrics", &[n, width])?;
-    state.finish()?;
-    let summary = |i: usize| EpisodeSummary {
-        episode: i,
-        steps: steps[i] as usize,
-        episode_return: returns[i],
-        average_return: average_returns[i],
-        terminated: terminated[i] != 0,
-        truncated: truncated[i] != 0,
-        environment_steps: environment_steps[i] as usize,
-        updates: updates[i] as usize,
-        metrics: (has_metrics[i] != 0).then(|| metrics[i * width..][..width].to_vec()),
-    };
-    Ok((0..n).map(summary).collect())
+fn changed(saved: &Value, here: &Value) -> Vec<ChangedSetting> {
+    let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
+    let mut names: Vec<&String> = [saved, here].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    names.sort_unstable();
+    names.dedup();
+    let differing = names.into_iter().filter(|name| saved.get(name) != here.get(name));
+    differing.map(|name| ChangedSetting::new(name.clone(), text(saved.get(name)), text(here.get(name)))).collect()
+}
+
+/// Returns the settings of an agent; null if it does not show them.
+fn agent_config(state: &State) -> Value {
+    state.text("config").and_then(|config| serde_json::from_str(config).ok()).unwrap_or(Value::Null)
+}
+
+fn as_json(config: &TrainerConfig) -> Value {
+    serde_json::to_value(config).expect("a configuration is numbers")
 }

@@ -230,8 +230,8 @@ impl<W: Write> Observer for TensorBoard<W> {
             }
         }
         self.last_step = None;
-        self.told.missing(run).into_iter().try_for_each(|record| match record {
-            Record::Episode(episode) => self.episode(episode),
+        self.told.missing(run).try_for_each(|record| match record {
+            Record::Episode(episode) => self.episode(&episode),
             Record::Evaluation(evaluation) => self.evaluation(evaluation),
         })
     }

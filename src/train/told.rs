@@ -10,31 +10,26 @@ pub(super) struct Told {
 }
 
 /// A record of a run before the part that begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Record<'a> {
-    Episode(&'a EpisodeSummary),
+    Episode(EpisodeSummary),
     Evaluation(&'a EvaluationSummary),
-}
-
-impl Record<'_> {
-    fn environment_steps(&self) -> usize {
-        match self {
-            Self::Episode(episode) => episode.environment_steps,
-            Self::Evaluation(evaluation) => evaluation.environment_steps,
-        }
-    }
 }
 
 impl Told {
     /// Returns the records of the run so far that the log lacks, in the order in which they came: at the same step,
     /// episodes before evaluations.
-    pub(super) fn missing<'a>(&self, run: &RunInfo<'a>) -> Vec<Record<'a>> {
-        let episodes = run.history.iter().skip(self.episodes).map(Record::Episode);
-        let evaluations = run.evaluations.iter().skip(self.evaluations).map(Record::Evaluation);
-        let mut records: Vec<_> = episodes.chain(evaluations).collect();
-        // The sort is stable, so the episodes stay in front.
-        records.sort_by_key(Record::environment_steps);
-        records
+    pub(super) fn missing<'a>(&self, run: &RunInfo<'a>) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let mut episodes = run.history.iter().skip(self.episodes).peekable();
+        let mut evaluations = run.evaluations.iter().skip(self.evaluations).peekable();
+        // One after the other: a history may be long.
+        std::iter::from_fn(move || match (episodes.peek(), evaluations.peek()) {
+            (Some(episode), Some(evaluation)) if evaluation.environment_steps < episode.environment_steps => {
+                evaluations.next().map(Record::Evaluation)
+            }
+            (Some(_), _) => episodes.next().map(Record::Episode),
+            (None, _) => evaluations.next().map(Record::Evaluation),
+        })
     }
 }
 
@@ -55,22 +50,25 @@ mod tests {
         let run = RunInfo {
             config: &config,
             metric_names: &[],
-            history: &episodes,
+            history: &episodes.iter().cloned().collect(),
             evaluations: &evaluations,
             agent: crate::train::AgentInfo::for_tests(),
         };
-        let [first, second, third] = &episodes;
+        let [first, second, third] = episodes;
         assert_eq!(
-            Told::default().missing(&run),
+            Told::default().missing(&run).collect::<Vec<_>>(),
             [
                 Record::Episode(first),
                 Record::Evaluation(&evaluations[0]),
                 Record::Episode(second),
                 Record::Evaluation(&evaluations[1]),
-                Record::Episode(third),
+                Record::Episode(third.clone()),
             ]
         );
         let told = Told { episodes: 2, evaluations: 1 };
-        assert_eq!(told.missing(&run), [Record::Evaluation(&evaluations[1]), Record::Episode(third)]);
+        assert_eq!(
+            told.missing(&run).collect::<Vec<_>>(),
+            [Record::Evaluation(&evaluations[1]), Record::Episode(third)]
+        );
     }
 }

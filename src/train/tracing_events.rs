@@ -180,7 +180,7 @@ mod tests {
         tracing::subscriber::with_default(lines.clone(), || {
             let mut events = TracingEvents::new();
             let names = &["critic_loss", "actor_loss"];
-            let history = std::slice::from_ref(&first);
+            let history = &[first.clone()].into_iter().collect();
             events
                 .on_start(&RunInfo {
                     config: &config,

@@ -10,11 +10,11 @@ use rand::rngs::ChaCha8Rng;
 use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
 use super::play::{self, Play, StepAll};
-use super::resume::EnvironmentState;
+use super::resume::MidEpisode;
 use super::tell::{self, Answers};
 use super::{
-    AgentInfo, EnvironmentStep, EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule, StepReport,
-    TrainerConfig,
+    AgentInfo, EnvironmentStep, EpisodeHistory, EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule,
+    StepReport, TrainerConfig,
 };
 use crate::agent::{Agent, Metrics, Update};
 use crate::config::{ConfigError, at_least};
@@ -45,7 +45,7 @@ use crate::rng::{Seed, Stream};
 pub struct Trainer<E, A> {
     pub(super) plays: Vec<Play<E>>,
     step_all: StepAll<E>,
-    pub(super) environment_state: Option<EnvironmentState<E>>,
+    pub(super) mid_episode: MidEpisode<E>,
     pub(super) agent: A,
     spaces: Spaces,
     pub(super) replay: Box<dyn Replay>,
@@ -141,7 +141,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(Self {
             plays: environments.into_iter().map(Play::new).collect(),
             step_all: play::in_order,
-            environment_state: None,
+            mid_episode: MidEpisode::Refused,
             agent,
             spaces,
             replay: Box::new(replay),
@@ -155,7 +155,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             environment_steps: 0,
             learning_steps: 0,
             updates: 0,
-            history: History::new(config.average_window),
+            history: History::new(config.average_window, A::Metrics::NAMES.len()),
             untold: StepReport::default(),
             evaluation_time: Duration::ZERO,
         })
@@ -264,13 +264,16 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
+        let episodes_before = run.history.len();
+        if observers.iter().any(|observer| observer.is_over(&run)) {
+            return Ok(Vec::new());
+        }
         let made_up = self.make_up_evaluation();
         let report = std::mem::take(&mut self.untold);
         let Answers { mut ended, outcome } = tell::tell_made_up(observers, &report);
         // No step was taken, so the report of the next one has to say how long this took.
         self.untold.evaluation_time = report.evaluation_time;
         made_up.and(outcome)?;
-        let mut episodes = Vec::new();
         let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
         while !ended && self.episodes() < self.config.episodes && self.environment_steps < max_steps {
             let before = self.environment_steps;
@@ -281,12 +284,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             };
             let told = tell::tell_step(observers, &report);
             stepped?;
-            episodes.extend(report.episodes);
             let after = after_step(self);
             told.outcome?;
             ended = told.ended | after?.is_break();
         }
-        Ok(episodes)
+        Ok(self.history().iter().skip(episodes_before).collect())
     }
 
     fn run_info(&self) -> RunInfo<'_> {
@@ -473,6 +475,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(())
     }
 
+    /// Returns the spaces of environments and agent.
+    pub(super) fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
     /// Returns the agent.
     pub fn agent(&self) -> &A {
         &self.agent
@@ -509,7 +516,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     }
 
     /// Returns the episodes that have ended, from the first of the run, however often it was interrupted.
-    pub fn history(&self) -> &[EpisodeSummary] {
+    pub fn history(&self) -> &EpisodeHistory {
         &self.history.episodes
     }
 

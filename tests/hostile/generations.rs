@@ -5,11 +5,13 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use actor_critic::state::State;
+use actor_critic::state::{Element, State};
 use serde_json::{Value, json};
 
-use super::states::{change_row, file, put_text};
+use super::states::{change_row, file};
 use crate::small_run::{AGENT, MANIFEST, MANIFEST_DIGEST, REPLAY, TRAINER, edit_manifest, replace};
+
+const HISTORY: &str = "history-00000.safetensors";
 
 /// A generation, what is done to it, and part of the text with which it is refused.
 pub type Damage = (&'static str, fn(&Path), &'static str);
@@ -25,6 +27,15 @@ fn put(path: &Path, name: &str, value: u64) {
     edit(path, TRAINER, |state| {
         state.take::<u64>(name).unwrap();
         state.put(name, value);
+    });
+}
+
+/// Puts a number in the place of another of the only environment.
+fn put_state<T: Element>(path: &Path, name: &str, value: T) {
+    let name = format!("environments.rows.{name}");
+    edit(path, TRAINER, |state| {
+        state.take_row::<T>(&name).unwrap();
+        state.put_array(&name, &[1], vec![value]);
     });
 }
 
@@ -72,6 +83,29 @@ fn sparse(path: &Path, part: &str, length: u64) {
     edit_manifest(path, |manifest| manifest["parts"][part]["bytes"] = length.into());
 }
 
+/// Adds a history of one episode of a step, changed by `change`.
+fn history(path: &Path, change: impl FnOnce(&mut State)) {
+    let mut state = State::new();
+    for name in ["steps", "environment_steps", "updates", "flags"] {
+        state.put_array(name, &[1], vec![1_u64]);
+    }
+    for name in ["return", "average_return"] {
+        state.put_array(name, &[1], vec![-0.5_f64]);
+    }
+    state.put_array("metrics", &[1, 2], vec![0.0_f64; 2]);
+    change(&mut state);
+    edit_manifest(path, |manifest| {
+        manifest["episodes"] = 1.into();
+        manifest["parts"][HISTORY] = json!({ "bytes": 0, "sha256": "" });
+    });
+    replace(path, HISTORY, &state.to_bytes().unwrap());
+}
+
+fn put_row(state: &mut State, name: &str, row: Vec<u64>) {
+    state.take_row::<u64>(name).unwrap();
+    state.put_array(name, &[row.len()], row);
+}
+
 fn link(path: &Path, part: &str, target: &str) {
     fs::remove_file(path.join(part)).unwrap();
     symlink(target, path.join(part)).unwrap();
@@ -90,7 +124,8 @@ fn long_settings() -> Value {
 pub fn generations() -> Vec<Damage> {
     const TIB: u64 = 1 << 40;
     const NOT_ONE: &str = "manifest.json must be the manifest of a checkpoint: ";
-    const NAMES: &str = "manifest.json must give 3 parts, one for agent and trainer each and the rest for the replay";
+    const NAMES: &str =
+        "manifest.json must give 3 parts, one for agent and trainer each and the rest for history and replay";
     vec![
         ("an empty manifest", |path| replace(path, MANIFEST, b""), NOT_ONE),
         ("a manifest that is not UTF-8", |path| replace(path, MANIFEST, &[0xff; 100]), NOT_ONE),
@@ -347,8 +382,8 @@ pub fn generations() -> Vec<Damage> {
         ("updates beyond counting", |path| put(path, "updates", (1 << 53) + 1), "a count of at most 9007199254740992"),
         (
             "steps of the episode beyond counting",
-            |path| put(path, "episode_0.steps", 1 << 63),
-            "`trainer.episode_0.steps` must",
+            |path| edit(path, TRAINER, |state| put_row(state, "episodes.steps", vec![1 << 63])),
+            "`trainer.episodes.steps` must be a count of at most 9007199254740992",
         ),
         (
             "a random stream beyond its end",
@@ -357,72 +392,94 @@ pub fn generations() -> Vec<Damage> {
         ),
         (
             "a history of two lengths",
-            |path| {
-                edit(path, TRAINER, |state| {
-                    state.take_array::<u64>("history.steps", &[0]).unwrap();
-                    state.put_array("history.steps", &[1], vec![1_u64]);
-                });
-            },
-            "`trainer.history.environment_steps` must have shape [1], got [0]",
+            |path| history(path, |state| put_row(state, "steps", vec![1; 2])),
+            "history-00000.safetensors: `steps` must have shape [1], got [2]",
         ),
         (
-            "a history of no episodes in 2^40 columns",
+            "a history of an episode in no columns",
             |path| {
-                edit(path, TRAINER, |state| {
-                    state.take_array::<f64>("history.metrics", &[0, 2]).unwrap();
-                    state.put_array("history.metrics", &[0, 1 << 40], Vec::<f64>::new());
+                history(path, |state| {
+                    state.take_array::<f64>("metrics", &[1, 2]).unwrap();
+                    state.put_array("metrics", &[1, 0], Vec::<f64>::new());
                 });
             },
-            "`trainer.history.metrics` must have shape [0, 2], got [0, 1099511627776]",
+            "history-00000.safetensors: `metrics` must have shape [1, 2], got [1, 0]",
+        ),
+        (
+            "a history with more in it",
+            |path| history(path, |state| state.put("x", 1_u64)),
+            "history-00000.safetensors: `x` is in the state, but nothing here takes it",
+        ),
+        (
+            "an episode with more flags than there are",
+            |path| history(path, |state| put_row(state, "flags", vec![8])),
+            "history-00000.safetensors: `flags` must be at most 7, got 8",
+        ),
+        (
+            "an episode that ended after the run",
+            |path| history(path, |state| put_row(state, "environment_steps", vec![6])),
+            "`history.environment_steps` must be at most 5, got 6",
+        ),
+        (
+            "an episode that was longer than the run",
+            |path| history(path, |state| put_row(state, "steps", vec![u64::MAX])),
+            "`history.steps` must be at most 5, got 18446744073709551615",
+        ),
+        (
+            "2^64 − 1 episodes",
+            |path| edit_manifest(path, |manifest| manifest["episodes"] = u64::MAX.into()),
+            "manifest.json must give 1125899906842627 parts",
+        ),
+        (
+            "2^64 − 1 metrics",
+            |path| {
+                history(path, |_| ());
+                edit_manifest(path, |manifest| manifest["metrics"] = u64::MAX.into());
+            },
+            "the checkpoint was made with metrics: 18446744073709551615 an episode, which is not 2 an episode",
+        ),
+        (
+            "a history of 1 TiB",
+            |path| {
+                history(path, |_| ());
+                sparse(path, HISTORY, TIB);
+            },
+            "manifest.json must give at most 2112 bytes for history-00000.safetensors, got 1099511627776",
         ),
         (
             "an observation of another length",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_array::<f32>("episode_0.observation", &[3]).unwrap();
-                    state.put_array("episode_0.observation", &[2], vec![0.0_f32; 2]);
+                    state.take_array::<f32>("episodes.observation", &[1, 3]).unwrap();
+                    state.put_array("episodes.observation", &[1, 2], vec![0.0_f32; 2]);
                 });
             },
-            "`trainer.episode_0.observation` must have shape [3], got [2]",
+            "`trainer.episodes.observation` must have shape [1, 3], got [1, 2]",
         ),
         (
             "sums of another number of metrics",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_array::<f64>("episode_0.metric_sums", &[2]).unwrap();
-                    state.put_array("episode_0.metric_sums", &[3], vec![0.0_f64; 3]);
+                    state.take_array::<f64>("episodes.metric_sums", &[1, 2]).unwrap();
+                    state.put_array("episodes.metric_sums", &[1, 3], vec![0.0_f64; 3]);
                 });
             },
-            "`trainer.episode_0.metric_sums` must have shape [2], got [3]",
+            "`trainer.episodes.metric_sums` must have shape [1, 2], got [1, 3]",
         ),
         (
-            "updates without sums of metrics",
-            |path| {
-                edit(path, TRAINER, |state| {
-                    state.take_array::<f64>("episode_0.metric_sums", &[2]).unwrap();
-                    state.put_array("episode_0.metric_sums", &[0], Vec::<f64>::new());
-                });
-            },
-            "`trainer.episode_0.metric_sums` must have shape [2], got [0]",
+            "a phase of an environment that is none",
+            |path| edit(path, TRAINER, |state| put_row(state, "phases", vec![3])),
+            "`trainer.phases` must be from 0 to 2, got 3",
         ),
         (
-            "an episode that ended after the run, in both ways and in a third",
-            |path| {
-                edit(path, TRAINER, |state| {
-                    let names = ["environment_steps", "has_metrics", "steps", "terminated", "truncated", "updates"];
-                    for name in names.map(|name| format!("history.{name}")) {
-                        state.take_array::<u64>(&name, &[0]).unwrap();
-                        state.put_array(&name, &[1], vec![2_u64]);
-                    }
-                    for name in ["history.return", "history.average_return"] {
-                        state.take_array::<f64>(name, &[0]).unwrap();
-                        state.put_array(name, &[1], vec![0.0]);
-                    }
-                    state.take_array::<f64>("history.metrics", &[0, 2]).unwrap();
-                    state.put_array("history.metrics", &[1, 2], vec![0.0, 0.0]);
-                });
-            },
-            "`trainer.history.terminated` must be at most 1, got 2",
+            "2^53 states of environments",
+            |path| put(path, "environments.count", 1 << 53),
+            "must be one row for each of 9007199254740992 states",
+        ),
+        (
+            "two environments",
+            |path| edit(path, TRAINER, |state| put_row(state, "phases", vec![0, 1])),
+            "`trainer.environments` must be the same as when the state was saved: 2 then, 1 now",
         ),
         (
             "a mean of squares below zero",
@@ -438,43 +495,46 @@ pub fn generations() -> Vec<Damage> {
         ),
         (
             "an episode that is over",
-            |path| put(path, "environment_0.elapsed", 200),
+            |path| put_state(path, "elapsed", 200_u64),
             "`environment.elapsed` must be below 200, got 200",
         ),
-        ("another time limit", |path| put(path, "environment_0.max_steps", 7), "7 then, 200 now"),
-        (
-            "a pendulum that is too fast",
-            |path| {
-                edit(path, TRAINER, |state| {
-                    state.take::<f64>("environment_0.env.theta_dot").unwrap();
-                    state.put("environment_0.env.theta_dot", 1e300);
-                });
-            },
-            "theta_dot",
-        ),
+        ("another time limit", |path| put_state(path, "max_steps", 7_u64), "7 then, 200 now"),
+        ("a pendulum that is too fast", |path| put_state(path, "env.theta_dot", 1e300), "theta_dot"),
         (
             "a phase that is none",
-            |path| edit(path, TRAINER, |state| put_text(state, "environment_0.phase", "paused".into())),
-            "`environment.phase` must be before reset, running or ended, got paused",
-        ),
-        (
-            "a phase that is a number",
             |path| {
                 edit(path, TRAINER, |state| {
-                    state.take_text("environment_0.phase").unwrap();
-                    state.put("environment_0.phase", 1_u64);
+                    let name = "environments.values.text.phase";
+                    state.take_text(name).unwrap();
+                    state.put_text(name, "stopped");
                 });
             },
-            "`environment.phase` must hold text, got u64",
+            "`environment.phase` must be before reset, running or ended, got stopped",
+        ),
+        (
+            "a text that is longer than its environments",
+            |path| {
+                edit(path, TRAINER, |state| {
+                    let name = "environments.values.text.phase";
+                    state.take_text(name).unwrap();
+                    state.put_text(name, "running and running");
+                });
+            },
+            "`trainer.environments.shapes.text.phase` must be shapes of 1 arrays with 19 values in all",
         ),
         (
             "an environment without an episode",
-            |path| edit(path, TRAINER, |state| drop(state.take_state("episode_0"))),
-            "is in the state, but nothing here takes it",
+            |path| edit(path, TRAINER, |state| put_row(state, "phases", vec![0])),
+            "must have shape [0, 3], got [1, 3]",
         ),
         (
             "an episode without an environment",
-            |path| edit(path, TRAINER, |state| drop(state.take_state("environment_0"))),
+            |path| edit(path, TRAINER, |state| drop(state.take_state("environments"))),
+            "`trainer.environments.count` is missing from the state",
+        ),
+        (
+            "an environment that lacks a number",
+            |path| edit(path, TRAINER, |state| drop(state.take_row::<u64>("environments.rows.max_steps"))),
             "`environment.max_steps` is missing from the state",
         ),
     ]

@@ -211,18 +211,18 @@ pub fn agent_edits() -> Vec<Edit> {
         ),
         (
             "noise for no environment",
-            |state| replace_count(state, "exploration.processes", 0),
-            "`exploration.processes` must be from 1 to 65536, got 0",
+            |state| replace_count(state, "exploration.processes.count", 0),
+            "must be one row for each of 0 states",
         ),
         (
             "noise for 2^64 − 1 environments",
-            |state| replace_count(state, "exploration.processes", u64::MAX),
-            "`exploration.processes` must be",
+            |state| replace_count(state, "exploration.processes.count", u64::MAX),
+            "`exploration.processes.count` must be a count of at most",
         ),
         (
             "noise for one environment more than there is",
-            |state| replace_count(state, "exploration.processes", 2),
-            "`exploration.1.",
+            |state| replace_count(state, "exploration.processes.count", 2),
+            "must be one row for each of 2 states",
         ),
         (
             "noise that is turned round",

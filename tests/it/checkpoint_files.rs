@@ -6,6 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use crate::small_run::{
     AGENT, MANIFEST, MANIFEST_DIGEST, REPLAY, SmallTrainer, TRAINER, config, generation, stepped, trainer,
@@ -141,6 +142,9 @@ fn a_damaged_generation_is_skipped_for_the_one_before_and_named() {
     fs::write(&path, &content).unwrap();
     fs::remove_file(generation(folder.path(), 2).join(TRAINER)).unwrap();
 
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&reported);
+    checkpoints = checkpoints.on_skipped(move |skipped| told.lock().unwrap().push(skipped.to_string()));
     let mut resuming = small_run::trainer();
     let resumed = resuming.resume(&mut checkpoints).unwrap().unwrap();
     let skipped: Vec<_> = resumed.skipped.iter().map(ToString::to_string).collect();
@@ -155,7 +159,10 @@ fn a_damaged_generation_is_skipped_for_the_one_before_and_named() {
             ),
         ]
     );
+    assert_eq!(*reported.lock().unwrap(), skipped);
     assert_eq!(future(&mut resuming), expected);
+    let error = resuming.resume_from(&mut checkpoints, 1).unwrap_err().to_string();
+    assert_eq!(error, format!("the checkpoint cannot be used: {}", skipped[1]));
 }
 
 /// Something done to generation 0, and part of the text with which it is refused.
@@ -169,27 +176,12 @@ fn take_out(generation: &Path, file: &str) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn a_generation_with_other_files_than_its_own_is_refused() {
-    let cases: [Case; 9] = [
+fn a_generation_that_is_not_whole_or_of_another_format_is_refused() {
+    let cases: [Case; 7] = [
         (
-            "an extra file",
-            |path| fs::write(path.join("notes.txt"), "").unwrap(),
-            "generation 0: notes.txt does not belong to a checkpoint",
-        ),
-        (
-            "an extra directory",
-            |path| fs::create_dir(path.join("more")).unwrap(),
-            "generation 0: more does not belong to a checkpoint",
-        ),
-        (
-            "an extra replay",
-            |path| fs::write(path.join("replay-00001.safetensors"), "").unwrap(),
-            "generation 0: replay-00001.safetensors does not belong to a checkpoint",
-        ),
-        (
-            "a file of the same content beside it",
+            "a part under another name",
             |path| fs::rename(path.join(REPLAY), path.join("replay-0.safetensors")).unwrap(),
-            "generation 0: replay-0.safetensors does not belong to a checkpoint",
+            "generation 0: replay-00000.safetensors cannot be read: No such file or directory",
         ),
         (
             "another number",
@@ -215,13 +207,18 @@ fn a_generation_with_other_files_than_its_own_is_refused() {
         ),
         (
             "a newer format",
-            |path| small_run::edit_manifest(path, |manifest| manifest["format"] = 3.into()),
-            "generation 0: manifest.json must have format 2, which this version of the crate reads, got 3",
+            |path| small_run::edit_manifest(path, |manifest| manifest["format"] = 4.into()),
+            "generation 0: manifest.json must have format 3, which this version of the crate reads, got 4, written by version 0.1.0",
         ),
         (
             "a newer format with another layout",
-            |path| small_run::replace(path, MANIFEST, br#"{"format": 3, "files": []}"#),
-            "generation 0: manifest.json must have format 2, which this version of the crate reads, got 3",
+            |path| small_run::replace(path, MANIFEST, br#"{"format": 4, "files": []}"#),
+            "generation 0: manifest.json must have format 3, which this version of the crate reads, got 4, written by version unknown",
+        ),
+        (
+            "the last format",
+            |path| small_run::replace(path, MANIFEST, br#"{"format": 2, "crate_version": "0.1.0", "episodes": 1}"#),
+            "got 2, written by version 0.1.0; end the run with that version, or begin it anew in another directory",
         ),
     ];
     for (what, damage, expected) in cases {
@@ -231,6 +228,35 @@ fn a_generation_with_other_files_than_its_own_is_refused() {
         println!("{what}");
         assert_refused(trainer, folder.path(), expected);
     }
+}
+
+#[test]
+fn files_that_no_manifest_names_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut saved = stepped(5);
+    let mut checkpoints = Checkpoints::open(folder.path()).unwrap().keep(1);
+    saved.save(&mut checkpoints).unwrap();
+    let path = generation(folder.path(), 0);
+    // Those of file managers, synchronised folders and editors, and one that looks like a part.
+    let names = [
+        ".DS_Store",
+        "desktop.ini",
+        "Thumbs.db",
+        "._agent.safetensors",
+        ".nfs0001",
+        "notes.txt~",
+        "history-00000.safetensors",
+    ];
+    names.iter().for_each(|name| fs::write(path.join(name), "x").unwrap());
+    fs::create_dir_all(path.join("@eaDir/more")).unwrap();
+    symlink("nowhere", path.join("link")).unwrap();
+    let mut resuming = trainer();
+    let resumed = resuming.resume(&mut checkpoints).unwrap().unwrap();
+    assert_eq!((resumed.environment_steps, resumed.skipped.len()), (5, 0));
+    assert_eq!(future(&mut resuming), future(&mut saved));
+    // Nor do they keep the generation from being removed when its time has come.
+    saved.save(&mut checkpoints).unwrap();
+    assert_eq!((checkpoints.generations().unwrap(), path.exists()), (vec![1], false));
 }
 
 #[test]
@@ -388,7 +414,8 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     );
     refused(
         &|| with(small_run::agent(2, &DdpgConfig::new().with_actor_learning_rate(0.5), Seed(0)), config(), Seed(0)),
-        "actor_learning_rate` must be the same as when the state was saved: 0.001 then, 0.5 now",
+        "the checkpoint was made with other settings: actor_learning_rate: 0.001 then, 0.5 now; set them as they were, or name \
+         them in `Checkpoints::allow_changed`",
     );
     refused(
         &|| with(small(), config(), Seed(1)),
@@ -398,14 +425,8 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
         &|| with(small_run::agent(2, &DdpgConfig::new(), Seed(1)), config(), Seed(0)),
         "`agent.exploration.rng` was saved by a run with another seed",
     );
-    refused(
-        &|| with(small(), config().with_replay_capacity(9), Seed(0)),
-        "`trainer.replay_capacity` must be the same as when the state was saved: 8 then, 9 now",
-    );
-    refused(
-        &|| with(small(), config().with_batch_size(3), Seed(0)),
-        "`trainer.batch_size` must be the same as when the state was saved: 2 then, 3 now",
-    );
+    refused(&|| with(small(), config().with_replay_capacity(9), Seed(0)), "replay_capacity: 8 then, 9 now");
+    refused(&|| with(small(), config().with_batch_size(3), Seed(0)), "batch_size: 2 then, 3 now");
     assert_refused(
         || Trainer::new(Pendulum::v1(), small(), &config(), Seed(0)).unwrap(),
         folder.path(),

@@ -55,21 +55,36 @@ fn the_newest_generations_and_the_best_are_kept() {
 }
 
 #[test]
-fn an_environment_that_cannot_be_saved_is_waited_for() {
+fn an_environment_that_cannot_be_saved_is_refused_before_the_first_step() {
     let folder = tempfile::tempdir().unwrap();
     let mut schedule = CheckpointEvery::steps(150, Checkpoints::open(folder.path()).unwrap()).unwrap();
     let mut first = trainer(3);
-    schedule.run(&mut first, &mut []).unwrap();
-    // Due at 150, 300 and 450, and at the end.
-    assert_eq!(steps(schedule.checkpoints()), [200, 400, 600]);
+    let error = schedule.run(&mut first, &mut []).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call \
+         `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in \
+         place of those under way"
+    );
+    assert_eq!((first.environment_steps(), schedule.checkpoints().generations().unwrap()), (0, vec![]));
+    drop(schedule);
 
+    // By hand it can be saved between episodes, and nowhere else.
+    let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     first = trainer(4);
     first.step().unwrap();
     assert!(!first.can_save());
-    let mut checkpoints = Checkpoints::open(folder.path().join("other")).unwrap();
     let error = first.save(&mut checkpoints).unwrap_err();
     assert!(error.to_string().starts_with("a checkpoint in mid-episode needs an environment that saves its state"));
     assert_eq!(checkpoints.generations().unwrap(), [0_u64; 0]);
+    (0..199).for_each(|_| drop(first.step().unwrap()));
+    assert!(first.can_save());
+    first.save(&mut checkpoints).unwrap();
+    let (mut second, mut whole) = (trainer(4), trainer(4));
+    second.resume(&mut checkpoints).unwrap().unwrap();
+    second.run(&mut []).unwrap();
+    whole.run(&mut []).unwrap();
+    assert_eq!(second.history(), whole.history());
 }
 
 #[test]
@@ -98,7 +113,7 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let mut third = trainer(2).with_environment_state();
     assert_eq!(schedule.resume(&mut third).unwrap().unwrap().environment_steps, 400);
     assert_eq!(schedule.run(&mut third, &mut []).unwrap(), []);
-    assert_eq!((steps(schedule.checkpoints()), third.history()), (vec![2, 400], &episodes[..]));
+    assert_eq!((steps(schedule.checkpoints()), third.history()), (vec![2, 400], &episodes.iter().cloned().collect()));
     let mut longer = trainer(3).with_environment_state();
     schedule.resume(&mut longer).unwrap();
     assert_eq!(schedule.run(&mut longer, &mut []).unwrap().len(), 1);

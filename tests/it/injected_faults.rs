@@ -319,9 +319,9 @@ fn a_diverged_agent_is_never_saved() {
         let env = Task { spaces: spaces(), injection: &nowhere, place: Place::Nowhere, steps: 0 };
         let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0)).unwrap();
         let error = trainer.save(&mut checkpoints).unwrap_err();
-        assert_eq!(error.to_string(), "agent.safetensors cannot be written");
-        let source = std::error::Error::source(&error).unwrap();
-        assert_eq!(source.to_string(), "`actor.network.trunk.layers.0.bias` must be finite, got NaN at index 3");
+        let cause = "`actor.network.trunk.layers.0.bias` must be finite, got NaN at index 3";
+        assert_eq!(error.to_string(), format!("agent.safetensors cannot be written: {cause}"));
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), cause);
         assert_eq!(checkpoints.generations().unwrap(), [0_u64; 0]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the lock");
     }

@@ -17,6 +17,7 @@ mod experiment_report;
 mod failing_disk;
 mod failures_after_a_step;
 mod fixture;
+mod going_on;
 mod gradient_flow;
 mod injected_faults;
 mod kill;

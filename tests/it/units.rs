@@ -65,7 +65,7 @@ fn metrics(reward: f32) -> Vec<f64> {
     let schedule = TrainerConfig::new(1).with_batch_size(16).with_warmup_steps(40).with_learning_starts(40);
     let mut trainer = Trainer::new(env, agent, &schedule, Seed(3)).unwrap();
     trainer.run(&mut []).unwrap();
-    trainer.history()[0].metrics.clone().unwrap()
+    trainer.history().iter().next().unwrap().metrics.unwrap()
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::square;
 use crate::report::{Animation, Report, RunReport, Table};
 use crate::train::plot::{Curve, Plot};
-use crate::train::{EpisodeSummary, EvaluationSummary, Observer, RunInfo, StepReport, TrainerConfig};
+use crate::train::{EpisodeHistory, EpisodeSummary, EvaluationSummary, Observer, RunInfo, StepReport, TrainerConfig};
 
 const HOSTILE: &str = "<script>alert(\"x\")</script>&'";
 
@@ -137,7 +137,8 @@ fn the_report_of_a_run_that_was_resumed_is_that_of_the_whole_run() {
     };
 
     let mut whole = report();
-    whole.on_start(&run(&[], &[])).unwrap();
+    let none = EpisodeHistory::default();
+    whole.on_start(&run(&none, &[])).unwrap();
     assert!(whole.on_episode(&episodes[0]).unwrap().is_continue());
     assert!(whole.on_evaluation(&evaluations[0]).unwrap().is_continue());
     assert!(whole.on_episode(&episodes[1]).unwrap().is_continue());
@@ -162,7 +163,7 @@ fn the_report_of_a_run_that_was_resumed_is_that_of_the_whole_run() {
     assert!(!html.contains("Time") && dangers(&html).is_empty());
 
     let mut resumed = report();
-    resumed.on_start(&run(&episodes[..2], &evaluations[..1])).unwrap();
+    resumed.on_start(&run(&episodes[..2].iter().cloned().collect(), &evaluations[..1])).unwrap();
     assert!(resumed.on_step(&step(1_800, 1_500)).unwrap().is_continue());
     assert!(resumed.on_episode(&episodes[2]).unwrap().is_continue());
     assert!(resumed.on_evaluation(&evaluations[1]).unwrap().is_continue());
@@ -183,7 +184,8 @@ fn a_run_without_an_episode_has_a_report_and_the_time_is_of_this_program() {
         evaluations: &[],
         agent: crate::train::AgentInfo::for_tests(),
     };
-    report.on_start(&run(&[])).unwrap();
+    let (none, history) = (EpisodeHistory::default(), history.into_iter().collect());
+    report.on_start(&run(&none)).unwrap();
     let html = report.report().unwrap().html();
     assert!(html.contains("<dt>Episodes</dt><dd>0</dd>") && html.contains("<dt>Time</dt>") && !html.contains("<svg"));
     let mut resumed = RunReport::new(folder.path().join("second.html"), "a run");

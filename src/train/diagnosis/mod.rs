@@ -312,7 +312,7 @@ impl Observer for Diagnosis {
             self.axes = ends.zip(middles).map(axis).collect();
         }
         self.episodes.clear();
-        run.history.iter().for_each(|episode| self.add_episode(episode));
+        run.history.iter().for_each(|episode| self.add_episode(&episode));
         let point = |evaluation: &EvaluationSummary| (evaluation.environment_steps, evaluation.mean_return());
         self.evaluations = run.evaluations.iter().map(point).collect();
         Ok(())

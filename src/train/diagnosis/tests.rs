@@ -1,6 +1,6 @@
 use super::*;
 use crate::train::episode::summary_for_tests;
-use crate::train::{AgentInfo, TrainerConfig};
+use crate::train::{AgentInfo, EpisodeHistory, TrainerConfig};
 
 const SAC: &[&str] = &["critic_loss", "actor_loss", "entropy", "temperature", "temperature_loss"];
 
@@ -16,7 +16,13 @@ impl Run {
         let mut diagnosis = Diagnosis::new();
         let config = TrainerConfig::new(1);
         let agent = AgentInfo { normalizes, ..AgentInfo::for_tests() };
-        let run = RunInfo { config: &config, metric_names: SAC, agent, history: &[], evaluations: &[] };
+        let run = RunInfo {
+            config: &config,
+            metric_names: SAC,
+            agent,
+            history: &EpisodeHistory::default(),
+            evaluations: &[],
+        };
         diagnosis.on_start(&run).unwrap();
         Self { diagnosis, steps: 0, episodes: 0 }
     }
@@ -202,7 +208,7 @@ fn a_run_that_goes_on_keeps_what_it_has_seen_and_takes_no_episode_twice() {
         config: &config,
         metric_names: SAC,
         agent: AgentInfo::for_tests(),
-        history: &history,
+        history: &history.into_iter().collect(),
         evaluations: &[],
     };
     parts.diagnosis.on_start(&run).unwrap();

@@ -84,7 +84,7 @@ impl Observer for LearningCurve {
         self.returns.clear();
         self.averages.clear();
         self.claim.take(&with_ending(&self.stem, ".svg"))?;
-        run.history.iter().for_each(|episode| self.add(episode));
+        run.history.iter().for_each(|episode| self.add(&episode));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::axis::Axis;
 use super::draw::pieces_within;
 use super::{Curve, LearningCurve, Picture, Plot, PlotError, draw_panels, share_y_range, write_panels};
-use crate::train::{EpisodeSummary, Observer, RunInfo, TrainerConfig};
+use crate::train::{EpisodeHistory, EpisodeSummary, Observer, RunInfo, TrainerConfig};
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -214,7 +214,7 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
         .on_start(&RunInfo {
             config: &config,
             metric_names: &[],
-            history: &[],
+            history: &EpisodeHistory::default(),
             evaluations: &[],
             agent: crate::train::AgentInfo::for_tests(),
         })
@@ -238,7 +238,7 @@ fn the_learning_curve_of_a_run_is_written_when_it_is_over() {
         .on_start(&RunInfo {
             config: &config,
             metric_names: &[],
-            history: &[episode(0, -9.0)],
+            history: &[episode(0, -9.0)].into_iter().collect(),
             evaluations: &[],
             agent: crate::train::AgentInfo::for_tests(),
         })

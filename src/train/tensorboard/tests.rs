@@ -1,6 +1,6 @@
 use super::event::{Content, FILE_VERSION};
 use super::*;
-use crate::train::{TrainerConfig, episode::summary_for_tests};
+use crate::train::{EpisodeHistory, TrainerConfig, episode::summary_for_tests};
 
 const NAMES: &[&str] = &["critic_loss", "actor_loss"];
 
@@ -42,7 +42,7 @@ fn the_first_record_is_the_version_byte_for_byte() {
     log.on_start(&RunInfo {
         config: &config,
         metric_names: &[],
-        history: &[],
+        history: &EpisodeHistory::default(),
         evaluations: &[],
         agent: crate::train::AgentInfo::for_tests(),
     })
@@ -72,13 +72,14 @@ fn episodes_evaluations_and_every_other_step_read_back_in_order() {
         evaluations: &[],
         agent: crate::train::AgentInfo::for_tests(),
     };
-    log.on_start(&run(&[])).unwrap();
+    let (none, one) = (EpisodeHistory::default(), [first.clone()].into_iter().collect());
+    log.on_start(&run(&none)).unwrap();
     assert!(log.on_episode(&first).unwrap().is_continue());
     for report in [step(201, 1.0), step(202, 2.0), step(203, 3.0), StepReport { metrics: None, ..step(204, 0.0) }] {
         assert!(log.on_step(&report).unwrap().is_continue());
     }
     // The run was ended and goes on: no second head, and nothing twice. Two steps at once pass a multiple.
-    log.on_start(&run(std::slice::from_ref(&first))).unwrap();
+    log.on_start(&run(&one)).unwrap();
     assert!(log.on_step(&step(205, 5.0)).unwrap().is_continue());
     assert!(log.on_step(&step(207, 7.0)).unwrap().is_continue());
     assert!(log.on_episode(&second).unwrap().is_continue());
@@ -122,14 +123,18 @@ fn a_run_resumed_by_another_program_has_a_whole_file_of_its_own() {
         evaluations,
         agent: crate::train::AgentInfo::for_tests(),
     };
+    let none = EpisodeHistory::default();
     {
         let mut log = TensorBoard::create_with_clock(&folder, || 12.5).unwrap();
-        log.on_start(&run(&[], &[])).unwrap();
+        log.on_start(&run(&none, &[])).unwrap();
         assert!(log.on_episode(&episodes[0]).unwrap().is_continue());
         assert!(log.on_evaluation(&evaluations[0]).unwrap().is_continue());
         assert!(log.on_episode(&episodes[1]).unwrap().is_continue());
     }
-    TensorBoard::create_with_clock(&folder, || 12.5).unwrap().on_start(&run(&episodes, &evaluations)).unwrap();
+    TensorBoard::create_with_clock(&folder, || 12.5)
+        .unwrap()
+        .on_start(&run(&episodes.into_iter().collect(), &evaluations))
+        .unwrap();
     let [first, second] = [0, 1].map(|index| {
         std::fs::read(folder.path().join(format!("events.out.tfevents.0000000012.00000{index}.actor-critic"))).unwrap()
     });
