@@ -105,6 +105,9 @@ pub struct Checkpoints {
     report: Report,
 }
 
+/// The newest generation that is whole, and those after it.
+type Newest<H> = (Generation<H>, Vec<Skipped>);
+
 /// What is called for each generation that is skipped.
 struct Report(Box<dyn FnMut(&Skipped) + Send + Sync>);
 
@@ -297,7 +300,7 @@ impl Checkpoints {
     pub(crate) fn read<H: HistoryParts>(
         &mut self,
         accept: impl Fn(&Manifest) -> Result<(H, ReplayBuffer), CheckpointError>,
-    ) -> Result<Option<(Generation<H>, Vec<Skipped>)>, CheckpointError> {
+    ) -> Result<Option<Newest<H>>, CheckpointError> {
         let mut skipped = Vec::new();
         for generation in self.generations()?.into_iter().rev() {
             match self.read_one(generation, &accept)? {

@@ -53,7 +53,7 @@ struct Part {
     environment_steps: Vec<u64>,
     updates: Vec<u64>,
     steps_and_flags: Vec<u32>,
-    /// A row for each episode; zeros for one without updates.
+    /// A row for each episode, zeros for one without updates; none at all before the first update.
     metrics: Vec<f64>,
     /// Of the file that a checkpoint has written, until an episode is added.
     digest: Option<Digest>,
@@ -152,8 +152,12 @@ impl EpisodeHistory {
             self.metrics,
             "`Metrics::values` must return one value for each of `Metrics::NAMES`"
         );
-        part.metrics.extend(metrics.into_iter().flatten());
-        part.metrics.resize(part.len() * self.metrics, 0.0);
+        if let Some(metrics) = metrics {
+            part.metrics.resize((part.len() - 1) * self.metrics, 0.0);
+            part.metrics.extend(metrics);
+        } else if !part.metrics.is_empty() {
+            part.metrics.resize(part.len() * self.metrics, 0.0);
+        }
         if part.len() == EPISODES_IN_PART {
             part.metrics.shrink_to_fit();
         }
@@ -187,7 +191,8 @@ impl EpisodeHistory {
         state.put_array("updates", &[n], updates.clone());
         state.put_array("return", &[n], returns.clone());
         state.put_array("average_return", &[n], average_returns.clone());
-        state.put_array("metrics", &[n, self.metrics], metrics.clone());
+        let rows = if steps_and_flags.iter().any(|flags| flags & HAS_METRICS != 0) { n } else { 0 };
+        state.put_array("metrics", &[rows, self.metrics], metrics.clone());
         state
     }
 
@@ -204,7 +209,9 @@ impl EpisodeHistory {
         let updates = counts("updates", usize::MAX as u64)?;
         let returns = state.take_array("return", &[episodes])?;
         let average_returns = state.take_array("average_return", &[episodes])?;
-        let metrics = state.take_array("metrics", &[episodes, self.metrics])?;
+        // No row at all before the first update.
+        let has_metrics = flags.iter().any(|flags| (*flags as u32) << STEPS_BITS & HAS_METRICS != 0);
+        let metrics = state.take_array("metrics", &[if has_metrics { episodes } else { 0 }, self.metrics])?;
         state.finish()?;
         let first = self.len();
         let mut steps_and_flags = Vec::with_capacity(episodes);
@@ -392,6 +399,22 @@ mod tests {
         }
         assert_eq!(read, saved);
         assert_eq!(read.part_file(0).unwrap(), saved.part_file(0).unwrap());
+        let early = history(4);
+        let (mut read, file) = (EpisodeHistory::with_metrics(2), early.part_file(0).unwrap());
+        read.append_part(&file, Digest::of(&file), 4).unwrap();
+        assert_eq!(
+            (read.parts[0].metrics.capacity(), &read),
+            (0, &early),
+            "metrics take no room before the first update"
+        );
+        read.push(&summary(9));
+        assert_eq!(read.last().and_then(|episode| episode.metrics), Some(vec![9.0, -1.0]));
+
+        // Of an agent that reports nothing.
+        let silent: EpisodeHistory = [EpisodeSummary { metrics: Some(Vec::new()), ..summary(0) }].into_iter().collect();
+        let (mut read, file) = (EpisodeHistory::default(), silent.part_file(0).unwrap());
+        read.append_part(&file, Digest::of(&file), 1).unwrap();
+        assert_eq!(read, silent);
 
         let file = saved.part_file(1).unwrap();
         let append = |metrics, episodes| {

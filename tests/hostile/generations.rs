@@ -86,9 +86,11 @@ fn sparse(path: &Path, part: &str, length: u64) {
 /// Adds a history of one episode of a step, changed by `change`.
 fn history(path: &Path, change: impl FnOnce(&mut State)) {
     let mut state = State::new();
-    for name in ["steps", "environment_steps", "updates", "flags"] {
+    for name in ["steps", "environment_steps", "updates"] {
         state.put_array(name, &[1], vec![1_u64]);
     }
+    // It was terminated, and has metrics.
+    state.put_array("flags", &[1], vec![5_u64]);
     for name in ["return", "average_return"] {
         state.put_array(name, &[1], vec![-0.5_f64]);
     }
@@ -404,6 +406,11 @@ pub fn generations() -> Vec<Damage> {
                 });
             },
             "history-00000.safetensors: `metrics` must have shape [1, 2], got [1, 0]",
+        ),
+        (
+            "a history of an episode with metrics that it has not",
+            |path| history(path, |state| put_row(state, "flags", vec![1])),
+            "history-00000.safetensors: `metrics` must have shape [0, 2], got [1, 2]",
         ),
         (
             "a history with more in it",
