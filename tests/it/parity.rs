@@ -1,6 +1,6 @@
 //! Three updates in a row equal PyTorch's: targets, losses, every gradient, every weight.
 //!
-//! The bars stand in `tests/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
+//! The bars stand in `tests/it/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
 
 use crate::fixture;
 use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};

@@ -1,6 +1,6 @@
 //! A run that is stopped at any step and resumed in a new process goes on as if nothing had happened, bit for bit.
 //!
-//! `ACTOR_CRITIC_INTERRUPTIONS=100 cargo test --release --test it resume` stops each algorithm at a hundred steps.
+//! `ACTOR_CRITIC_INTERRUPTIONS=100 cargo test --release --test it resume::` stops each algorithm at a hundred steps.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
