@@ -33,6 +33,7 @@ mod replay;
 mod resume;
 mod small_run;
 mod statistics;
+mod structure;
 mod tasks;
 mod trainer;
 mod weighted_batches;
