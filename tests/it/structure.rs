@@ -190,3 +190,68 @@ fn no_file_of_a_module_uses_one_that_uses_it() {
     let faults = faults(&Files::read(&sources()).siblings(), ALLOWED_FILES);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+fn files(texts: &[(&str, &str)]) -> Files {
+    Files::read(&texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect::<Vec<_>>())
+}
+
+fn circles(texts: &[(&str, &str)]) -> [Vec<String>; 2] {
+    let files = files(texts);
+    [faults(&files.modules(), &[]), faults(&files.siblings(), &[])]
+}
+
+#[test]
+fn a_circle_of_modules_is_found_behind_reexports_and_braces() {
+    let [modules, files] = circles(&[
+        ("lib.rs", "pub mod a; pub mod b; pub mod c; pub use c::Deep;"),
+        ("a/mod.rs", "mod inner; pub use inner::A;"),
+        ("a/inner.rs", "pub struct A; fn f() -> crate::b::B { todo!() }"),
+        ("b.rs", "use crate::{Deep, rng}; pub struct B(Deep);"),
+        ("c.rs", "use super::a::{self as other}; pub struct Deep(other::A);"),
+    ]);
+    assert_eq!(modules, ["a -> b -> c -> a is a circle: move what both ends need below them"]);
+    assert!(files.is_empty());
+}
+
+#[test]
+fn a_circle_of_files_is_found_through_their_parent() {
+    let [modules, files] = circles(&[
+        ("a/mod.rs", "mod one; mod two; pub use one::One; pub use two::Two;"),
+        ("a/one.rs", "use super::Two; pub struct One(Option<Box<Two>>);"),
+        ("a/two.rs", "pub struct Two; impl Two { fn f(_: &super::one::One) {} }"),
+    ]);
+    assert!(modules.is_empty());
+    assert_eq!(files, ["a/one -> a/two -> a/one is a circle: move what both ends need below them"]);
+}
+
+#[test]
+fn parents_tests_comments_and_strings_make_no_circle() {
+    let found = circles(&[
+        ("a.rs", "mod child; pub use child::C; fn f() { child::g() } // crate::b::B"),
+        ("a/child.rs", "use super::f; pub struct C; pub fn g() { \"crate::b::B\"; 'c'; r#\"{ crate::b \"#; f() }"),
+        ("b.rs", "use crate::a::C; #[cfg(test)] use crate::c::{D}; #[cfg(test)] mod tests { use crate::c::D; }"),
+        ("c.rs", "pub struct D(crate::b::B); fn f() -> impl Iterator + use<> { g() } /* crate::c */"),
+    ]);
+    assert_eq!(found, [Vec::<String>::new(), Vec::new()]);
+}
+
+#[test]
+fn an_allowed_use_has_to_be_on_a_circle() {
+    let files = files(&[("a.rs", "use crate::b::B;"), ("b.rs", "use crate::a::A;"), ("c.rs", "use crate::a::A;")]);
+    let uses = files.modules();
+    assert!(faults(&uses, &[("a", "b")]).is_empty());
+    for gone in [("c", "a"), ("b", "c")] {
+        let faults = faults(&uses, &[("a", "b"), gone]);
+        let expected =
+            format!("{} -> {} is on no circle any more: take it out of the list of allowed uses", gone.0, gone.1);
+        assert_eq!(faults, [expected]);
+    }
+}
+
+#[test]
+fn every_file_of_the_crate_is_read() {
+    let sources = sources();
+    assert!(sources.len() > 100, "{} files", sources.len());
+    let uses = Files::read(&sources).uses().len();
+    assert!(uses > 300, "{uses} uses");
+}
