@@ -5,7 +5,6 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
-use crate::experiment::ExperimentError;
 use crate::policy::PolicyError;
 use crate::replay::ReplayError;
 use crate::space::{SpaceError, count};
@@ -63,9 +62,11 @@ pub enum Error {
     /// A checkpoint that could not be written or taken up.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// An experiment that could not be run or read.
+    /// An experiment that could not be run or read: an [`ExperimentError`](crate::experiment::ExperimentError), which `downcast_ref`
+    /// gives back.
+    // Boxed, and converted there: experiments are made of trainings, so what a training returns cannot name their error.
     #[error(transparent)]
-    Experiment(#[from] ExperimentError),
+    Experiment(Box<dyn std::error::Error + Send + Sync>),
     /// Scores without statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),

@@ -1,12 +1,19 @@
 //! One run of an experiment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::record::Settings;
 use crate::rng::Seed;
+
+/// Settings by their names.
+pub(super) type Settings = BTreeMap<String, Value>;
+
+/// Longest name of an algorithm or a task.
+const LONGEST_NAME: usize = 64;
 
 /// What tells a cell from the others; ordered by algorithm, task and seed, which is the canonical order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +48,14 @@ impl fmt::Display for CellId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.algorithm, self.task, self.seed)
     }
+}
+
+/// Returns whether a name is safe in the name of a file, on any system.
+pub(super) fn is_safe(name: &str) -> bool {
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    name.len() <= LONGEST_NAME
+        && ends.into_iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// One run to be made: an algorithm on a task with a seed.
@@ -80,7 +95,7 @@ impl Cell {
     }
 
     /// Returns a setting of the experiment; `None` if there is none of that name.
-    pub fn setting(&self, name: &str) -> Option<&serde_json::Value> {
+    pub fn setting(&self, name: &str) -> Option<&Value> {
         self.settings.get(name)
     }
 }

@@ -149,6 +149,12 @@ pub enum ExperimentError {
     Report(#[from] crate::report::ReportError),
 }
 
+impl From<ExperimentError> for crate::Error {
+    fn from(error: ExperimentError) -> Self {
+        Self::Experiment(error.into())
+    }
+}
+
 /// A cell without results, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{cell}: {cause}")]

@@ -7,16 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::cell::{Cell, CellId};
+use super::cell::{Cell, CellId, Settings, is_safe};
 use super::error::{ExperimentError, failed};
 use super::file::Lock;
-use super::record::{Identity, PLAN, Plan, Settings};
+use super::record::{Identity, PLAN, Plan};
 use super::results::Results;
 use super::shard::Shard;
 use crate::config::at_least;
-
-/// Longest name of an algorithm or a task.
-const LONGEST_NAME: usize = 64;
 
 /// Name of the file that is locked while a shared file is written.
 const LOCK: &str = "lock";
@@ -218,14 +215,6 @@ fn check_names(axis: &'static str, names: &[String]) -> Result<(), ExperimentErr
         Some(name) => Err(ExperimentError::Name { axis, name: name.clone() }),
         None => check_axis(axis, names.iter().cloned()),
     }
-}
-
-/// Returns whether a name is safe in the name of a file, on any system.
-pub(super) fn is_safe(name: &str) -> bool {
-    let ends = [name.bytes().next(), name.bytes().next_back()];
-    name.len() <= LONGEST_NAME
-        && ends.into_iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The files of an experiment: its plan, and the results of each cell.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::CellId;
+use super::cell::{CellId, Settings};
 use super::error::{EvaluationsDefect, ExperimentError, FileDefect, defective};
 use super::file::{MAX_BYTES, read_whole, write_whole};
 use crate::digest::Digest;
@@ -18,9 +17,6 @@ const FORMAT: u64 = 1;
 
 /// Largest magnitude of a return, so that no sum of returns overflows.
 const MAX_RETURN: f64 = 1e300;
-
-/// Settings by their names.
-pub(super) type Settings = BTreeMap<String, Value>;
 
 /// What all files of an experiment have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,9 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cell::{CELLS, CellId};
+use super::cell::{CELLS, CellId, is_safe};
 use super::error::{ExperimentError, FileDefect, defective, failed};
-use super::plan::is_safe;
 use super::record::{Identity, PLAN, Plan, Record};
 use crate::statistics::{Bootstrap, Interval, StatisticsError, interquartile_mean};
 use crate::train::EvaluationSummary;

@@ -1,14 +1,11 @@
 //! A flat ring of transitions on the host.
 
-use burn::tensor::Device;
-use rand::Rng;
-
 use super::error::check;
 use super::last_observations::LastObservations;
+use super::layout::RowLayout;
 use super::link::Link;
-use super::minibatch::Minibatch;
 use super::n_step::NStep;
-use super::{Batch, ReplayError, Transition, segment};
+use super::{ReplayError, Transition};
 use crate::digest::Digest;
 
 #[cfg(test)]
@@ -43,7 +40,7 @@ mod tests;
 #[derive(Clone)]
 pub struct ReplayBuffer {
     pub(super) capacity: usize,
-    pub(super) form: Form,
+    pub(super) form: RowLayout,
     /// Row that the next transition overwrites, once the ring is full.
     pub(super) cursor: usize,
     pub(super) len: usize,
@@ -57,34 +54,6 @@ pub struct ReplayBuffer {
     /// Of each piece that a checkpoint has written, until something is written into it.
     pub(super) digests: Vec<Option<Digest>>,
     segment_rows: usize,
-}
-
-/// How a row holds a transition: o, a, r, and 1 for terminated.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Form {
-    pub(super) observation_dim: usize,
-    pub(super) action_dim: usize,
-}
-
-impl Form {
-    pub(super) fn width(self) -> usize {
-        self.observation_dim + self.action_dim + 2
-    }
-
-    fn read<'a>(self, row: &'a [f32], next_observation: &'a [f32]) -> Transition<'a> {
-        let (observation, rest) = row.split_at(self.observation_dim);
-        let (action, rest) = rest.split_at(self.action_dim);
-        Transition { observation, action, reward: rest[0], next_observation, terminated: rest[1] != 0.0 }
-    }
-
-    fn write(self, transition: &Transition<'_>, row: &mut [f32]) {
-        let (observation, rest) = row.split_at_mut(self.observation_dim);
-        let (action, rest) = rest.split_at_mut(self.action_dim);
-        observation.copy_from_slice(transition.observation);
-        action.copy_from_slice(transition.action);
-        rest[0] = transition.reward;
-        rest[1] = f32::from(transition.terminated);
-    }
 }
 
 impl std::fmt::Debug for ReplayBuffer {
@@ -115,7 +84,7 @@ impl ReplayBuffer {
         if capacity > Link::MAX_ROWS {
             return Err(ReplayError::TooLong { limit: Link::MAX_ROWS, found: capacity });
         }
-        let form = Form { observation_dim, action_dim };
+        let form = RowLayout { observation_dim, action_dim };
         let numbers = (observation_dim.checked_add(action_dim))
             .and_then(|width| width.checked_add(2)?.checked_mul(capacity))
             .ok_or(ReplayError::OutOfMemory { capacity })?;
@@ -133,7 +102,7 @@ impl ReplayBuffer {
             open: Vec::new(),
             n_step: NStep::ONE,
             digests: Vec::new(),
-            segment_rows: segment::segment_rows(form),
+            segment_rows: form.segment_rows(),
         })
     }
 
@@ -180,7 +149,7 @@ impl ReplayBuffer {
 
     /// Requires transitions of so many components.
     pub(crate) fn check_dims(&self, observation_dim: usize, action_dim: usize) -> Result<(), ReplayError> {
-        let Form { observation_dim: observations, action_dim: actions } = self.form;
+        let RowLayout { observation_dim: observations, action_dim: actions } = self.form;
         let dims = [("observation", observation_dim, observations), ("action", action_dim, actions)];
         match dims.into_iter().find(|(_, expected, found)| expected != found) {
             Some((field, expected, found)) => Err(ReplayError::Length { field, expected, found }),
@@ -225,7 +194,7 @@ impl ReplayBuffer {
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
     /// - [`ReplayError::TooLarge`] if a number is beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE)
     pub fn push_from(&mut self, environment: usize, transition: &Transition<'_>) -> Result<usize, ReplayError> {
-        let Form { observation_dim, action_dim } = self.form;
+        let RowLayout { observation_dim, action_dim } = self.form;
         check("observation", transition.observation, observation_dim)?;
         check("action", transition.action, action_dim)?;
         check("reward", &[transition.reward], 1)?;
@@ -323,53 +292,5 @@ impl ReplayBuffer {
     fn row(&self, row: usize) -> &[f32] {
         let width = self.form.width();
         &self.rows[row * width..][..width]
-    }
-
-    /// Draws `n` different transitions, each subset equally likely, and uploads them to `device`.
-    ///
-    /// # Errors
-    ///
-    /// As [`sample_into`](Self::sample_into).
-    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
-        let mut minibatch = Minibatch::new();
-        self.sample_into(n, rng, &mut minibatch)?;
-        Ok(minibatch.upload(device))
-    }
-
-    /// Draws `n` different transitions, each subset equally likely[^1], into memory that is used again.
-    ///
-    /// Nothing is allocated once `minibatch` has had a batch of this size from a replay of this length.
-    ///
-    /// # Errors
-    ///
-    /// `minibatch` stays as it was on an error.
-    ///
-    /// - [`ReplayError::EmptyBatch`] if `n` is 0
-    /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
-    ///
-    /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
-    pub fn sample_into<R: Rng + ?Sized>(
-        &self,
-        n: usize,
-        rng: &mut R,
-        minibatch: &mut Minibatch,
-    ) -> Result<(), ReplayError> {
-        if n == 0 {
-            return Err(ReplayError::EmptyBatch);
-        }
-        if n > self.len {
-            return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len });
-        }
-        minibatch.draw(n, self.len, rng);
-        minibatch.gather(self);
-        Ok(())
-    }
-
-    /// Uploads everything, the oldest first.
-    pub(super) fn all(&self, device: &Device) -> Batch {
-        let mut minibatch = Minibatch::new();
-        minibatch.rows.extend((0..self.len).map(|age| self.row_of(age)));
-        minibatch.gather(self);
-        minibatch.upload(device)
     }
 }

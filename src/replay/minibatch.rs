@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 use rand::{Rng, RngExt};
 
-use super::buffer::Form;
-use super::{Batch, ReplayBuffer};
+use super::layout::RowLayout;
+use super::{Batch, ReplayBuffer, ReplayError};
 use crate::upload::upload;
 
 /// A batch before it is uploaded.
@@ -30,7 +30,7 @@ use crate::upload::upload;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Minibatch {
-    form: Form,
+    form: RowLayout,
     observations: Vec<f32>,
     actions: Vec<f32>,
     pub(super) rewards: Vec<f32>,
@@ -101,7 +101,7 @@ impl Minibatch {
     /// Takes the transitions in [`rows`](Self::rows), all of one weight.
     pub(super) fn gather(&mut self, replay: &ReplayBuffer) {
         self.form = replay.form;
-        let (n, Form { observation_dim, action_dim }) = (self.rows.len(), self.form);
+        let (n, RowLayout { observation_dim, action_dim }) = (self.rows.len(), self.form);
         let fields = [
             (&mut self.observations, observation_dim),
             (&mut self.actions, action_dim),
@@ -125,12 +125,62 @@ impl Minibatch {
                 self.terminated.push(f32::from(transition.terminated));
                 continue;
             }
-            let outlook = replay.n_step.look(replay, row);
+            let outlook = replay.n_step.look(row, |row| replay.transition(row).reward, |row| replay.following(row));
             let last = replay.transition(outlook.last_row);
             self.rewards.push(outlook.reward);
             self.next_observations.extend_from_slice(last.next_observation);
             self.terminated.push(f32::from(last.terminated));
             self.discounts.push(outlook.discount);
         }
+    }
+}
+
+impl ReplayBuffer {
+    /// Draws `n` different transitions, each subset equally likely, and uploads them to `device`.
+    ///
+    /// # Errors
+    ///
+    /// As [`sample_into`](Self::sample_into).
+    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
+        let mut minibatch = Minibatch::new();
+        self.sample_into(n, rng, &mut minibatch)?;
+        Ok(minibatch.upload(device))
+    }
+
+    /// Draws `n` different transitions, each subset equally likely[^1], into memory that is used again.
+    ///
+    /// Nothing is allocated once `minibatch` has had a batch of this size from a replay of this length.
+    ///
+    /// # Errors
+    ///
+    /// `minibatch` stays as it was on an error.
+    ///
+    /// - [`ReplayError::EmptyBatch`] if `n` is 0
+    /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
+    ///
+    /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
+    pub fn sample_into<R: Rng + ?Sized>(
+        &self,
+        n: usize,
+        rng: &mut R,
+        minibatch: &mut Minibatch,
+    ) -> Result<(), ReplayError> {
+        if n == 0 {
+            return Err(ReplayError::EmptyBatch);
+        }
+        if n > self.len {
+            return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len });
+        }
+        minibatch.draw(n, self.len, rng);
+        minibatch.gather(self);
+        Ok(())
+    }
+
+    /// Uploads everything, the oldest first.
+    pub(super) fn all(&self, device: &Device) -> Batch {
+        let mut minibatch = Minibatch::new();
+        minibatch.rows.extend((0..self.len).map(|age| self.row_of(age)));
+        minibatch.gather(self);
+        minibatch.upload(device)
     }
 }

@@ -11,6 +11,7 @@ use crate::state::{State, StateError};
 mod buffer;
 mod error;
 mod last_observations;
+mod layout;
 mod link;
 mod minibatch;
 mod n_step;

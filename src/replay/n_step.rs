@@ -1,6 +1,6 @@
 //! Returns of several steps.
 
-use super::{ReplayBuffer, ReplayError};
+use super::ReplayError;
 use crate::config::{at_least, in_unit_interval};
 
 /// How far a batch looks ahead.
@@ -30,15 +30,20 @@ impl NStep {
         Ok(Self { steps, discount })
     }
 
-    /// Follows the transition in `row`.
-    pub(super) fn look(self, replay: &ReplayBuffer, row: usize) -> Outlook {
-        let (mut last_row, mut transition) = (row, replay.transition(row));
-        let (mut reward, mut discount) = (f64::from(transition.reward), self.discount);
+    /// Follows the transition in `row`, given the reward of a row and the row that follows it in the same episode.
+    pub(super) fn look(
+        self,
+        row: usize,
+        reward_of: impl Fn(usize) -> f32,
+        following: impl Fn(usize) -> Option<usize>,
+    ) -> Outlook {
+        let mut last_row = row;
+        let (mut reward, mut discount) = (f64::from(reward_of(row)), self.discount);
         for _ in 1..self.steps {
             // The episode has ended, by termination or otherwise, or has come no further.
-            let Some(next) = replay.following(last_row) else { break };
-            (last_row, transition) = (next, replay.transition(next));
-            reward += discount * f64::from(transition.reward);
+            let Some(next) = following(last_row) else { break };
+            last_row = next;
+            reward += discount * f64::from(reward_of(next));
             discount *= self.discount;
         }
         Outlook { reward: reward as f32, discount: discount as f32, last_row }

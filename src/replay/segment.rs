@@ -6,13 +6,10 @@ use safetensors::tensor::{Dtype, View};
 use serde::{Deserialize, Serialize};
 
 use super::ReplayBuffer;
-use super::buffer::Form;
+use super::layout::RowLayout;
 use super::link::Link;
 use crate::digest::Digest;
 use crate::state::{FileError, State, StateError};
-
-/// Bytes of transitions in a piece: some milliseconds to write.
-const SEGMENT_BYTES: usize = 4 << 20;
 
 /// Longest header of a piece, in bytes; that of three arrays takes a third.
 const MAX_SEGMENT_HEADER: u64 = 1024;
@@ -47,8 +44,8 @@ pub(crate) struct ReplayForm {
 }
 
 impl ReplayForm {
-    fn form(&self) -> Form {
-        Form { observation_dim: self.observation_dim, action_dim: self.action_dim }
+    fn form(&self) -> RowLayout {
+        RowLayout { observation_dim: self.observation_dim, action_dim: self.action_dim }
     }
 
     /// Returns the number of pieces.
@@ -90,20 +87,15 @@ impl ReplayForm {
         if let Some(&row) = self.open.iter().flatten().find(|&&row| row >= self.len) {
             return Some(("episodes that go on from a row of the replay", row));
         }
-        let rows = segment_rows(self.form());
+        let rows = self.form().segment_rows();
         (self.segment_rows != rows).then_some(("the segment rows of this format", self.segment_rows))
     }
 }
 
-/// Returns the rows in a piece.
-pub(super) fn segment_rows(form: Form) -> usize {
-    (SEGMENT_BYTES / (form.width() * size_of::<f32>() + size_of::<u64>())).max(1)
-}
-
 impl ReplayBuffer {
     pub(crate) fn replay_form(&self) -> ReplayForm {
-        let Form { observation_dim, action_dim } = self.form;
-        let segment_rows = segment_rows(self.form);
+        let RowLayout { observation_dim, action_dim } = self.form;
+        let segment_rows = self.form.segment_rows();
         ReplayForm {
             capacity: self.capacity,
             observation_dim,

@@ -16,6 +16,7 @@ mod axis;
 mod draw;
 mod learning_curve;
 mod legend;
+mod pen;
 mod picture;
 
 pub use learning_curve::LearningCurve;

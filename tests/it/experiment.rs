@@ -138,7 +138,13 @@ fn a_cell_that_fails_or_panics_stops_no_other_and_shows_in_the_results() {
          c/pole/0: a run must have at least one evaluation, got none; \
          c/tank/4: return 1 of evaluation 0 must be finite and at most 1e300 in magnitude, got NaN"
     );
-    let ExperimentError::Cells { finished: 26, failures } = error else { panic!("another error") };
+    // In a program with one error for everything, nothing is lost.
+    let one_for_all = |error: ExperimentError| -> Result<(), actor_critic::Error> { Err(error)? };
+    let text = error.to_string();
+    let boxed = one_for_all(error).unwrap_err();
+    assert_eq!(boxed.to_string(), text);
+    let actor_critic::Error::Experiment(boxed) = boxed else { panic!("another error") };
+    let ExperimentError::Cells { finished: 26, failures } = *boxed.downcast().unwrap() else { panic!("another error") };
     assert!(matches!(failures[0].cause, CellError::Panic(_)));
     let results = Results::read([folder.path()]).unwrap();
     let missing: Vec<String> = results.missing().iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! A full disk, a directory that cannot be written, and a second writer are errors that leave the earlier generation whole.
 //!
-//! What a process cannot do to itself is done to this test in another process, as in `tests/resume.rs`.
+//! What a process cannot do to itself is done to this test in another process, as in `tests/it/resume.rs`.
 
 use crate::small_run;
 use std::fs::{self, OpenOptions, Permissions};

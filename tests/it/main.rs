@@ -39,6 +39,7 @@ mod resume;
 mod small_run;
 mod spaces;
 mod statistics;
+mod structure;
 mod tasks;
 mod trainer;
 mod units;

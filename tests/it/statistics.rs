@@ -1,6 +1,6 @@
 //! Aggregates, probabilities, tests and profiles equal those of rliable and SciPy, recorded in `tests/fixtures/statistics.json`.
 //!
-//! `ACTOR_CRITIC_STATISTICS=FILE cargo test --test statistics` compares with another recording.
+//! `ACTOR_CRITIC_STATISTICS=FILE cargo test --test it statistics::` compares with another recording.
 
 use actor_critic::rng::Seed;
 use actor_critic::statistics::{

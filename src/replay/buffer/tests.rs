@@ -1,5 +1,6 @@
 //! Tests of the ring.
 
+use super::super::minibatch::Minibatch;
 use super::*;
 use crate::env::Step;
 use crate::rng::{Seed, Stream};

@@ -1,32 +1,25 @@
 //! Drawing plots as SVG.
 
-use std::io;
 use std::iter::once;
 
 use plotters::chart::ChartBuilder;
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::drawing::IntoDrawingArea;
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle, WHITE};
+use plotters::style::{Color, FontTransform, RGBColor, WHITE};
 
 use super::axis::{self, Axis};
 use super::legend::Legend;
-use super::picture::{FONT_FAMILY, register_fonts};
+use super::pen::{Area, DrawingError, GRID, INK, PX, TEXT_SIZE, draw_dashes, text_style, text_width};
+use super::picture::register_fonts;
 use super::{Curve, Emphasis, Picture, Plot, PlotError};
 
-/// Units per px: plotters draws on whole numbers, and lines that snap to whole pixels would look jagged.
-pub(super) const PX: i32 = 10;
-
 const TITLE_SIZE: i32 = 20 * PX;
-pub(super) const TEXT_SIZE: i32 = 16 * PX;
 const TICK_LENGTH: i32 = 5 * PX;
 const MARGIN: i32 = 14 * PX;
 
-const INK: RGBColor = RGBColor(0x26, 0x26, 0x26);
 const AXIS: RGBColor = RGBColor(0x80, 0x80, 0x80);
-pub(super) const GRID: RGBColor = RGBColor(0xE6, 0xE6, 0xE6);
 /// Okabe and Ito's colours without their yellow, which is too pale for a line on white.
 const PALETTE: [RGBColor; 7] = [
     RGBColor(0x00, 0x72, 0xB2),
@@ -39,9 +32,6 @@ const PALETTE: [RGBColor; 7] = [
 ];
 /// Lengths of dash and gap; the second reference line of a plot gets the second pattern.
 const DASHES: [(i32, i32); 3] = [(9 * PX, 6 * PX), (3 * PX, 4 * PX), (16 * PX, 4 * PX)];
-
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type DrawingError = DrawingAreaErrorKind<io::Error>;
 
 /// Draws `plots` row by row, each of `size` px.
 pub(super) fn draw(plots: &[Plot], columns: usize, size: (u32, u32)) -> Result<Picture, PlotError> {
@@ -180,35 +170,6 @@ fn draw_names(area: &Area<'_>, plot: &Plot, field: &Area<'_>, (left, top): (i32,
     area.draw_text(&plot.x_label, &text.pos(at(HPos::Center, VPos::Bottom)), (middle, high - MARGIN))?;
     let upwards = text.transform(FontTransform::Rotate270).pos(at(HPos::Center, VPos::Top));
     area.draw_text(&plot.y_label, &upwards, (MARGIN, center))
-}
-
-/// Draws a dashed horizontal line between two columns.
-pub(super) fn draw_dashes(
-    area: &Area<'_>,
-    (left, right): (i32, i32),
-    row: i32,
-    style: ShapeStyle,
-    (dash, gap): (i32, i32),
-) -> Result<(), DrawingError> {
-    let starts = std::iter::successors(Some(left), |start| Some(start + dash + gap)).take_while(|start| *start < right);
-    for start in starts {
-        area.draw(&PathElement::new([(start, row), ((start + dash).min(right), row)], style))?;
-    }
-    Ok(())
-}
-
-/// Makes the style of a text `size` units high.
-pub(super) fn text_style(size: i32) -> TextStyle<'static> {
-    // The SVG backend divides by this to get from the height of a line to the size of its font.
-    const LINE_HEIGHT: f64 = 1.24;
-    FontDesc::new(FontFamily::Name(FONT_FAMILY), f64::from(size) * LINE_HEIGHT, FontStyle::Normal).color(&INK)
-}
-
-/// Measures a text.
-pub(super) fn text_width(area: &Area<'_>, text: &str, style: &TextStyle<'_>) -> Result<i32, DrawingError> {
-    let (width, _) = area.estimate_text_size(text, style)?;
-    // It is measured with lines of this font's own height, 1.12, but set with lines 1.24 high.
-    Ok(i32::try_from(u64::from(width) * 112 / 124).unwrap_or(i32::MAX))
 }
 
 fn colored(plot: &Plot) -> impl Iterator<Item = (&Curve, RGBColor)> {

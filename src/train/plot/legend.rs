@@ -4,7 +4,7 @@ use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, ShapeStyle, WHITE};
 
-use super::draw::{Area, DrawingError, GRID, PX, TEXT_SIZE, draw_dashes, text_style, text_width};
+use super::pen::{Area, DrawingError, GRID, PX, TEXT_SIZE, draw_dashes, text_style, text_width};
 
 /// Distance from the frame of the plot.
 const DISTANCE: i32 = 10 * PX;
