@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let nothing = mean_return(|_| Ok(0.0))?;
     let by_hand = mean_return(|observation| Ok(-2.0 * observation[0] - 2.0 * observation[1]))?;
-    let agent = trainer.agent_mut();
+    let agent = trainer.agent();
     let learned = mean_return(|observation| Ok(agent.act(&[observation])?[0][0]))?;
     println!("doing nothing {nothing:.1}, by hand {by_hand:.2}, learned {learned:.2}");
     let closed = (learned - nothing) / (by_hand - nothing);

@@ -5,13 +5,13 @@ use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
+use crate::log_file::LogError;
 use crate::policy::PolicyError;
 use crate::replay::ReplayError;
 use crate::space::{SpaceError, count};
 use crate::state::StateError;
 use crate::statistics::StatisticsError;
 use crate::target::TargetError;
-use crate::train::LogError;
 
 /// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ pub mod env;
 pub mod error;
 pub mod experiment;
 pub mod fused;
+mod log_file;
 pub mod nn;
 pub mod noise;
 pub mod objective;

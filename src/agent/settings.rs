@@ -34,7 +34,7 @@ macro_rules! agent_config {
             /// Whether networks see observations in units of their own spread, which is measured along the run. On by default.
             #[config(default = true)]
             pub normalize_observations: bool,
-            /// Whether critics learn rewards in units of the spread of the discounted return, which is measured along the run. Off by default. The first thing
+            /// Whether critics learn rewards scaled to a discounted return with a spread of 10, which is measured along the run. Off by default. The first thing
             /// to try if rewards are far from 1: metrics stay in the units of the environment, whatever the setting.
             #[config(default = false)]
             pub scale_rewards: bool,

@@ -5,11 +5,14 @@ use crate::state::{State, StateError};
 /// Most environments that a state can have returns for.
 const MAX_ENVIRONMENTS: usize = 1 << 20;
 
-/// The largest return, in units of the scale: a rare return may be that much larger than the spread.
-const LARGEST_RETURN: f64 = 10.0;
+/// The standard deviation of the scaled return. Of 1, 10 and 100, TD3 learns the pendulum best with 10; and the usual initial temperature of SAC, 1, fits it.
+const SPREAD: f64 = 10.0;
 
-/// What rewards are divided by: the standard deviation of the discounted return of the run[^1], or a tenth of its largest magnitude if
-/// that is more[^2].
+/// The largest scaled return: a rare one may be that much larger than the spread.
+const LARGEST_RETURN: f64 = 100.0;
+
+/// What rewards are multiplied by: the discounted return of the run gets a standard deviation of 10[^1], or less, so that its largest
+/// magnitude is at most 100[^2].
 ///
 /// The return of an environment is `G ← r + γ G`, from 0 at each start of an episode. No constant is added to the spread, so rewards times any constant
 /// are scaled to the same numbers.
@@ -53,9 +56,9 @@ impl RewardScale {
         }
     }
 
-    /// Returns what rewards are multiplied by; 1 until there is a reward other than 0.
+    /// Returns the factor; 1 until there is a reward other than 0.
     pub(super) fn factor(&self) -> f64 {
-        let scale = self.variance.sqrt().max(self.largest / LARGEST_RETURN);
+        let scale = (self.variance.sqrt() / SPREAD).max(self.largest / LARGEST_RETURN);
         if scale > 0.0 { 1.0 / scale } else { 1.0 }
     }
 
@@ -101,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_divided_by_the_spread_of_the_discounted_returns() {
+    fn the_discounted_returns_get_a_spread_of_ten() {
         // Returns 1, -2, 3.5, -0.5 and, after the end of an episode, 4: mean 1.2, squares 1 + 4 + 12.25 + 0.25 + 16.
         let variance: f64 = 33.5 / 5.0 - 1.2 * 1.2;
-        assert!((scale(1.0).factor() - 1.0 / variance.sqrt()).abs() < 1e-12);
+        assert!((scale(1.0).factor() - 10.0 / variance.sqrt()).abs() < 1e-12);
     }
 
     #[test]
@@ -119,11 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rare_return_is_at_most_ten() {
+    fn a_rare_return_is_at_most_a_hundred() {
         let mut scale = RewardScale::new(0.9);
         (0..100_000).for_each(|_| scale.observe(0, 0.0));
         scale.observe(0, 1.0);
-        assert_eq!(scale.factor(), 10.0);
+        assert_eq!(scale.factor(), 100.0);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum CheckpointError {
         source: FileError,
     },
     /// A checkpoint of something else.
-    #[error("the checkpoint was made with {what} {saved}, which is not {here}")]
+    #[error("the checkpoint was made with {what} {saved}, but here it is {here}")]
     Differs {
         /// What differs.
         what: &'static str,

@@ -64,6 +64,7 @@ impl Preset<SacConfig> {
         let pace = Pace::of(task);
         let temperature = LearnedTemperatureConfig::new().with_learning_rate(LEARNING_RATE);
         let algorithm = SacConfig::new()
+            .with_scale_rewards(true)
             .with_discount(pace.discount)
             .with_tau(TAU)
             .with_actor_learning_rate(LEARNING_RATE)
@@ -77,11 +78,14 @@ impl Preset<Td3Config> {
     /// Returns the preset of TD3 for a task.
     pub fn td3(task: Task) -> Self {
         let pace = Pace::of(task);
-        let algorithm = Td3Config::new().with_discount(pace.discount).with_tau(TAU).with_noise(noise(task));
+        let algorithm = Td3Config::new()
+            .with_scale_rewards(true)
+            .with_discount(pace.discount)
+            .with_tau(TAU)
+            .with_noise(noise(task));
         let mut preset = pace.preset(task, algorithm);
         if task == Task::Pendulum {
             // One update a step of more transitions comes closer to the optimum than two of fewer.
-            preset.algorithm.normalize_observations = true;
             preset.schedule.batch_size = 256;
             preset.schedule.warmup_steps = Some(256);
         } else {
@@ -96,7 +100,14 @@ impl Preset<DdpgConfig> {
     /// Returns the preset of DDPG for a task.
     pub fn ddpg(task: Task) -> Self {
         let pace = Pace::of(task);
-        pace.preset(task, DdpgConfig::new().with_discount(pace.discount).with_tau(TAU).with_noise(noise(task)))
+        pace.preset(
+            task,
+            DdpgConfig::new()
+                .with_scale_rewards(true)
+                .with_discount(pace.discount)
+                .with_tau(TAU)
+                .with_noise(noise(task)),
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Report, ReportError, Table};
-use crate::train::log_file::Claim;
+use crate::log_file::Claim;
 use crate::train::plot::{Curve, Plot};
 use crate::train::{
     Diagnosis, EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport, TrainerConfig,

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{EvaluationSummary, LogError, Observer, ObserverError, RunInfo, log_file};
+use super::{EvaluationSummary, LogError, Observer, ObserverError, RunInfo};
+use crate::log_file;
 
 const COLUMNS: [&str; 6] = ["environment_steps", "updates", "mean_return", "min_return", "max_return", "episodes"];
 

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{EpisodeSummary, LogError, Observer, ObserverError, RunInfo, log_file};
+use super::{EpisodeSummary, LogError, Observer, ObserverError, RunInfo};
+use crate::log_file;
 
 /// Writes one row per episode, flushed as it ends, so that a run that is cut off keeps its history.
 ///

@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::told::{Record, Told};
-use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, TrainerConfig, log_file};
+use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, TrainerConfig};
+use crate::log_file;
 
 /// Writes one JSON object per line, flushed as it comes: what the run is, then its episodes and evaluations.
 ///

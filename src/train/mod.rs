@@ -11,7 +11,6 @@ mod evaluate;
 mod evaluate_every;
 mod history;
 mod json_lines;
-pub(crate) mod log_file;
 mod observer;
 mod play;
 #[cfg(feature = "plot")]
@@ -21,6 +20,7 @@ mod progress;
 mod resume;
 mod run_state;
 mod schedule;
+mod summary;
 mod tell;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
@@ -30,6 +30,7 @@ mod tracing_events;
 mod trainer;
 mod trainer_config;
 
+pub use crate::log_file::LogError;
 pub use checkpoint_every::CheckpointEvery;
 pub use console::Console;
 pub use csv_evaluations::CsvEvaluations;
@@ -40,14 +41,12 @@ pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
 pub use evaluate_every::EvaluateEvery;
 pub use history::{EpisodeHistory, Episodes};
 pub use json_lines::JsonLines;
-pub use log_file::LogError;
-pub use observer::{
-    AgentInfo, EnvironmentStep, EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport,
-};
+pub use observer::{AgentInfo, Observer, ObserverError, RunInfo};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 pub use resume::Resumed;
 pub use schedule::Schedule;
+pub use summary::{EnvironmentStep, EpisodeSummary, EvaluationSummary, StepReport};
 #[cfg(feature = "tensorboard")]
 pub use tensorboard::TensorBoard;
 #[cfg(feature = "tracing")]

@@ -1,9 +1,8 @@
 //! Watching a run without taking part in it.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
-use super::{EpisodeHistory, TrainerConfig};
+use super::{EpisodeHistory, EpisodeSummary, EvaluationSummary, StepReport, TrainerConfig};
 use crate::agent::Normalizes;
 use crate::env::Spaces;
 
@@ -117,105 +116,4 @@ impl AgentInfo<'static> {
         });
         Self { spaces: &SPACES, discount: 0.99, normalizes: Normalizes::default() }
     }
-}
-
-/// What one environment step brought.
-///
-/// Two reports are equal if all but [`evaluation_time`](Self::evaluation_time) is: the same run gives the same reports.
-#[derive(Debug, Clone, Default)]
-pub struct StepReport {
-    /// Environment steps so far.
-    pub environment_steps: usize,
-    /// Updates so far.
-    pub updates: usize,
-    /// Whether the actions were random ones of the warm-up, and not the agent's.
-    pub is_warmup: bool,
-    /// What each environment was given and has answered; an environment that failed is left out.
-    pub environments: Vec<EnvironmentStep>,
-    /// Metrics of the last update in this step; `None` before learning starts.
-    pub metrics: Option<Vec<f64>>,
-    /// The episodes that this step ended: at most one for each environment. After a step that failed, its episodes too.
-    pub episodes: Vec<EpisodeSummary>,
-    /// The evaluation after this step, if there was one. After one that failed, also the one that makes up for it.
-    pub evaluations: Vec<EvaluationSummary>,
-    /// How long the evaluations took, those that failed included: the only number here that the clock decides.
-    pub evaluation_time: Duration,
-}
-
-impl PartialEq for StepReport {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            environment_steps,
-            updates,
-            is_warmup,
-            environments,
-            metrics,
-            episodes,
-            evaluations,
-            evaluation_time: _,
-        } = self;
-        (environment_steps, updates, is_warmup) == (&other.environment_steps, &other.updates, &other.is_warmup)
-            && *environments == other.environments
-            && *metrics == other.metrics
-            && *episodes == other.episodes
-            && *evaluations == other.evaluations
-    }
-}
-
-/// One step of one environment.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EnvironmentStep {
-    /// Number of the environment, from 0.
-    pub environment: usize,
-    /// What it was given, in environment units.
-    pub action: Vec<f32>,
-    /// What it has answered: the observation that follows.
-    pub observation: Vec<f32>,
-    /// The reward, undiscounted.
-    pub reward: f32,
-    /// Whether there is no future after it.
-    pub terminated: bool,
-    /// Whether the episode was cut off from outside.
-    pub truncated: bool,
-}
-
-/// What an evaluation of the greedy policy in mid-run brought.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvaluationSummary {
-    /// Environment steps so far; those of the evaluation do not count.
-    pub environment_steps: usize,
-    /// Updates so far.
-    pub updates: usize,
-    /// Undiscounted return of each episode.
-    pub returns: Vec<f64>,
-}
-
-impl EvaluationSummary {
-    /// Returns the mean return; NaN without episodes.
-    pub fn mean_return(&self) -> f64 {
-        self.returns.iter().sum::<f64>() / self.returns.len() as f64
-    }
-}
-
-/// What one episode brought.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EpisodeSummary {
-    /// Index of the episode, from 0.
-    pub episode: usize,
-    /// Its length in environment steps.
-    pub steps: usize,
-    /// The sum of its rewards, undiscounted, exploration included.
-    pub episode_return: f64,
-    /// Mean of `episode_return` over the last [`average_window`](TrainerConfig::average_window) episodes.
-    pub average_return: f64,
-    /// Whether it reached a state without a future.
-    pub terminated: bool,
-    /// Whether it was cut off from outside.
-    pub truncated: bool,
-    /// Environment steps so far.
-    pub environment_steps: usize,
-    /// Updates so far.
-    pub updates: usize,
-    /// Mean of each metric over the updates of this episode; `None` if there was none.
-    pub metrics: Option<Vec<f64>>,
 }

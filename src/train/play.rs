@@ -2,6 +2,7 @@
 
 use super::episode::Episode;
 use crate::env::{Environment, EnvironmentError, Spaces, Step};
+use crate::state::{State, StateError};
 
 /// An environment with its episode.
 #[derive(Debug)]
@@ -10,6 +11,17 @@ pub(super) struct Play<E> {
     pub(super) episode: Episode,
     /// What the agent sees now; `None` between episodes.
     pub(super) observation: Option<Vec<f32>>,
+}
+
+/// What becomes of an episode under way when a run is saved.
+#[derive(Debug)]
+pub(super) enum MidEpisode<E> {
+    /// Nobody has said: the run can be saved between episodes only.
+    Refused,
+    /// It is not saved, and a new one begins when the run is resumed.
+    Restarted,
+    /// It is saved with the state of its environment, and goes on.
+    Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
 }
 
 /// How all environments are stepped at once, each with its action.

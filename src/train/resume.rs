@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::episode::Episode;
 use super::history::EpisodeHistory;
+use super::play::MidEpisode;
 use super::run_state::RunState;
 use super::{StepReport, Trainer, TrainerConfig};
 use crate::agent::{Agent, Metrics};
@@ -20,17 +21,6 @@ const FREE: [&str; 2] = ["episodes", "environment_steps"];
 
 /// The setting that is the shape of the replay.
 const CAPACITY: &str = "replay_capacity";
-
-/// What becomes of an episode under way when a run is saved.
-#[derive(Debug)]
-pub(super) enum MidEpisode<E> {
-    /// Nobody has said: the run can be saved between episodes only.
-    Refused,
-    /// It is not saved, and a new one begins when the run is resumed.
-    Restarted,
-    /// It is saved with the state of its environment, and goes on.
-    Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
-}
 
 /// What a run was resumed from.
 #[derive(Debug)]

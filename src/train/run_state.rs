@@ -3,8 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 
 use super::episode::Episode;
-use super::play::Play;
-use super::resume::MidEpisode;
+use super::play::{MidEpisode, Play};
 use super::{EvaluationSummary, Trainer};
 use crate::agent::{Agent, Metrics};
 use crate::env::Environment;

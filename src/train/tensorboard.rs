@@ -11,7 +11,8 @@ use prost::Message;
 use serde::Serialize;
 
 use super::told::{Record, Told};
-use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, StepReport, log_file};
+use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, StepReport};
+use crate::log_file;
 use event::{Event, What};
 
 mod event;

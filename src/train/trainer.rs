@@ -9,8 +9,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
-use super::play::{self, Play, StepAll};
-use super::resume::MidEpisode;
+use super::play::{self, MidEpisode, Play, StepAll};
 use super::tell::{self, Answers};
 use super::{
     AgentInfo, EnvironmentStep, EpisodeHistory, EpisodeSummary, EvaluationSummary, Observer, RunInfo, Schedule,
@@ -265,15 +264,14 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
         let episodes_before = run.history.len();
-        if observers.iter().any(|observer| observer.is_over(&run)) {
-            return Ok(Vec::new());
-        }
         let made_up = self.make_up_evaluation();
         let report = std::mem::take(&mut self.untold);
         let Answers { mut ended, outcome } = tell::tell_made_up(observers, &report);
         // No step was taken, so the report of the next one has to say how long this took.
         self.untold.evaluation_time = report.evaluation_time;
         made_up.and(outcome)?;
+        let run = self.run_info();
+        ended |= observers.iter().any(|observer| observer.is_over(&run));
         let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
         while !ended && self.episodes() < self.config.episodes && self.environment_steps < max_steps {
             let before = self.environment_steps;

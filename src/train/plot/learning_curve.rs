@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::picture::with_ending;
 use super::{Curve, Plot, PlotError};
-use crate::train::log_file::Claim;
+use crate::log_file::Claim;
 use crate::train::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
 /// Draws the run when it is over: the return of every episode, and their running average.

@@ -39,12 +39,12 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
 }
 
 /// Makes a folder, and those above it.
-pub(super) fn create_folder(folder: &Path) -> Result<(), LogError> {
+pub(crate) fn create_folder(folder: &Path) -> Result<(), LogError> {
     std::fs::create_dir_all(folder).map_err(failed(folder))
 }
 
 /// Creates a file, and the folders above it, and locks it until it is closed; an older file is replaced.
-pub(super) fn create(path: &Path) -> Result<File, LogError> {
+pub(crate) fn create(path: &Path) -> Result<File, LogError> {
     let file = open(path)?;
     // Only now: another writer's lines must stay until it is known that there is none.
     file.set_len(0).map_err(failed(path))?;
@@ -62,7 +62,7 @@ fn open(path: &Path) -> Result<File, LogError> {
 }
 
 /// Locks a file; waits a second for another process to end. The error names `path`.
-pub(super) fn lock(file: &File, path: &Path) -> Result<(), LogError> {
+pub(crate) fn lock(file: &File, path: &Path) -> Result<(), LogError> {
     let begun = Instant::now();
     loop {
         match file.try_lock() {
