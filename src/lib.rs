@@ -4,6 +4,7 @@
 pub use burn;
 pub use rand;
 
+mod activation;
 pub mod agent;
 mod boundary;
 pub mod checkpoint;

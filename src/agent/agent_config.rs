@@ -2,13 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::{Agent, Ddpg, DdpgConfig, Sac, SacConfig, Td3, Td3Config};
+use super::Agent;
 use crate::config::ConfigError;
 use crate::env::Spaces;
-use crate::nn::{
-    DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
-    QNetworkConfig,
-};
+use crate::nn::{DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig};
 use crate::rng::{Seed, Stream};
 use crate::state::SaveState;
 
@@ -38,69 +35,19 @@ pub trait AgentConfig {
     fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError>;
 }
 
-impl AgentConfig for DdpgConfig {
-    type Agent = Ddpg<DeterministicActor, QNetwork>;
-
-    fn init_with(
-        &self,
-        hidden_dims: &[usize],
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Self::Agent, ConfigError> {
-        let actor = DeterministicActorConfig::new().with_hidden_dims(hidden_dims.into());
-        let critic = QNetworkConfig::new().with_hidden_dims(hidden_dims.into());
-        let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        let critic = critic.init(spaces, &mut seed.stream(Stream::CriticWeights), device)?;
-        Ddpg::new(actor, critic, spaces, self, device, seed)
-    }
-
-    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
-        agent.set_learning_rate_factor(factor)
-    }
+/// Creates an actor with these hidden layers.
+pub(super) fn deterministic_actor(
+    hidden_dims: &[usize],
+    spaces: &Spaces,
+    device: &Device,
+    seed: Seed,
+) -> Result<DeterministicActor, ConfigError> {
+    let actor = DeterministicActorConfig::new().with_hidden_dims(hidden_dims.into());
+    actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)
 }
 
-impl AgentConfig for Td3Config {
-    type Agent = Td3<DeterministicActor, QNetwork>;
-
-    fn init_with(
-        &self,
-        hidden_dims: &[usize],
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Self::Agent, ConfigError> {
-        let actor = DeterministicActorConfig::new().with_hidden_dims(hidden_dims.into());
-        let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        Td3::new(actor, twin(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
-    }
-
-    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
-        agent.set_learning_rate_factor(factor)
-    }
-}
-
-impl AgentConfig for SacConfig {
-    type Agent = Sac<GaussianActor, QNetwork>;
-
-    fn init_with(
-        &self,
-        hidden_dims: &[usize],
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Self::Agent, ConfigError> {
-        let actor = GaussianActorConfig::new().with_hidden_dims(hidden_dims.into());
-        let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
-        Sac::new(actor, twin(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
-    }
-
-    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
-        agent.set_learning_rate_factor(factor)
-    }
-}
-
-fn twin(
+/// Creates so many critics with these hidden layers.
+pub(super) fn critics<const N: usize>(
     hidden_dims: &[usize],
     spaces: &Spaces,
     device: &Device,
@@ -108,5 +55,5 @@ fn twin(
 ) -> Result<Ensemble<QNetwork>, ConfigError> {
     let critic = QNetworkConfig::new().with_hidden_dims(hidden_dims.into());
     let mut rng = seed.stream(Stream::CriticWeights);
-    Ensemble::twin(|| critic.init(spaces, &mut rng, device))
+    Ensemble::new((0..N).map(|_| critic.init(spaces, &mut rng, device)).collect::<Result<_, _>>()?)
 }

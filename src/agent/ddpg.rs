@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::agent_config::{critics, deterministic_actor};
 use super::core::Core;
 use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
 use super::settings::agent_config;
@@ -49,6 +50,26 @@ impl DdpgConfig {
         seed: Seed,
     ) -> Result<Ddpg<DeterministicActor, QNetwork>, ConfigError> {
         self.init_with(&[256, 256], spaces, device, seed)
+    }
+}
+
+impl AgentConfig for DdpgConfig {
+    type Agent = Ddpg<DeterministicActor, QNetwork>;
+
+    fn init_with(
+        &self,
+        hidden_dims: &[usize],
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self::Agent, ConfigError> {
+        let actor = deterministic_actor(hidden_dims, spaces, device, seed)?;
+        let critic = critics::<1>(hidden_dims, spaces, device, seed)?.critics.remove(0);
+        Ddpg::new(actor, critic, spaces, self, device, seed)
+    }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
     }
 }
 

@@ -4,13 +4,14 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
+use super::agent_config::critics;
 use super::core::{Core, agent_methods};
 use super::settings::agent_config;
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Spaces, Step};
-use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, QNetwork, StochasticActor};
+use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, GaussianActorConfig, QNetwork, StochasticActor};
 use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value};
 use crate::policy::SampleActions;
 use crate::replay::Batch;
@@ -56,6 +57,26 @@ impl SacConfig {
         seed: Seed,
     ) -> Result<Sac<GaussianActor, QNetwork>, ConfigError> {
         self.init_with(&[256, 256], spaces, device, seed)
+    }
+}
+
+impl AgentConfig for SacConfig {
+    type Agent = Sac<GaussianActor, QNetwork>;
+
+    fn init_with(
+        &self,
+        hidden_dims: &[usize],
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self::Agent, ConfigError> {
+        let actor = GaussianActorConfig::new().with_hidden_dims(hidden_dims.into());
+        let actor = actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?;
+        Sac::new(actor, critics::<2>(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
+    }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
     }
 }
 

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
+use super::agent_config::{critics, deterministic_actor};
 use super::core::Core;
 use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
 use super::settings::agent_config;
@@ -63,6 +64,25 @@ impl Td3Config {
         seed: Seed,
     ) -> Result<Td3<DeterministicActor, QNetwork>, ConfigError> {
         self.init_with(&[256, 256], spaces, device, seed)
+    }
+}
+
+impl AgentConfig for Td3Config {
+    type Agent = Td3<DeterministicActor, QNetwork>;
+
+    fn init_with(
+        &self,
+        hidden_dims: &[usize],
+        spaces: &Spaces,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self::Agent, ConfigError> {
+        let actor = deterministic_actor(hidden_dims, spaces, device, seed)?;
+        Td3::new(actor, critics::<2>(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
+    }
+
+    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+        agent.set_learning_rate_factor(factor)
     }
 }
 

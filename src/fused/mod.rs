@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Tensor;
 
-use crate::nn::Activation;
+use crate::activation::Activation;
 
 /// The environment variable that turns fusion off for a whole process.
 const VARIABLE: &str = "ACTOR_CRITIC_FUSION";

@@ -7,17 +7,9 @@ use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
 use super::{Initialization, linear};
+use crate::activation::Activation;
 use crate::config::{ConfigError, at_least, at_most};
 use crate::fused::{self, Form};
-
-/// The function between two linear layers.
-#[derive(Config, Debug, PartialEq, Copy)]
-pub enum Activation {
-    /// max(0, x).
-    Relu,
-    /// tanh x.
-    Tanh,
-}
 
 /// Settings of [`Mlp`].
 #[derive(Config, Debug, PartialEq)]

@@ -21,13 +21,14 @@ mod two_stream_critic;
 
 pub mod tanh_normal;
 
+pub use crate::activation::Activation;
 pub use action_bounds::{ActionBounds, ActionUnits};
 pub use clipped_noise::{ClippedNoise, ClippedNoiseConfig};
 pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::Ensemble;
 pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
-pub use mlp::{Activation, Mlp, MlpConfig};
+pub use mlp::{Mlp, MlpConfig};
 pub use q_network::{QNetwork, QNetworkConfig};
 pub use two_stream_critic::{TwoStreamCritic, TwoStreamCriticConfig};
 

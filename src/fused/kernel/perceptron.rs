@@ -6,7 +6,7 @@ use super::matmul::{Factor, dot, product};
 use super::per_instruction_set;
 use super::pool::{Buffer, take};
 use super::threads::{for_each, parts};
-use crate::nn::Activation;
+use crate::activation::Activation;
 
 /// Below this many columns, a product is made of dot products instead of tiles.
 const NARROW: usize = 8;

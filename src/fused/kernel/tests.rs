@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 
 use super::matmul::{Factor, dot, product};
 use super::*;
-use crate::nn::Activation;
+use crate::activation::Activation;
 use crate::rng::{Seed, Stream};
 
 fn random(n: usize, rng: &mut impl Rng) -> Vec<f32> {

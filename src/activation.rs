@@ -1,0 +1,12 @@
+//! The functions between the layers of a network, which the kernels have to know too.
+
+use burn::config::Config;
+
+/// The function between two linear layers.
+#[derive(Config, Debug, PartialEq, Copy)]
+pub enum Activation {
+    /// max(0, x).
+    Relu,
+    /// tanh x.
+    Tanh,
+}
