@@ -89,7 +89,7 @@ pub struct EpisodeSummary {
     pub steps: usize,
     /// The sum of its rewards, undiscounted, exploration included.
     pub episode_return: f64,
-    /// Mean of `episode_return` over the last [`average_window`](TrainerConfig::average_window) episodes.
+    /// Mean of `episode_return` over the last [`average_window`](super::TrainerConfig::average_window) episodes.
     pub average_return: f64,
     /// Whether it reached a state without a future.
     pub terminated: bool,

@@ -339,7 +339,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let Some(evaluation) = &mut self.evaluation else { return Ok(()) };
         if evaluation.is_due(self.environment_steps, &self.history.evaluations) {
             let started = Instant::now();
-            let summary = evaluation.evaluate(&mut self.agent, progress, &self.history.evaluations);
+            let summary = evaluation.evaluate(&self.agent, progress, &self.history.evaluations);
             let elapsed = started.elapsed();
             self.evaluation_time += elapsed;
             self.untold.evaluation_time += elapsed;

@@ -43,17 +43,17 @@ fn an_evaluation_is_of_fixed_starts_and_repeats_actions_as_training_does() {
     let device = Device::flex();
     for task in Task::ALL {
         let preset = Preset::td3(task);
-        let mut agent = preset.agent(&device, Seed(0)).unwrap();
-        let evaluation = task.evaluate_repeating(&mut agent, preset.action_repeat).unwrap();
-        assert_eq!(evaluation, task.evaluate_repeating(&mut agent, preset.action_repeat).unwrap());
+        let agent = preset.agent(&device, Seed(0)).unwrap();
+        let evaluation = task.evaluate_repeating(&agent, preset.action_repeat).unwrap();
+        assert_eq!(evaluation, task.evaluate_repeating(&agent, preset.action_repeat).unwrap());
         assert_eq!(evaluation.returns.len(), if task == Task::Pendulum { 256 } else { 10 }, "{task}");
         assert!(evaluation.mean_return() <= task.best_return(), "{task}");
     }
-    let mut agent = Preset::td3(Task::Reacher).agent(&device, Seed(0)).unwrap();
-    let error = Task::Reacher.evaluate_repeating(&mut agent, 0).unwrap_err();
+    let agent = Preset::td3(Task::Reacher).agent(&device, Seed(0)).unwrap();
+    let error = Task::Reacher.evaluate_repeating(&agent, 0).unwrap_err();
     assert_eq!(error.to_string(), "times must be at least 1, got 0");
     let once = Task::Reacher.evaluate(&agent).unwrap();
-    assert_ne!(once, Task::Reacher.evaluate_repeating(&mut agent, 5).unwrap());
+    assert_ne!(once, Task::Reacher.evaluate_repeating(&agent, 5).unwrap());
 }
 
 #[test]
