@@ -443,7 +443,7 @@ pub fn generations() -> Vec<Damage> {
                 history(path, |_| ());
                 edit_manifest(path, |manifest| manifest["metrics"] = u64::MAX.into());
             },
-            "the checkpoint was made with metrics: 18446744073709551615 an episode, which is not 2 an episode",
+            "the checkpoint was made with metrics: 18446744073709551615 an episode, but here it is 2 an episode",
         ),
         (
             "a history of 1 TiB",

@@ -235,10 +235,10 @@ pub fn agent_edits() -> Vec<Edit> {
         (
             "a learning rate that is turned round",
             |state| {
-                state.take::<f64>("critic.learning_rate_factor").unwrap();
-                state.put("critic.learning_rate_factor", -1.0);
+                state.take::<f64>("critics.learning_rate_factor").unwrap();
+                state.put("critics.learning_rate_factor", -1.0);
             },
-            "`critic.learning_rate_factor` must be at least 0, got -1",
+            "`critics.learning_rate_factor` must be at least 0, got -1",
         ),
         (
             "statistics that nobody asked for",

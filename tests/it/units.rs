@@ -138,3 +138,54 @@ fn settings_may_change_in_a_trained_agent_and_everything_else_stays() {
         "scale_rewards must stay what the agent was trained with; train a new agent to change it"
     );
 }
+
+/// The tank of `docs/environments.md`: a pump fills it to the level 1, and a tenth leaks out at every step.
+struct Tank {
+    levels: BoxSpace,
+    flows: BoxSpace,
+    level: Option<f32>,
+}
+
+impl Tank {
+    fn new() -> TimeLimit<Self> {
+        let levels = BoxSpace::new(vec![0.0], vec![4.0]).unwrap();
+        let flows = BoxSpace::new(vec![0.0], vec![0.3]).unwrap();
+        TimeLimit::new(Self { levels, flows, level: None }, 60.try_into().unwrap())
+    }
+}
+
+impl Environment for Tank {
+    fn observation_space(&self) -> &BoxSpace {
+        &self.levels
+    }
+
+    fn action_space(&self) -> &BoxSpace {
+        &self.flows
+    }
+
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        Ok(vec![*self.level.insert((seed % 100) as f32 / 100.0)])
+    }
+
+    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
+        actor_critic::env::check_action(&self.flows, action)?;
+        let level = self.level.ok_or(EnvironmentError::StepBeforeReset)?;
+        let level = *self.level.insert(0.9 * level + self.flows.clip(action)[0]);
+        Ok(Step { observation: vec![level], reward: -(level - 1.0).powi(2), terminated: false, truncated: false })
+    }
+}
+
+#[test]
+fn the_tank_of_the_documentation_is_learned_with_the_usual_settings() {
+    let device = fixture::devices().remove(0);
+    let spaces = Spaces::of(&Tank::new()).unwrap();
+    let config = SacConfig::new().with_actor_learning_rate(1e-3);
+    let agent = config.init_with(&[64, 64], &spaces, &device, Seed(0)).unwrap();
+    let schedule = TrainerConfig::steps(8_000).with_batch_size(64).with_warmup_steps(500);
+    let mut trainer = Trainer::new(Tank::new(), agent, &schedule, Seed(0)).unwrap();
+    trainer.run(&mut []).unwrap();
+    // 0.1 too little or too much at every step costs 0.6; the pump turned off costs 50.
+    let mean = evaluate(trainer.agent(), &mut Tank::new(), 0..100).unwrap().mean_return();
+    assert!(mean > -0.6, "{mean}");
+    assert!(trainer.agent().temperature() < 0.5, "{}", trainer.agent().temperature());
+}
