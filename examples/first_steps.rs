@@ -61,7 +61,9 @@ fn boat() -> Result<impl Environment + Send, Error> {
 
 fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> {
     let env = boat()?;
-    let agent = SacConfig::new().init_with(&[64, 64], &Spaces::of(&env)?, device, cell.seed())?;
+    // A run of a few dozen episodes sees a few dozen currents: normalised, they would weigh as much as the position (docs/units.md).
+    let config = SacConfig::new().with_normalize_observations(false);
+    let agent = config.init_with(&[64, 64], &Spaces::of(&env)?, device, cell.seed())?;
     let mut judged_in = boat()?;
     let evaluation = EvaluateEvery::steps(500, move |agent: &Sac<_, _>| evaluate(agent, &mut judged_in, 1_000..1_020))?;
     let schedule = TrainerConfig::steps(6_000).with_batch_size(64).with_warmup_steps(300);

@@ -79,7 +79,7 @@ impl Preset<Td3Config> {
     pub fn td3(task: Task) -> Self {
         let pace = Pace::of(task);
         let algorithm = Td3Config::new()
-            .with_scale_rewards(true)
+            .with_scale_rewards(scale_rewards(task))
             .with_discount(pace.discount)
             .with_tau(TAU)
             .with_noise(noise(task));
@@ -103,12 +103,17 @@ impl Preset<DdpgConfig> {
         pace.preset(
             task,
             DdpgConfig::new()
-                .with_scale_rewards(true)
+                .with_scale_rewards(scale_rewards(task))
                 .with_discount(pace.discount)
                 .with_tau(TAU)
                 .with_noise(noise(task)),
         )
     }
+}
+
+/// Whether DDPG and TD3 scale rewards. Until the car has reached the flag once, the cost of pushing is all that it knows: scaled, it soon stops.
+fn scale_rewards(task: Task) -> bool {
+    task != Task::MountainCarContinuous
 }
 
 fn noise(task: Task) -> NoiseConfig {
