@@ -26,7 +26,7 @@ fn main() {
         let mut updates: Vec<Box<dyn FnMut()>> = Vec::new();
         for (_, device) in &backends {
             let mut agent = SacConfig::new().init_with(&[width; 2], &harness::spaces(), device, harness::SEED).unwrap();
-            let batch = replay.sample(batch_size, &mut harness::SEED.stream(Stream::Replay), device).unwrap();
+            let batch = replay.sample(batch_size, 0.99, &mut harness::SEED.stream(Stream::Replay), device).unwrap();
             updates.push(Box::new(move || {
                 agent.update(&batch).unwrap();
             }));

@@ -84,7 +84,7 @@ impl<A: Agent> Life<A> {
     }
 
     fn update(&mut self) {
-        self.replay.sample_into(BATCH, &mut self.rng, &mut self.minibatch).unwrap();
+        self.replay.sample_into(BATCH, 0.99, &mut self.rng, &mut self.minibatch).unwrap();
         let batch = self.minibatch.upload(self.agent.device());
         self.agent.update(&batch).unwrap();
     }

@@ -98,7 +98,7 @@ fn replay() {
     };
     let [sample, memory] = interleaved(
         BUDGET,
-        [&mut || replay.sample_into(128, &mut rng, black_box(&mut minibatch)).unwrap(), &mut latency],
+        [&mut || replay.sample_into(128, 0.99, &mut rng, black_box(&mut minibatch)).unwrap(), &mut latency],
     )
     .map(|seconds| seconds * MICRO);
     println!("replay-sample-128-of-1000000 … {sample:.2} µs … 128 reads from as much memory {memory:.2} µs");

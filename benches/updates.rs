@@ -1,7 +1,7 @@
 //! One update of every agent and size, beside the matrix products it consists of.
 //!
 //! `cargo bench --bench updates` prints one line an update, `NAME … MILLISECONDS ms … ratio R`, where the ratio is to its own
-//! products, run through the same backend in the same process, and then the parts of it.
+//! products, run through the same backend in the same process, and then the parts of it, from public building blocks.
 //! `cargo bench --bench updates -- NAME` keeps to the names that contain NAME. `-- --count NAME CALLS` runs CALLS updates of
 //! the one of that name and nothing else, for callgrind.
 
@@ -10,8 +10,11 @@ mod harness;
 use std::time::Duration;
 
 use actor_critic::agent::Agent;
+use actor_critic::burn::module::Module;
 use actor_critic::burn::tensor::Tensor;
-use actor_critic::nn::Critic;
+use actor_critic::nn::{Actor, Critic, StochasticActor};
+use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss, soft_value, td_loss, td_target};
+use actor_critic::replay::Batch;
 use actor_critic::target::polyak_update;
 use harness::{Products, interleaved};
 
@@ -35,7 +38,13 @@ fn ddpg_case<C: Critic + 'static>(
 ) -> Case {
     let batch = harness::batch(n);
     let (mut agent, probe) = (make(), std::rc::Rc::new(make()));
-    let targets = probe.targets(&batch);
+    let target = |agent: &harness::Ddpg<C>, batch: &Batch| {
+        let next_actions = agent.target_actor().act(batch.next_observations().clone());
+        let next_values = agent.target_critic().q_value(batch.next_observations().clone(), next_actions);
+        td_target(batch.rewards().clone(), batch.discounts().clone(), next_values)
+    };
+    let targets = target(&probe, &batch);
+    let plain_critic = probe.critic().valid();
     let update = {
         let batch = batch.clone();
         Box::new(move || {
@@ -44,11 +53,24 @@ fn ddpg_case<C: Critic + 'static>(
     };
     let mut parts: Vec<Part> = Vec::new();
     let (agent, data) = (probe.clone(), batch.clone());
-    parts.push(("target", Box::new(move || drop(agent.targets(&data)))));
+    parts.push(("target", Box::new(move || drop(target(&agent, &data)))));
     let (agent, data) = (probe.clone(), batch.clone());
-    parts.push(("critic", Box::new(move || drop(agent.critic_loss(&data, targets.clone()).backward()))));
+    parts.push((
+        "critic",
+        Box::new(move || {
+            let values = agent.critic().q_value(data.observations().clone(), data.actions().clone());
+            drop(td_loss(values, targets.clone()).backward());
+        }),
+    ));
     let (agent, data) = (probe.clone(), batch);
-    parts.push(("actor", Box::new(move || drop(agent.actor_loss(&data).backward()))));
+    parts.push((
+        "actor",
+        Box::new(move || {
+            let actions = agent.actor().act(data.observations().clone());
+            let values = plain_critic.q_value(data.observations().clone(), actions);
+            drop(deterministic_actor_loss(values).backward());
+        }),
+    ));
     let mut targets = Some((probe.target_actor().clone(), probe.target_critic().clone()));
     parts.push((
         "Polyak",
@@ -68,7 +90,15 @@ fn sac_case(width: usize, n: usize) -> Case {
     let batch = harness::batch(n);
     let (mut agent, probe) = (harness::sac(width), std::rc::Rc::new(harness::sac(width)));
     let noise = Tensor::<2>::zeros([n, harness::ACTION], &harness::device()) + 0.5;
-    let targets = probe.targets(&batch, noise.clone());
+    let smallest = |values: Vec<Tensor<2>>| values.into_iter().reduce(Tensor::min_pair).unwrap();
+    let target = move |agent: &harness::Sac, batch: &Batch, noise: Tensor<2>| {
+        let sample = agent.plain_actor().sample(batch.next_observations().clone(), noise);
+        let values = smallest(agent.target_critics().q_values(batch.next_observations().clone(), sample.actions));
+        let values = soft_value(values, sample.log_probs.unwrap(), agent.temperature());
+        td_target(batch.rewards().clone(), batch.discounts().clone(), values)
+    };
+    let targets = target(&probe, &batch, noise.clone());
+    let plain_critics = probe.critics().valid();
     let update = {
         let batch = batch.clone();
         Box::new(move || {
@@ -77,17 +107,25 @@ fn sac_case(width: usize, n: usize) -> Case {
     };
     let mut parts: Vec<Part> = Vec::new();
     let (agent, data, given) = (probe.clone(), batch.clone(), noise.clone());
-    parts.push(("target", Box::new(move || drop(agent.targets(&data, given.clone())))));
+    parts.push(("target", Box::new(move || drop(target(&agent, &data, given.clone())))));
     let (agent, data) = (probe.clone(), batch.clone());
     parts.push((
         "critic",
         Box::new(move || {
-            let losses = agent.critic_losses(&data, targets.clone());
-            drop(losses.into_iter().reduce(|a, b| a + b).unwrap().backward());
+            let values = agent.critics().q_values(data.observations().clone(), data.actions().clone());
+            let losses = values.into_iter().map(|values| td_loss(values, targets.clone()));
+            drop(losses.reduce(|a, b| a + b).unwrap().backward());
         }),
     ));
     let (agent, data) = (probe.clone(), batch);
-    parts.push(("actor", Box::new(move || drop(agent.actor_loss(&data, noise.clone()).0.backward()))));
+    parts.push((
+        "actor",
+        Box::new(move || {
+            let sample = agent.actor().sample(data.observations().clone(), noise.clone());
+            let values = smallest(plain_critics.q_values(data.observations().clone(), sample.actions));
+            drop(soft_actor_loss(values, sample.log_probs.unwrap(), agent.temperature()).backward());
+        }),
+    ));
     let mut targets = Some(probe.target_critics().clone());
     parts.push((
         "Polyak",
@@ -149,6 +187,9 @@ fn main() {
             rest -= seconds;
             println!("    {part:<9} {:.3} ms", seconds * 1e3);
         }
-        println!("    optimizer {:.3} ms, with reading the metrics: what is left of the whole", rest * 1e3);
+        println!(
+            "    optimizer {:.3} ms, with the units of the batch and reading the metrics: what is left of the whole",
+            rest * 1e3
+        );
     }
 }

@@ -88,22 +88,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             replay.push(&Transition::new(&observation, &action, &step))?;
 
             if replay.len() > BATCH_SIZE {
-                let batch = replay.sample(BATCH_SIZE, &mut replay_rng, &device)?;
+                let batch = replay.sample(BATCH_SIZE, DISCOUNT, &mut replay_rng, &device)?;
 
-                // y = r + γ (1 − d) Q′(o′, μ′(o′))
-                let next_actions = target_actor.act(batch.next_observations.clone());
-                let next_values = target_critic.q_value(batch.next_observations, next_actions);
-                let targets = td_target(batch.rewards, batch.terminated, next_values, DISCOUNT);
+                // y = r + γ (1 − d) Q′(o′, μ′(o′)); the batch has γ (1 − d) as `discounts`.
+                let next_actions = target_actor.act(batch.next_observations().clone());
+                let next_values = target_critic.q_value(batch.next_observations().clone(), next_actions);
+                let targets = td_target(batch.rewards().clone(), batch.discounts().clone(), next_values);
 
                 // Critic: descend (Q(o, a) − y)².
-                let loss = td_loss(critic.q_value(batch.observations.clone(), batch.actions), targets);
-                let gradients = GradientsParams::from_grads(loss.backward(), &critic);
+                let values = critic.q_value(batch.observations().clone(), batch.actions().clone());
+                let gradients = GradientsParams::from_grads(td_loss(values, targets).backward(), &critic);
                 critic = critic_optimizer.step(CRITIC_LEARNING_RATE, critic, gradients);
 
                 // Actor: ascend Q(o, μ(o)); `valid` makes the critic's weights constants.
-                let actions = actor.act(batch.observations.clone());
-                let loss = deterministic_actor_loss(critic.valid().q_value(batch.observations, actions));
-                let gradients = GradientsParams::from_grads(loss.backward(), &actor);
+                let actions = actor.act(batch.observations().clone());
+                let values = critic.valid().q_value(batch.observations().clone(), actions);
+                let gradients = GradientsParams::from_grads(deterministic_actor_loss(values).backward(), &actor);
                 actor = actor_optimizer.step(ACTOR_LEARNING_RATE, actor, gradients);
 
                 target_critic = polyak_update(target_critic, &critic, TAU)?;

@@ -14,6 +14,14 @@ pub enum ConfigError {
         /// Its value.
         value: f64,
     },
+    /// A decay outside `[0, 1)`.
+    #[error("{field} must be in [0, 1), got {value}")]
+    Decay {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// A number that must be above zero is not, or is not finite.
     #[error("{field} must be positive and finite, got {value}")]
     NotPositive {
@@ -142,6 +150,11 @@ pub(crate) fn adam_epsilon(value: f64) -> Result<(), ConfigError> {
     positive("adam_epsilon", value)?;
     let minimum = 1e-30;
     if value >= minimum { Ok(()) } else { Err(ConfigError::BelowMinimum { field: "adam_epsilon", minimum, value }) }
+}
+
+/// Checks a decay: at 1 nothing new would ever count.
+pub(crate) fn decay(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if (0.0..1.0).contains(&value) { Ok(()) } else { Err(ConfigError::Decay { field, value }) }
 }
 
 pub(crate) fn non_negative(field: &'static str, value: f64) -> Result<(), ConfigError> {

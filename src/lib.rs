@@ -78,6 +78,13 @@ pub mod _readme {}
 #[cfg(all(test, not(any(feature = "flex", feature = "ndarray"))))]
 compile_error!("the unit tests need a CPU backend: the feature flex or ndarray");
 
+// Tests of the inside read the same golden numbers as those of the outside, and name the crate alike.
+#[cfg(test)]
+extern crate self as actor_critic;
+#[cfg(test)]
+#[path = "../tests/it/fixture/mod.rs"]
+mod fixture;
+
 /// The device that unit tests run on.
 #[cfg(test)]
 pub(crate) fn test_device() -> burn::tensor::Device {

@@ -7,13 +7,17 @@ use burn::tensor::{Tensor, assert_shape};
 
 use crate::fused;
 
-/// Computes the one-step bootstrapped target `y = r + γ (1 − d) Q′(o′, a′)`.
+/// Computes the bootstrapped target `y = r + γᵐ (1 − d) Q′(o′, a′)`[^1].
 ///
-/// Pass `terminated`, never `terminated || truncated`: a truncated episode still has a future[^1].
+/// With m = 1 that is DDPG's Algorithm 1; with more, r is the discounted sum of the rewards of m steps[^2]. Each row has its own m.
+///
+/// A discount is 0 where the episode was terminated, never where it was truncated: a truncated episode still has a future[^3].
 ///
 /// # Shapes
 ///
-/// - `rewards`, `terminated`, `next_values`: `[n, 1]`; returns `[n, 1]`
+/// - `rewards`: r, `[n, 1]`
+/// - `discounts`: `γᵐ (1 − d)`, as [`Batch::discounts`](crate::replay::Batch::discounts), `[n, 1]`
+/// - `next_values`: `Q′(o′, a′)`, `[n, 1]`; returns `[n, 1]`
 ///
 /// # Panics
 ///
@@ -26,47 +30,15 @@ use crate::fused;
 ///
 /// # References
 ///
-/// DDPG's Algorithm 1[^2].
-///
-/// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
-/// [^2]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971.
-pub fn td_target(rewards: Tensor<2>, terminated: Tensor<2>, next_values: Tensor<2>, discount: f64) -> Tensor<2> {
+/// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971, Algorithm 1.
+/// [^2]: R. Sutton (1988). *Learning to predict by the methods of temporal differences*.
+/// [^3]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
+pub fn td_target(rewards: Tensor<2>, discounts: Tensor<2>, next_values: Tensor<2>) -> Tensor<2> {
     let [n, _] = rewards.dims();
     assert_shape!(rewards, [n, 1]);
-    assert_shape!(terminated, [n, 1]);
-    assert_shape!(next_values, [n, 1]);
-    let alive = -terminated + 1.0;
-    rewards + alive * next_values * discount
-}
-
-/// Computes the target over several steps, `y = R + γ^m (1 − d) Q′(o′, a′)`, each row with its own number of steps m[^1].
-///
-/// # Shapes
-///
-/// - `returns`: the discounted sums R of the rewards of the m steps, `[n, 1]`
-/// - `terminated`, `next_values`: after them, `[n, 1]`
-/// - `discounts`: γ^m, `[n, 1]`; returns `[n, 1]`
-///
-/// # Panics
-///
-/// Panics if the four tensors do not share a `[n, 1]` shape.
-///
-/// # References
-///
-/// [^1]: R. Sutton (1988). *Learning to predict by the methods of temporal differences*.
-pub fn n_step_target(
-    returns: Tensor<2>,
-    terminated: Tensor<2>,
-    next_values: Tensor<2>,
-    discounts: Tensor<2>,
-) -> Tensor<2> {
-    let [n, _] = returns.dims();
-    assert_shape!(returns, [n, 1]);
-    assert_shape!(terminated, [n, 1]);
-    assert_shape!(next_values, [n, 1]);
     assert_shape!(discounts, [n, 1]);
-    let alive = -terminated + 1.0;
-    returns + alive * next_values * discounts
+    assert_shape!(next_values, [n, 1]);
+    rewards + next_values * discounts
 }
 
 /// Computes the soft value of the next state, `V = Q − α log π`[^1].
@@ -228,19 +200,9 @@ mod tests {
     fn a_terminal_transition_ignores_the_next_value() {
         let device = crate::test_device();
         let column = |a, b| column([a, b], &device);
-        let targets = td_target(column(1.0, 1.0), column(0.0, 1.0), column(10.0, 10.0), 0.9);
+        let targets = td_target(column(1.0, 1.0), column(0.9, 0.0), column(10.0, 10.0));
         // alive: 1 + 0.9 · 10 = 10; terminal: 1
         let expected = TensorData::from([[10.0_f32], [1.0]]);
-        targets.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
-    }
-
-    #[test]
-    fn each_row_has_its_own_discount() {
-        let device = crate::test_device();
-        let column = |a, b| column([a, b], &device);
-        let targets = n_step_target(column(1.0, 1.0), column(0.0, 1.0), column(10.0, 10.0), column(0.5, 0.25));
-        // alive: 1 + 0.5 · 10 = 6; terminal: 1
-        let expected = TensorData::from([[6.0_f32], [1.0]]);
         targets.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
     }
 
@@ -281,7 +243,7 @@ mod tests {
     fn a_broadcast_is_a_panic_and_not_a_wrong_target() {
         let device = crate::test_device();
         let zeros = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
-        td_target(zeros([4, 1]), zeros([4, 1]), zeros([1, 4]), 0.9);
+        td_target(zeros([4, 1]), zeros([4, 1]), zeros([1, 4]));
     }
 
     #[test]

@@ -10,9 +10,13 @@ use crate::space::is_sound;
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
 
-/// Decay of the two moments: the paper's, and everybody's.
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
+/// What steps of Adam have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AdamConfig {
+    /// Decay of the two moments.
+    pub(crate) betas: [f64; 2],
+    pub(crate) epsilon: f64,
+}
 
 /// The Adam optimizer[^1] of one network.
 ///
@@ -25,20 +29,20 @@ pub(crate) struct Adam {
     learning_rate: f64,
     /// What a schedule multiplies the learning rate by.
     pub(crate) learning_rate_factor: f64,
-    epsilon: f64,
+    config: AdamConfig,
     steps: i32,
     first_moments: TensorContainer<ParamId>,
     second_moments: TensorContainer<ParamId>,
 }
 
 impl Adam {
-    pub(crate) fn new(learning_rate: f64, epsilon: f64) -> Self {
+    pub(crate) fn new(learning_rate: f64, config: AdamConfig) -> Self {
         let (first_moments, second_moments) = (TensorContainer::new(), TensorContainer::new());
-        Self { learning_rate, learning_rate_factor: 1.0, epsilon, steps: 0, first_moments, second_moments }
+        Self { learning_rate, learning_rate_factor: 1.0, config, steps: 0, first_moments, second_moments }
     }
 
-    pub(crate) fn reconfigure(&mut self, learning_rate: f64, epsilon: f64) {
-        (self.learning_rate, self.epsilon) = (learning_rate, epsilon);
+    pub(crate) fn reconfigure(&mut self, learning_rate: f64, config: AdamConfig) {
+        (self.learning_rate, self.config) = (learning_rate, config);
     }
 
     /// Moves every parameter that has a gradient; those without stay as they are.
@@ -47,13 +51,14 @@ impl Adam {
     /// been moved all the same.
     pub(crate) fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Option<UnsoundParameter>) {
         self.steps = self.steps.saturating_add(1);
-        let bias_1 = 1.0 - BETA_1.powi(self.steps);
-        let root_bias_2 = (1.0 - BETA_2.powi(self.steps)).sqrt();
+        let AdamConfig { betas: [beta_1, beta_2], epsilon } = self.config;
+        let bias_1 = 1.0 - beta_1.powi(self.steps);
+        let root_bias_2 = (1.0 - beta_2.powi(self.steps)).sqrt();
         let scalars = AdamStep {
-            beta_1: BETA_1,
-            beta_2: BETA_2,
+            beta_1,
+            beta_2,
             step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
-            epsilon: self.epsilon * root_bias_2,
+            epsilon: epsilon * root_bias_2,
         };
         let mut step = Step { adam: self, gradients, scalars, unsound: Vec::new(), sums: Vec::new() };
         let module = module.map(&mut step);
@@ -105,7 +110,7 @@ impl Adam {
 
     /// Returns the same optimizer with the steps and moments of a state, for the parameters of `module`.
     pub(crate) fn loaded<M: Module>(&self, module: &M, mut state: State) -> Result<Self, StateError> {
-        let mut adam = Self::new(self.learning_rate, self.epsilon);
+        let mut adam = Self::new(self.learning_rate, self.config);
         let steps: u64 = state.take("steps")?;
         adam.steps =
             i32::try_from(steps).map_err(|_| StateError::invalid("steps", format!("at most {}", i32::MAX), steps))?;
@@ -245,11 +250,15 @@ mod tests {
         layer.weight.val().inner().try_into_vec_as().unwrap()
     }
 
+    fn config(epsilon: f64) -> AdamConfig {
+        AdamConfig { betas: [0.9, 0.999], epsilon }
+    }
+
     #[test]
     fn the_first_step_has_the_length_of_the_learning_rate() {
         let layer = layer();
         let gradients = gradients(&layer, [1e-3, -7.0]);
-        let (layer, _) = Adam::new(0.01, 1e-12).step(layer, gradients);
+        let (layer, _) = Adam::new(0.01, config(1e-12)).step(layer, gradients);
         assert_eq!(weight(&layer), [0.99, -1.99]);
         let bias: TensorData = layer.bias.unwrap().val().inner().into_data();
         bias.assert_eq(&TensorData::from([0.5_f32, 0.5]), true);
@@ -257,7 +266,7 @@ mod tests {
 
     #[test]
     fn many_steps_equal_the_paper_in_double_precision() {
-        let (mut layer, mut adam) = (layer(), Adam::new(0.01, 1e-8));
+        let (mut layer, mut adam) = (layer(), Adam::new(0.01, config(1e-8)));
         let (mut x, mut m, mut v) = (1.0_f64, 0.0_f64, 0.0_f64);
         for t in 1..=50 {
             let gradient = (f64::from(t) * 0.7).sin();
@@ -276,7 +285,7 @@ mod tests {
     fn a_moved_parameter_is_a_leaf_of_the_tape_again() {
         let layer = layer();
         let gradients = gradients(&layer, [1.0, 1.0]);
-        let (layer, _) = Adam::new(0.01, 1e-8).step(layer, gradients);
+        let (layer, _) = Adam::new(0.01, config(1e-8)).step(layer, gradients);
         let value = layer.weight.val();
         assert!(value.is_autodiff() && value.is_require_grad());
         assert!(value.grad(&value.clone().sum().backward()).is_some());

@@ -5,7 +5,10 @@ use burn::tensor::Device;
 use super::Agent;
 use crate::config::ConfigError;
 use crate::env::Spaces;
-use crate::nn::{DeterministicActor, DeterministicActorConfig, Ensemble, QNetwork, QNetworkConfig};
+use crate::nn::{
+    DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
+    QNetworkConfig,
+};
 use crate::rng::{Seed, Stream};
 use crate::state::SaveState;
 
@@ -35,25 +38,29 @@ pub trait AgentConfig {
     fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError>;
 }
 
-/// Creates an actor with these hidden layers.
-pub(super) fn deterministic_actor(
-    hidden_dims: &[usize],
-    spaces: &Spaces,
-    device: &Device,
-    seed: Seed,
-) -> Result<DeterministicActor, ConfigError> {
-    let actor = DeterministicActorConfig::new().with_hidden_dims(hidden_dims.into());
-    actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)
+/// The networks that the settings make an agent of.
+pub(super) struct DefaultNetworks<'a> {
+    pub(super) hidden_dims: &'a [usize],
+    pub(super) spaces: &'a Spaces,
+    pub(super) device: &'a Device,
+    pub(super) seed: Seed,
 }
 
-/// Creates so many critics with these hidden layers.
-pub(super) fn critics<const N: usize>(
-    hidden_dims: &[usize],
-    spaces: &Spaces,
-    device: &Device,
-    seed: Seed,
-) -> Result<Ensemble<QNetwork>, ConfigError> {
-    let critic = QNetworkConfig::new().with_hidden_dims(hidden_dims.into());
-    let mut rng = seed.stream(Stream::CriticWeights);
-    Ensemble::new((0..N).map(|_| critic.init(spaces, &mut rng, device)).collect::<Result<_, _>>()?)
+impl DefaultNetworks<'_> {
+    pub(super) fn deterministic_actor(&self) -> Result<DeterministicActor, ConfigError> {
+        let actor = DeterministicActorConfig::new().with_hidden_dims(self.hidden_dims.into());
+        actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
+    }
+
+    pub(super) fn gaussian_actor(&self) -> Result<GaussianActor, ConfigError> {
+        let actor = GaussianActorConfig::new().with_hidden_dims(self.hidden_dims.into());
+        actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
+    }
+
+    /// Creates so many critics.
+    pub(super) fn critics(&self, count: usize) -> Result<Ensemble<QNetwork>, ConfigError> {
+        let critic = QNetworkConfig::new().with_hidden_dims(self.hidden_dims.into());
+        let mut rng = self.seed.stream(Stream::CriticWeights);
+        Ensemble::new((0..count).map(|_| critic.init(self.spaces, &mut rng, self.device)).collect::<Result<_, _>>()?)
+    }
 }

@@ -1,25 +1,29 @@
-//! What all agents are made of: an actor, critics with their targets, and the boundary to the environment.
+//! What all agents are made of: an actor, critics, their targets, and the boundary to the environment.
 
 use std::fmt::Display;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::AgentError;
-use super::learner::{ACTOR, CRITIC, Learner, StepRule, unsound_weight};
+use super::learner::{ACTOR, CRITIC, Learner, unsound_weight};
 use super::settings::Shared;
-use crate::boundary::Boundary;
+use crate::boundary::{ActError, Boundary};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
-use crate::nn::{Actor, Critic, Ensemble};
-use crate::objective::{n_step_target, td_loss, td_target, weighted_td_loss};
+use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
+use crate::objective::{td_loss, weighted_td_loss};
 use crate::replay::Batch;
 use crate::state::{State, StateError, expect_same_config};
 use crate::target::Target;
 
-/// Actor and critics with their optimizers, the targets of the critics, and the boundary.
+/// Actor and critics with their optimizers and targets, and the boundary. Batches are those of the inside: [`Boundary::inside`].
 pub(crate) struct Core<A, C: Critic> {
     pub(crate) actor: Learner<A>,
+    /// μ′; `None` where next actions come from the actor itself.
+    pub(crate) target_actor: Option<Target<A>>,
     pub(crate) critics: Learner<Ensemble<C>>,
     pub(crate) target_critics: Target<Ensemble<C>>,
     pub(crate) boundary: Boundary,
@@ -28,15 +32,17 @@ pub(crate) struct Core<A, C: Critic> {
 
 /// What a step of the critics has brought.
 pub(crate) struct CriticStep {
-    /// Mean over the critics, in the units of the rewards that they learn.
+    /// Mean over the critics, in squared units of the reward.
     pub(crate) loss: f64,
     pub(crate) td_errors: Option<Vec<f32>>,
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {
+    /// Joins networks; the critics must have `value_dim` values for each pair.
     pub(crate) fn new(
         actor: A,
         critics: Ensemble<C>,
+        value_dim: usize,
         spaces: &Spaces,
         settings: Shared,
         device: &Device,
@@ -51,15 +57,21 @@ impl<A: Actor, C: Critic> Core<A, C> {
         }
         let (actor, critics) = (actor.valid().fork(&boundary.device), critics.valid().fork(&boundary.device));
         boundary.check_actor(&actor)?;
-        critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic))?;
+        critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic, value_dim))?;
         let rule = settings.step_rule();
         Ok(Self {
             target_critics: Target::new(&critics),
+            target_actor: None,
             actor: Learner::new(actor, ACTOR, settings.actor_learning_rate, rule),
             critics: Learner::new(critics, CRITIC, settings.critic_learning_rate, rule),
             boundary,
             settings,
         })
+    }
+
+    /// Gives the actor a target of its own.
+    pub(crate) fn with_target_actor(self) -> Self {
+        Self { target_actor: Some(Target::new(self.actor.plain())), ..self }
     }
 
     /// Takes other settings; what was learned stays.
@@ -78,41 +90,43 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Computes the targets `y = r + γ (1 − d) V(o′)` from a value of each next observation.
-    pub(crate) fn targets(&self, batch: &Batch, next_values: Tensor<2>) -> Tensor<2> {
-        let (rewards, terminated) = (batch.rewards.clone(), batch.terminated.clone());
-        match &batch.discounts {
-            Some(discounts) => n_step_target(rewards, terminated, next_values, discounts.clone()),
-            None => td_target(rewards, terminated, next_values, self.settings.discount),
-        }
+    /// Returns μ′, or the actor if it has no target.
+    pub(crate) fn target_actor(&self) -> &A {
+        self.target_actor.as_ref().map_or(self.actor.plain(), Target::module)
     }
 
-    /// Computes the loss of each critic, on the tape of its parameters.
+    #[cfg(test)]
+    /// Computes the loss of each critic, the mean of `(Q(o, a) − y)²` or of its weighted form, on the tape of its parameters.
     pub(crate) fn critic_losses(&self, batch: &Batch, targets: &Tensor<2>) -> Vec<Tensor<1>> {
         losses(batch, self.critic_values(batch), targets)
     }
 
-    /// Computes Q(o, a) of each critic, `[n, 1]`, on the tape of its parameters.
+    /// Computes Q(o, a) of each critic, on the tape of its parameters.
     fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
         self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
     }
 
-    /// Takes one gradient step on the critics.
+    /// Takes one gradient step on the critics, towards the targets y.
     pub(crate) fn step_critics(&mut self, batch: &Batch, targets: &Tensor<2>) -> Result<CriticStep, AgentError> {
         let values = self.critic_values(batch);
         let td_errors = read_td_errors(batch, &values, targets)?;
         let loss = self.critics.minimize_all(losses(batch, values, targets)).map_err(|error| self.cause(error))?;
-        Ok(CriticStep { loss, td_errors })
+        Ok(CriticStep { loss: loss / self.boundary.reward_factor().powi(2), td_errors })
     }
 
-    /// Takes one gradient step on the actor; returns the loss before it.
+    /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.
     pub(crate) fn step_actor(&mut self, loss: Tensor<1>) -> Result<f64, AgentError> {
-        self.actor.minimize(loss).map_err(|error| self.cause(error))
+        let loss = self.actor.minimize(loss).map_err(|error| self.cause(error))?;
+        Ok(loss / self.boundary.reward_factor())
     }
 
-    /// Moves the targets of the critics a share τ of the way.
+    /// Moves every target a share τ of the way: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self) -> Result<(), AgentError> {
-        Ok(self.target_critics.follow(self.critics.plain(), self.settings.tau)?)
+        self.target_critics.follow(self.critics.plain(), self.settings.tau)?;
+        if let Some(target) = &mut self.target_actor {
+            target.follow(self.actor.plain(), self.settings.tau)?;
+        }
+        Ok(())
     }
 
     /// Names the weight that made a loss diverge, if that is what did.
@@ -121,10 +135,11 @@ impl<A: Actor, C: Critic> Core<A, C> {
         (self.critics.unsound_weight())
             .or_else(|| self.actor.unsound_weight())
             .or_else(|| unsound_weight("target critic", self.target_critics.module()))
+            .or_else(|| unsound_weight("target actor", self.target_actor.as_ref()?.module()))
             .unwrap_or(error)
     }
 
-    /// Returns the state, which begins with what must be the same wherever it is loaded.
+    /// Returns the state, which begins with what must be the same wherever it is restored.
     pub(crate) fn save_state(&self, algorithm: &str, config: &impl Display) -> Result<State, StateError> {
         let mut state = State::new();
         state.put_text("algorithm", algorithm);
@@ -134,27 +149,50 @@ impl<A: Actor, C: Critic> Core<A, C> {
         state.put_state("actor", self.actor.save_state()?);
         state.put_state("critics", self.critics.save_state()?);
         state.put_state("target_critics", self.target_critics.save_state()?);
+        if let Some(target) = &self.target_actor {
+            state.put_state("target_actor", target.save_state()?);
+        }
         Ok(state)
     }
 
     /// Takes what [`save_state`](Self::save_state) has put, and returns the core that it describes.
-    pub(crate) fn loaded(&self, algorithm: &str, config: &impl Display, state: &mut State) -> Result<Self, StateError> {
+    ///
+    /// A setting that the saved configuration lacks is newer than the file, and had its value of `default`.
+    pub(crate) fn restored<D: Display>(
+        &self,
+        algorithm: &str,
+        (config, default): (&D, &D),
+        state: &mut State,
+    ) -> Result<Self, StateError> {
         state.expect_text("algorithm", algorithm)?;
-        expect_same_config("config", &state.take_text("config")?, &config.to_string(), &[])?;
+        let [config, default] = [config, default].map(ToString::to_string);
+        expect_same_config("config", &state.take_text("config")?, &config, &default)?;
         self.boundary.spaces.expect_saved("spaces", &state.take_text("spaces")?)?;
         Ok(Self {
             boundary: self.boundary.loaded("boundary", state)?,
             actor: self.actor.loaded("actor", state)?,
             critics: self.critics.loaded("critics", state)?,
             target_critics: self.target_critics.loaded("target_critics", state)?,
+            target_actor: match &self.target_actor {
+                Some(target) => Some(target.loaded("target_actor", state)?),
+                None => None,
+            },
             settings: self.settings,
         })
     }
 }
 
-impl Shared {
-    fn step_rule(&self) -> StepRule {
-        StepRule { adam_epsilon: self.adam_epsilon, max_gradient_norm: self.max_gradient_norm }
+impl<A: StochasticActor, C: Critic> Core<A, C> {
+    /// Draws an action for each observation.
+    pub(crate) fn draw(
+        &self,
+        observations: &[&[f32]],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Vec<Vec<f32>>, ActError> {
+        let n = observations.len();
+        let observations = self.boundary.observations(observations)?;
+        let sample = self.actor.plain().sample(observations, self.boundary.normal(n, rng));
+        self.boundary.actions(n, sample.actions, None)
     }
 }
 
@@ -166,7 +204,7 @@ fn losses(batch: &Batch, values: Vec<Tensor<2>>, targets: &Tensor<2>) -> Vec<Ten
     values.into_iter().map(loss).collect()
 }
 
-/// Reads `|y − Q(o, a)|` of each transition, the mean over critics, if the batch asks for it by its weights.
+/// Reads `|y − Q(o, a)|` of each transition, the mean over critics, if the batch has weights.
 fn read_td_errors(batch: &Batch, values: &[Tensor<2>], targets: &Tensor<2>) -> Result<Option<Vec<f32>>, AgentError> {
     if batch.weights.is_none() {
         return Ok(None);
@@ -176,17 +214,61 @@ fn read_td_errors(batch: &Batch, values: &[Tensor<2>], targets: &Tensor<2>) -> R
     Ok(Some((sum / values.len() as f64).try_into_vec_as()?))
 }
 
-/// The methods that every agent has: what they do is written here, once. Needs `core`, `core_mut` and a field `config`.
-macro_rules! agent_methods {
-    ($agent:ident, $config:ident, $bound:ident) => {
+/// One field of an agent's state.
+pub(crate) trait Saved: Sized {
+    /// Puts it under a name.
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError>;
+
+    /// Takes it from under a name; `self` is what it will replace.
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError>;
+}
+
+impl Saved for ChaCha8Rng {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        state.put_rng(name, self);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        state.take_rng(name, self)
+    }
+}
+
+impl Saved for usize {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        state.put(name, *self as u64);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        state.take_count(name)
+    }
+}
+
+impl Saved for f64 {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        state.put(name, *self);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        state.take(name)
+    }
+}
+
+/// Implements what every agent is, once, for a struct of `core`, `config` and the fields in brackets, which are saved in this order.
+///
+/// The algorithm brings three methods: `learn` (an update, of a batch as networks see it), `act_exploring` and `forget_episode`.
+macro_rules! agent {
+    ($agent:ident, $config:ident, $metrics:ident, $actor:ident, $name:literal, [$($field:ident),*]) => {
         impl<A, C: Critic> std::fmt::Debug for $agent<A, C> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($agent)).field("config", &self.config).finish_non_exhaustive()
             }
         }
 
-        impl<A: $bound, C: Critic> $agent<A, C> {
-            /// Returns the policy as it is deployed: off the tape, with the normalisation of observations if there is one.
+        impl<A: $actor, C: Critic> $agent<A, C> {
+            /// Returns the policy for deployment: the actor without autodiff, and its normalisation of observations.
             ///
             /// # Errors
             ///
@@ -195,35 +277,35 @@ macro_rules! agent_methods {
             where
                 A: Clone + Into<$crate::policy::PolicyNetwork>,
             {
-                $crate::policy::Policy::deployed(self.plain_actor().clone(), &self.core().boundary)
+                $crate::policy::Policy::deployed(self.plain_actor().clone(), &self.core.boundary)
             }
 
-            /// Returns what networks see observations through; `None` if they see them as they are.
+            /// Returns the normalisation of observations; `None` if networks see them as they are.
             pub fn normalization(&self) -> Option<&$crate::policy::Normalization> {
-                self.core().boundary.normalization.as_ref()
+                self.core.boundary.normalization.as_ref()
             }
 
-            /// Returns the actor off the tape.
+            /// Returns the actor without autodiff.
             ///
-            /// It takes normalised observations and returns actions of `[−1, 1]`. To train on with other settings, use
+            /// It takes normalised observations and returns actions in `[−1, 1]`. To train on with other settings, use
             /// [`with_config`](Self::with_config), which keeps all that belongs to it.
             pub fn plain_actor(&self) -> &A {
-                self.core().actor.plain()
+                self.core.actor.plain()
             }
 
             /// Returns the actor, its parameters on the tape.
             pub fn actor(&self) -> &A {
-                self.core().actor.tracked()
+                self.core.actor.tracked()
             }
 
             /// Returns the critics, their parameters on the tape.
             pub fn critics(&self) -> &$crate::nn::Ensemble<C> {
-                self.core().critics.tracked()
+                self.core.critics.tracked()
             }
 
             /// Returns the targets of the critics, Q′, without autodiff.
             pub fn target_critics(&self) -> &$crate::nn::Ensemble<C> {
-                self.core().target_critics.module()
+                self.core.target_critics.module()
             }
 
             /// Returns the settings.
@@ -232,18 +314,80 @@ macro_rules! agent_methods {
             }
         }
 
-        impl<A: $bound, C: Critic> $crate::policy::Act for $agent<A, C> {
+        impl<A: $actor, C: Critic> $crate::policy::Act for $agent<A, C> {
             fn spaces(&self) -> &$crate::env::Spaces {
-                &self.core().boundary.spaces
+                &self.core.boundary.spaces
             }
 
             fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                let boundary = &self.core().boundary;
+                let boundary = &self.core.boundary;
                 let actions = self.plain_actor().act(boundary.observations(observations)?);
                 boundary.actions(observations.len(), actions, None)
+            }
+        }
+
+        impl<A: $actor, C: Critic> $crate::agent::Agent for $agent<A, C> {
+            type Metrics = $metrics;
+
+            fn device(&self) -> &Device {
+                &self.core.boundary.device
+            }
+
+            fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
+                self.act_exploring(observations)
+            }
+
+            fn observe(&mut self, observation: &[f32]) -> Result<(), $crate::agent::ActError> {
+                self.core.boundary.observe(observation)
+            }
+
+            fn observe_step(
+                &mut self,
+                environment: usize,
+                step: &$crate::env::Step,
+            ) -> Result<(), $crate::agent::ActError> {
+                self.core.boundary.observe_step(environment, step)
+            }
+
+            fn normalizes(&self) -> $crate::agent::Normalizes {
+                let (observations, rewards) = (self.config.normalize_observations, self.config.scale_rewards);
+                $crate::agent::Normalizes { observations, rewards }
+            }
+
+            fn discount(&self) -> f64 {
+                self.config.discount
+            }
+
+            fn update(&mut self, batch: &Batch) -> Result<Update<$metrics>, AgentError> {
+                self.core.boundary.check_batch(batch)?;
+                let batch = self.core.boundary.inside(batch);
+                self.learn(&batch)
+            }
+
+            fn end_episode(&mut self, environment: usize) {
+                self.core.boundary.end_episode(environment);
+                self.forget_episode(environment);
+            }
+        }
+
+        impl<A: $actor, C: Critic> $crate::state::SaveState for $agent<A, C> {
+            fn save_state(&self) -> Result<$crate::state::State, $crate::state::StateError> {
+                use $crate::agent::core::Saved;
+                let mut state = self.core.save_state($name, &self.config)?;
+                $(self.$field.put(stringify!($field), &mut state)?;)*
+                Ok(state)
+            }
+
+            fn load_state(&mut self, mut state: $crate::state::State) -> Result<(), $crate::state::StateError> {
+                use $crate::agent::core::Saved;
+                let core = self.core.restored($name, (&self.config, &$config::new()), &mut state)?;
+                $(let $field = self.$field.restored(stringify!($field), &mut state)?;)*
+                state.finish()?;
+                *self = Self { core, $($field,)* config: self.config.clone() };
+                Ok(())
             }
         }
     };
 }
 
-pub(super) use agent_methods;
+pub(super) use agent;

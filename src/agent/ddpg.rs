@@ -2,22 +2,23 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::agent_config::{critics, deterministic_actor};
-use super::core::Core;
-use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
-use super::settings::agent_config;
-use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
+use super::agent_config::DefaultNetworks;
+use super::core::{Core, CriticStep, agent};
+use super::deterministic::deterministic_agent;
+use super::exploration::Exploration;
+use super::settings::{agent_config, agent_metrics};
+use super::{AgentError, Update};
 use crate::config::ConfigError;
-use crate::env::{Spaces, Step};
+use crate::env::Spaces;
 use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
+use crate::objective::{deterministic_actor_loss, td_target};
 use crate::replay::Batch;
-use crate::rng::Seed;
-use crate::state::{SaveState, State, StateError};
+use crate::rng::{Seed, Stream};
 
 agent_config! {
     /// Settings of [`Ddpg`]. See the table in [`crate::agent`] for sources and the lab's values.
-    pub struct DdpgConfig {
+    pub struct DdpgConfig for Ddpg<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
         /// Noise on the actions taken in the environment.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
@@ -26,67 +27,23 @@ agent_config! {
 }
 
 impl DdpgConfig {
-    /// Checks every range. Called by every constructor that takes this config.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the field.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.shared().validate()?;
+    fn validate_own(&self) -> Result<(), ConfigError> {
         self.noise.validate()
     }
 
-    /// Creates an agent with the default networks: two hidden layers of 256 each.
-    ///
-    /// [`AgentConfig::init_with`] makes them of other widths.
-    ///
-    /// # Errors
-    ///
-    /// As [`validate`](Self::validate).
-    pub fn init(
-        &self,
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Ddpg<DeterministicActor, QNetwork>, ConfigError> {
-        self.init_with(&[256, 256], spaces, device, seed)
+    fn build(&self, networks: &DefaultNetworks<'_>) -> Result<Ddpg<DeterministicActor, QNetwork>, ConfigError> {
+        let (actor, critic) = (networks.deterministic_actor()?, networks.critics(1)?.critics.remove(0));
+        Ddpg::new(actor, critic, networks.spaces, self, networks.device, networks.seed)
     }
 }
 
-impl AgentConfig for DdpgConfig {
-    type Agent = Ddpg<DeterministicActor, QNetwork>;
-
-    fn init_with(
-        &self,
-        hidden_dims: &[usize],
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Self::Agent, ConfigError> {
-        let actor = deterministic_actor(hidden_dims, spaces, device, seed)?;
-        let critic = critics::<1>(hidden_dims, spaces, device, seed)?.critics.remove(0);
-        Ddpg::new(actor, critic, spaces, self, device, seed)
-    }
-
-    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
-        agent.set_learning_rate_factor(factor)
-    }
-}
-
-/// What one [`Ddpg`] update reports.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DdpgMetrics {
-    /// Mean of `(Q(o, a) − y)²` before the step, in squared units of the reward.
-    pub critic_loss: f64,
-    /// Mean of `−Q(o, μ(o))` before the step of the actor, after that of the critic, in units of the reward.
-    pub actor_loss: f64,
-}
-
-impl Metrics for DdpgMetrics {
-    const NAMES: &'static [&'static str] = &["critic_loss", "actor_loss"];
-
-    fn values(&self) -> Vec<f64> {
-        vec![self.critic_loss, self.actor_loss]
+agent_metrics! {
+    /// What one [`Ddpg`] update reports.
+    pub struct DdpgMetrics {
+        /// Mean of `(Q(o, a) − y)²` before the step, in squared units of the reward.
+        critic_loss,
+        /// Mean of `−Q(o, μ(o))` before the step of the actor, after that of the critic, in units of the reward.
+        actor_loss,
     }
 }
 
@@ -96,11 +53,13 @@ impl Metrics for DdpgMetrics {
 ///
 /// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971.
 pub struct Ddpg<A, C: Critic> {
-    inner: Deterministic<A, C>,
+    pub(super) core: Core<A, C>,
+    exploration: Exploration,
     config: DdpgConfig,
 }
 
-deterministic_methods!(Ddpg, DdpgConfig);
+agent!(Ddpg, DdpgConfig, DdpgMetrics, Actor, "ddpg", [exploration]);
+deterministic_agent!(Ddpg, DdpgConfig);
 
 impl<A: Actor, C: Critic> Ddpg<A, C> {
     /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
@@ -122,35 +81,36 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let settings = (config.shared(), &config.noise);
-        let inner = Deterministic::new(actor, Ensemble::new(vec![critic])?, spaces, settings, device, seed)?;
-        Ok(Self { inner, config: config.clone() })
+        let core = Core::new(actor, Ensemble::new(vec![critic])?, 1, spaces, config.shared(), device)?;
+        let noise = config.noise.init(spaces.action().dim())?;
+        Ok(Self {
+            core: core.with_target_actor(),
+            exploration: Exploration::new(noise, seed.stream(Stream::Exploration)),
+            config: config.clone(),
+        })
     }
 
     /// Computes `y = r + γ (1 − d) Q′(o′, μ′(o′))`, without a tape.
-    ///
-    /// # Shapes
-    ///
-    /// - `batch`: in environment units; returns `[n, 1]`, in the units that critics learn
-    pub fn targets(&self, batch: &Batch) -> Tensor<2> {
-        self.targets_inside(&self.core().boundary.inside(batch))
-    }
-
-    fn targets_inside(&self, batch: &Batch) -> Tensor<2> {
+    pub(super) fn targets(&self, batch: &Batch) -> Tensor<2> {
         let next_actions = self.target_actor().act(batch.next_observations.clone());
-        let next_values = self.target_critics().q_value(batch.next_observations.clone(), next_actions);
-        self.core().targets(batch, next_values)
+        let next_values = self.target_critic().q_value(batch.next_observations.clone(), next_actions);
+        td_target(batch.rewards.clone(), batch.discounts.clone(), next_values)
     }
 
-    /// Computes the critic's loss, on the tape of the critic's parameters.
-    ///
-    /// # Shapes
-    ///
-    /// - `batch`: in environment units; `targets`: `[n, 1]`, as [`targets`](Self::targets) returns them; returns `[1]`
-    pub fn critic_loss(&self, batch: &Batch, targets: Tensor<2>) -> Tensor<1> {
-        let [loss] = <[_; 1]>::try_from(self.core().critic_losses(&self.core().boundary.inside(batch), &targets))
-            .expect("there is one critic");
-        loss
+    /// Computes the mean of `−Q(o, μ(o))`, on the tape of the actor; the critic is a constant.
+    pub(super) fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
+        let actions = self.actor().act(batch.observations.clone());
+        let critic = &self.core.critics.plain().critics[0];
+        deterministic_actor_loss(critic.q_value(batch.observations.clone(), actions))
+    }
+
+    /// Takes an update: the critic towards y, the actor towards larger Q, then the targets a share τ of the way.
+    fn learn(&mut self, batch: &Batch) -> Result<Update<DdpgMetrics>, AgentError> {
+        let targets = self.targets(batch);
+        let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
+        let actor_loss = self.core.step_actor(self.actor_loss(batch))?;
+        self.core.follow()?;
+        Ok(Update { metrics: DdpgMetrics { critic_loss, actor_loss }, td_errors })
     }
 
     /// Returns the critic, its parameters on the tape.
@@ -161,42 +121,5 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     /// Returns the target of the critic, Q′, without autodiff.
     pub fn target_critic(&self) -> &C {
         &self.target_critics().critics[0]
-    }
-}
-
-impl<A: Actor, C: Critic> SaveState for Ddpg<A, C> {
-    fn save_state(&self) -> Result<State, StateError> {
-        let mut state = self.core().save_state("ddpg", &self.config)?;
-        state.put_state("target_actor", self.inner.target_actor.save_state()?);
-        state.put_state("exploration", self.inner.exploration.save_state()?);
-        Ok(state)
-    }
-
-    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
-        let core = self.core().loaded("ddpg", &self.config, &mut state)?;
-        let target_actor = self.inner.target_actor.loaded("target_actor", &mut state)?;
-        let exploration = self.inner.exploration.loaded("exploration", &mut state)?;
-        state.finish()?;
-        self.inner = Deterministic { core, target_actor, exploration };
-        Ok(())
-    }
-}
-
-impl<A: Actor, C: Critic> Agent for Ddpg<A, C> {
-    type Metrics = DdpgMetrics;
-
-    deterministic_agent!();
-
-    fn update(&mut self, batch: &Batch) -> Result<Update<DdpgMetrics>, AgentError> {
-        self.core().boundary.check_batch(batch)?;
-        let batch = &self.core().boundary.inside(batch);
-        let factor = self.core().boundary.reward_factor();
-
-        let targets = self.targets_inside(batch);
-        let critics = self.inner.core.step_critics(batch, &targets).map_err(|error| self.inner.cause(error))?;
-        let actor_loss = self.inner.step_actor_and_targets(batch)?;
-
-        let metrics = DdpgMetrics { critic_loss: critics.loss / factor.powi(2), actor_loss: actor_loss / factor };
-        Ok(Update { metrics, td_errors: critics.td_errors })
     }
 }

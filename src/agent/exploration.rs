@@ -2,13 +2,14 @@
 
 use rand::rngs::ChaCha8Rng;
 
+use super::core::Saved;
 use crate::noise::ActionNoise;
 use crate::state::{State, StateError};
 
 /// Most environments that a state can have noise for.
 const MAX_PROCESSES: usize = 1 << 16;
 
-/// Noise processes of one law, which share a random stream.
+/// Noise processes of one kind, one for each environment, which share a random stream.
 pub(crate) struct Exploration {
     /// One for each environment that has been acted in, at least one.
     processes: Vec<Box<dyn ActionNoise>>,
@@ -21,7 +22,7 @@ impl Exploration {
         Self { processes: vec![process], rng, factor: 1.0 }
     }
 
-    /// Exchanges the law; the random stream stays.
+    /// Replaces the kind of noise; the random stream stays.
     pub(crate) fn replace(&mut self, process: Box<dyn ActionNoise>) {
         self.processes = vec![process];
     }
@@ -46,26 +47,25 @@ impl Exploration {
             process.end_episode();
         }
     }
+}
 
-    pub(crate) fn save_state(&self) -> Result<State, StateError> {
+impl Saved for Exploration {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
         let count = self.processes.len();
         if count > MAX_PROCESSES {
-            return Err(StateError::invalid(
-                "processes",
-                format!("at most {MAX_PROCESSES}, one an environment"),
-                count,
-            ));
+            let rule = format!("at most {MAX_PROCESSES}, one an environment");
+            return Err(StateError::invalid("processes", rule, count));
         }
-        let mut state = State::new();
-        state.put_rng("rng", &self.rng);
-        state.put("factor", self.factor);
+        let mut part = State::new();
+        part.put_rng("rng", &self.rng);
+        part.put("factor", self.factor);
         let processes: Result<_, _> = self.processes.iter().map(|process| process.save_state()).collect();
-        state.put_states("processes", processes?);
-        Ok(state)
+        part.put_states("processes", processes?);
+        state.put_state(name, part);
+        Ok(())
     }
 
-    /// Returns the same law in the state of the part `part`.
-    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
         let load = |mut state: State| {
             let rng = state.take_rng("rng", &self.rng)?;
             let factor: f64 = state.take("factor")?;
@@ -87,6 +87,6 @@ impl Exploration {
             state.finish()?;
             Ok(Self { processes, rng, factor })
         };
-        load(state.take_state(part)).map_err(|error: StateError| error.within(part))
+        load(state.take_state(name)).map_err(|error: StateError| error.within(name))
     }
 }

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::AgentError;
-use super::adam::{Adam, UnsoundParameter};
+use super::adam::{Adam, AdamConfig, UnsoundParameter};
 use super::gradient_norm::clip_gradient_norm;
 use crate::fused::Unsound;
 use crate::space::is_sound;
@@ -39,7 +39,7 @@ struct Networks<M> {
 /// What the learners of an agent have in common.
 #[derive(Clone, Copy)]
 pub(crate) struct StepRule {
-    pub(crate) adam_epsilon: f64,
+    pub(crate) adam: AdamConfig,
     pub(crate) max_gradient_norm: Option<f64>,
 }
 
@@ -53,7 +53,7 @@ impl<M: Module> Learner<M> {
     pub(crate) fn new(module: M, names: Names, learning_rate: f64, rule: StepRule) -> Self {
         Self {
             networks: Some(Networks::of(module.train())),
-            optimizer: Adam::new(learning_rate, rule.adam_epsilon),
+            optimizer: Adam::new(learning_rate, rule.adam),
             max_gradient_norm: rule.max_gradient_norm,
             names,
         }
@@ -99,7 +99,7 @@ impl<M: Module> Learner<M> {
 
     /// Takes another learning rate and other rules; the moments of the optimizer stay.
     pub(crate) fn reconfigure(&mut self, learning_rate: f64, rule: StepRule) {
-        self.optimizer.reconfigure(learning_rate, rule.adam_epsilon);
+        self.optimizer.reconfigure(learning_rate, rule.adam);
         self.max_gradient_norm = rule.max_gradient_norm;
     }
 

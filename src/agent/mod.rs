@@ -30,10 +30,13 @@ mod error;
 mod exploration;
 mod gradient_norm;
 mod learner;
+mod maximum_entropy;
 mod sac;
 mod settings;
 mod td3;
 mod temperature;
+#[cfg(test)]
+mod tests;
 
 pub use crate::boundary::{ActError, BatchError};
 pub use agent_config::AgentConfig;

@@ -1,12 +1,16 @@
 //! The settings that all algorithms share, written once.
 
-use crate::config::{ConfigError, adam_epsilon, in_unit_interval, positive};
+use super::adam::AdamConfig;
+use super::learner::StepRule;
+use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, positive};
 
 /// Declares the settings of an algorithm: those that all share, with the learning rate that both networks have by default, and its own.
+///
+/// The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
 macro_rules! agent_config {
     (
         $(#[$attribute:meta])*
-        pub struct $name:ident {
+        pub struct $name:ident for $agent:ty {
             learning_rate: $rate:tt,
             $($(#[$field_attribute:meta])* pub $field:ident: $type:ty,)*
         }
@@ -26,6 +30,9 @@ macro_rules! agent_config {
             /// Adam's step for the critics, `(0, ∞)`.
             #[config(default = $rate)]
             pub critic_learning_rate: f64,
+            /// Adam's β₁ and β₂, the decay of its two moments, in `[0, 1)`. Default: 0.9 and 0.999.
+            #[config(default = "[0.9, 0.999]")]
+            pub adam_betas: [f64; 2],
             /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
             #[config(default = 1e-8)]
             pub adam_epsilon: f64,
@@ -42,6 +49,32 @@ macro_rules! agent_config {
         }
 
         impl $name {
+            /// Checks every range. Called by every constructor that takes this config.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError`] names the field.
+            pub fn validate(&self) -> Result<(), ConfigError> {
+                self.shared().validate()?;
+                self.validate_own()
+            }
+
+            /// Creates an agent with the default networks: two hidden layers of 256 each.
+            ///
+            /// [`AgentConfig::init_with`]($crate::agent::AgentConfig::init_with) makes them of other widths.
+            ///
+            /// # Errors
+            ///
+            /// As [`validate`](Self::validate).
+            pub fn init(
+                &self,
+                spaces: &$crate::env::Spaces,
+                device: &Device,
+                seed: Seed,
+            ) -> Result<$agent, ConfigError> {
+                self.build(&DefaultNetworks { hidden_dims: &[256, 256], spaces, device, seed })
+            }
+
             /// Returns the settings that all algorithms share.
             fn shared(&self) -> $crate::agent::settings::Shared {
                 $crate::agent::settings::Shared {
@@ -49,17 +82,54 @@ macro_rules! agent_config {
                     tau: self.tau,
                     actor_learning_rate: self.actor_learning_rate,
                     critic_learning_rate: self.critic_learning_rate,
-                    adam_epsilon: self.adam_epsilon,
+                    adam: $crate::agent::adam::AdamConfig { betas: self.adam_betas, epsilon: self.adam_epsilon },
                     max_gradient_norm: self.max_gradient_norm,
                     normalize_observations: self.normalize_observations,
                     scale_rewards: self.scale_rewards,
                 }
             }
         }
+
+        impl $crate::agent::AgentConfig for $name {
+            type Agent = $agent;
+
+            fn init_with(
+                &self,
+                hidden_dims: &[usize],
+                spaces: &$crate::env::Spaces,
+                device: &Device,
+                seed: Seed,
+            ) -> Result<Self::Agent, ConfigError> {
+                self.build(&DefaultNetworks { hidden_dims, spaces, device, seed })
+            }
+
+            fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
+                agent.set_learning_rate_factor(factor)
+            }
+        }
     };
 }
 
-pub(super) use agent_config;
+/// Declares what an update reports, one `f64` a field, under the names of the fields.
+macro_rules! agent_metrics {
+    ($(#[$attribute:meta])* pub struct $name:ident { $($(#[$field_attribute:meta])* $field:ident,)* }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct $name {
+            $($(#[$field_attribute])* pub $field: f64,)*
+        }
+
+        impl $crate::agent::Metrics for $name {
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            fn values(&self) -> Vec<f64> {
+                vec![$(self.$field),*]
+            }
+        }
+    };
+}
+
+pub(super) use {agent_config, agent_metrics};
 
 /// The settings that all algorithms share.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +138,7 @@ pub(crate) struct Shared {
     pub(crate) tau: f64,
     pub(crate) actor_learning_rate: f64,
     pub(crate) critic_learning_rate: f64,
-    pub(crate) adam_epsilon: f64,
+    pub(crate) adam: AdamConfig,
     pub(crate) max_gradient_norm: Option<f64>,
     pub(crate) normalize_observations: bool,
     pub(crate) scale_rewards: bool,
@@ -80,7 +150,8 @@ impl Shared {
         in_unit_interval("tau", self.tau)?;
         positive("actor_learning_rate", self.actor_learning_rate)?;
         positive("critic_learning_rate", self.critic_learning_rate)?;
-        adam_epsilon(self.adam_epsilon)?;
+        self.adam.betas.into_iter().try_for_each(|beta| decay("adam_betas", beta))?;
+        adam_epsilon(self.adam.epsilon)?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }
 
@@ -96,5 +167,10 @@ impl Shared {
             Some((field, _)) => Err(ConfigError::Learned { field }),
             None => Ok(()),
         }
+    }
+
+    /// Returns how networks are stepped.
+    pub(crate) fn step_rule(&self) -> StepRule {
+        StepRule { adam: self.adam, max_gradient_norm: self.max_gradient_norm }
     }
 }

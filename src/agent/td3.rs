@@ -3,23 +3,27 @@
 use burn::tensor::{Device, Tensor};
 use rand::rngs::ChaCha8Rng;
 
-use super::agent_config::{critics, deterministic_actor};
-use super::core::Core;
-use super::deterministic::{Deterministic, deterministic_agent, deterministic_methods};
-use super::settings::agent_config;
-use super::{ActError, Agent, AgentConfig, AgentError, Metrics, Normalizes, Update};
+use super::agent_config::DefaultNetworks;
+use super::core::{Core, CriticStep, agent};
+use super::deterministic::deterministic_agent;
+use super::exploration::Exploration;
+use super::settings::{agent_config, agent_metrics};
+use super::{AgentError, Update};
 use crate::config::{ConfigError, at_least, non_negative};
-use crate::env::{Spaces, Step};
-use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
+use crate::env::Spaces;
+use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork, Reduction};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
-use crate::objective::smoothed_actions;
+use crate::objective::{deterministic_actor_loss, smoothed_actions, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
-use crate::state::{SaveState, State, StateError};
+
+/// Clipped double Q-learning: the smaller target value of each row.
+const TARGET_REDUCTION: Reduction = Reduction::Minimum;
+const ACTOR_REDUCTION: Reduction = Reduction::First;
 
 agent_config! {
     /// Settings of [`Td3`]; the defaults are the paper's.
-    pub struct Td3Config {
+    pub struct Td3Config for Td3<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
         /// Noise on the actions taken in the environment.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
@@ -37,69 +41,26 @@ agent_config! {
 }
 
 impl Td3Config {
-    /// Checks every range. Called by every constructor that takes this config.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the field.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        self.shared().validate()?;
+    fn validate_own(&self) -> Result<(), ConfigError> {
         non_negative("smoothing_std", self.smoothing_std)?;
         non_negative("smoothing_clip", self.smoothing_clip)?;
         at_least("policy_delay", 1, self.policy_delay)?;
         self.noise.validate()
     }
 
-    /// Creates an agent with the default networks: two hidden layers of 256 each.
-    ///
-    /// [`AgentConfig::init_with`] makes them of other widths.
-    ///
-    /// # Errors
-    ///
-    /// As [`validate`](Self::validate).
-    pub fn init(
-        &self,
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Td3<DeterministicActor, QNetwork>, ConfigError> {
-        self.init_with(&[256, 256], spaces, device, seed)
+    fn build(&self, networks: &DefaultNetworks<'_>) -> Result<Td3<DeterministicActor, QNetwork>, ConfigError> {
+        let (actor, critics) = (networks.deterministic_actor()?, networks.critics(2)?);
+        Td3::new(actor, critics, networks.spaces, self, networks.device, networks.seed)
     }
 }
 
-impl AgentConfig for Td3Config {
-    type Agent = Td3<DeterministicActor, QNetwork>;
-
-    fn init_with(
-        &self,
-        hidden_dims: &[usize],
-        spaces: &Spaces,
-        device: &Device,
-        seed: Seed,
-    ) -> Result<Self::Agent, ConfigError> {
-        let actor = deterministic_actor(hidden_dims, spaces, device, seed)?;
-        Td3::new(actor, critics::<2>(hidden_dims, spaces, device, seed)?, spaces, self, device, seed)
-    }
-
-    fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
-        agent.set_learning_rate_factor(factor)
-    }
-}
-
-/// What one [`Td3`] update reports.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Td3Metrics {
-    /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
-    pub critic_loss: f64,
-    /// Mean of `−Q₁(o, μ(o))` before the last step of the actor, in units of the reward; 0 before the first.
-    pub actor_loss: f64,
-}
-
-impl Metrics for Td3Metrics {
-    const NAMES: &'static [&'static str] = &["critic_loss", "actor_loss"];
-
-    fn values(&self) -> Vec<f64> {
-        vec![self.critic_loss, self.actor_loss]
+agent_metrics! {
+    /// What one [`Td3`] update reports.
+    pub struct Td3Metrics {
+        /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
+        critic_loss,
+        /// Mean of `−Q₁(o, μ(o))` before the last step of the actor, in units of the reward; 0 before the first.
+        actor_loss,
     }
 }
 
@@ -109,14 +70,16 @@ impl Metrics for Td3Metrics {
 ///
 /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
 pub struct Td3<A, C: Critic> {
-    inner: Deterministic<A, C>,
+    pub(super) core: Core<A, C>,
+    exploration: Exploration,
     update_rng: ChaCha8Rng,
     updates: usize,
     actor_loss: f64,
     config: Td3Config,
 }
 
-deterministic_methods!(Td3, Td3Config);
+agent!(Td3, Td3Config, Td3Metrics, Actor, "td3", [exploration, update_rng, updates, actor_loss]);
+deterministic_agent!(Td3, Td3Config);
 
 impl<A: Actor, C: Critic> Td3<A, C> {
     /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
@@ -138,107 +101,59 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let inner = Deterministic::new(actor, critics, spaces, (config.shared(), &config.noise), device, seed)?;
-        let update_rng = seed.stream(Stream::Update);
-        Ok(Self { inner, update_rng, updates: 0, actor_loss: 0.0, config: config.clone() })
+        let core = Core::new(actor, critics, 1, spaces, config.shared(), device)?;
+        let noise = config.noise.init(spaces.action().dim())?;
+        Ok(Self {
+            core: core.with_target_actor(),
+            exploration: Exploration::new(noise, seed.stream(Stream::Exploration)),
+            update_rng: seed.stream(Stream::Update),
+            updates: 0,
+            actor_loss: 0.0,
+            config: config.clone(),
+        })
     }
 
-    /// Computes `y = r + γ (1 − d) min Q′(o′, a′)` with the smoothed target action a′, without a tape.
-    ///
-    /// # Shapes
-    ///
-    /// - `batch`: in environment units; `next_noise`: `[n, A]`, draws from 𝒩(0, 1) that smooth a′; returns `[n, 1]`, in the units
-    ///   that critics learn
-    pub fn targets(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
-        self.targets_inside(&self.core().boundary.inside(batch), next_noise)
-    }
-
-    fn targets_inside(&self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
+    /// Computes `y = r + γ (1 − d) min Q′(o′, a′)` with the smoothed action a′, without a tape.
+    pub(super) fn targets(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
         let next_actions = self.target_actor().act(batch.next_observations.clone());
         let (std, clip) = (self.config.smoothing_std, self.config.smoothing_clip);
         let next_actions = smoothed_actions(next_actions, next_noise, std, clip);
-        let next_values = self.target_critics().q_value(batch.next_observations.clone(), next_actions);
-        self.core().targets(batch, next_values)
+        let next_values = self.core.target_critics.module().reduced(
+            batch.next_observations.clone(),
+            next_actions,
+            &TARGET_REDUCTION,
+            &mut self.update_rng,
+        );
+        td_target(batch.rewards.clone(), batch.discounts.clone(), next_values)
     }
 
-    /// Computes the loss of each critic, on the tape of its parameters.
-    ///
-    /// # Shapes
-    ///
-    /// - `batch`: in environment units; `targets`: `[n, 1]`, as [`targets`](Self::targets) returns them; returns one `[1]` a critic
-    pub fn critic_losses(&self, batch: &Batch, targets: Tensor<2>) -> Vec<Tensor<1>> {
-        self.core().critic_losses(&self.core().boundary.inside(batch), &targets)
+    /// Computes the mean of `−Q₁(o, μ(o))`, on the tape of the actor; the critics are constants.
+    pub(super) fn actor_loss(&mut self, batch: &Batch) -> Tensor<1> {
+        let actions = self.actor().act(batch.observations.clone());
+        let critics = self.core.critics.plain();
+        let values = critics.reduced(batch.observations.clone(), actions, &ACTOR_REDUCTION, &mut self.update_rng);
+        deterministic_actor_loss(values)
     }
 
-    /// Takes an update with noise that is given, for tests against another implementation.
-    ///
-    /// # Shapes
-    ///
-    /// - `next_noise`: `[n, A]`
-    ///
-    /// # Errors
-    ///
-    /// As [`Agent::update`].
-    pub fn update_with_noise(
+    fn learn(&mut self, batch: &Batch) -> Result<Update<Td3Metrics>, AgentError> {
+        let next_noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
+        self.learn_with(batch, next_noise)
+    }
+
+    /// Takes an update: the critics towards y, and at every `policy_delay`-th the actor and the targets.
+    pub(super) fn learn_with(
         &mut self,
         batch: &Batch,
         next_noise: Tensor<2>,
     ) -> Result<Update<Td3Metrics>, AgentError> {
-        self.core().boundary.check_batch(batch)?;
-        self.core().boundary.check_normal("next noise", &next_noise, batch.len())?;
-        self.step(batch, next_noise)
-    }
-
-    fn step(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Result<Update<Td3Metrics>, AgentError> {
-        let batch = &self.core().boundary.inside(batch);
-        let factor = self.core().boundary.reward_factor();
-
-        let targets = self.targets_inside(batch, next_noise);
-        let critics = self.inner.core.step_critics(batch, &targets).map_err(|error| self.inner.cause(error))?;
+        let targets = self.targets(batch, next_noise);
+        let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.policy_delay) {
-            self.actor_loss = self.inner.step_actor_and_targets(batch)? / factor;
+            let loss = self.actor_loss(batch);
+            self.actor_loss = self.core.step_actor(loss)?;
+            self.core.follow()?;
         }
-
-        let metrics = Td3Metrics { critic_loss: critics.loss / factor.powi(2), actor_loss: self.actor_loss };
-        Ok(Update { metrics, td_errors: critics.td_errors })
-    }
-}
-
-impl<A: Actor, C: Critic> SaveState for Td3<A, C> {
-    fn save_state(&self) -> Result<State, StateError> {
-        let mut state = self.core().save_state("td3", &self.config)?;
-        state.put_state("target_actor", self.inner.target_actor.save_state()?);
-        state.put_state("exploration", self.inner.exploration.save_state()?);
-        state.put_rng("update_rng", &self.update_rng);
-        state.put("updates", self.updates as u64);
-        state.put("actor_loss", self.actor_loss);
-        Ok(state)
-    }
-
-    fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
-        let core = self.core().loaded("td3", &self.config, &mut state)?;
-        let target_actor = self.inner.target_actor.loaded("target_actor", &mut state)?;
-        let exploration = self.inner.exploration.loaded("exploration", &mut state)?;
-        let update_rng = state.take_rng("update_rng", &self.update_rng)?;
-        let updates = state.take_count("updates")?;
-        let actor_loss = state.take("actor_loss")?;
-        state.finish()?;
-        let inner = Deterministic { core, target_actor, exploration };
-        *self = Self { inner, update_rng, updates, actor_loss, config: self.config.clone() };
-        Ok(())
-    }
-}
-
-impl<A: Actor, C: Critic> Agent for Td3<A, C> {
-    type Metrics = Td3Metrics;
-
-    deterministic_agent!();
-
-    fn update(&mut self, batch: &Batch) -> Result<Update<Td3Metrics>, AgentError> {
-        // Checked before the draw, so that a batch that is refused takes no random number.
-        self.core().boundary.check_batch(batch)?;
-        let next_noise = self.inner.core.boundary.normal(batch.len(), &mut self.update_rng);
-        self.step(batch, next_noise)
+        Ok(Update { metrics: Td3Metrics { critic_loss, actor_loss: self.actor_loss }, td_errors })
     }
 }

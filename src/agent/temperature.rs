@@ -2,10 +2,13 @@
 
 use burn::config::Config;
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::AgentError;
+use super::adam::AdamConfig;
+use super::core::Saved;
 use super::learner::{Learner, StepRule, TEMPERATURE};
+use crate::boundary::Boundary;
 use crate::config::{ConfigError, finite, non_negative, positive};
 use crate::objective::temperature_loss;
 use crate::state::{State, StateError};
@@ -56,6 +59,13 @@ impl TemperatureConfig {
     }
 }
 
+impl LearnedTemperatureConfig {
+    /// Returns H̄.
+    fn target_entropy(&self, boundary: &Boundary) -> f64 {
+        self.target_entropy.unwrap_or(-(boundary.spaces.action().dim() as f64))
+    }
+}
+
 /// log α as a network of one parameter, so that it is trained like any other.
 #[derive(Module, Debug)]
 pub(crate) struct LogTemperature {
@@ -69,20 +79,15 @@ pub(crate) enum Temperature {
 }
 
 impl Temperature {
-    pub(crate) fn new(config: &TemperatureConfig, action_dim: usize, adam_epsilon: f64, device: &Device) -> Self {
+    pub(crate) fn new(config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) -> Self {
         match config {
             TemperatureConfig::Fixed(value) => Self::Fixed(*value),
             TemperatureConfig::Learned(config) => {
-                let log_value = Param::from_data([config.initial.ln() as f32], device);
+                let log_value = Param::from_data([config.initial.ln() as f32], &boundary.device);
                 let module = LogTemperature { log_value };
                 Self::Learned {
-                    log_temperature: Box::new(Learner::new(
-                        module,
-                        TEMPERATURE,
-                        config.learning_rate,
-                        rule(adam_epsilon),
-                    )),
-                    target_entropy: config.target_entropy.unwrap_or(-(action_dim as f64)),
+                    log_temperature: Box::new(Learner::new(module, TEMPERATURE, config.learning_rate, rule(adam))),
+                    target_entropy: config.target_entropy(boundary),
                     value: config.initial,
                 }
             }
@@ -90,19 +95,13 @@ impl Temperature {
     }
 
     /// Takes other settings; a learned value stays if it is to be learned further.
-    pub(crate) fn reconfigure(
-        &mut self,
-        config: &TemperatureConfig,
-        action_dim: usize,
-        adam_epsilon: f64,
-        device: &Device,
-    ) {
+    pub(crate) fn reconfigure(&mut self, config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) {
         match (&mut *self, config) {
             (Self::Learned { log_temperature, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
-                log_temperature.reconfigure(config.learning_rate, rule(adam_epsilon));
-                *target_entropy = config.target_entropy.unwrap_or(-(action_dim as f64));
+                log_temperature.reconfigure(config.learning_rate, rule(adam));
+                *target_entropy = config.target_entropy(boundary);
             }
-            _ => *self = Self::new(config, action_dim, adam_epsilon, device),
+            _ => *self = Self::new(config, boundary, adam),
         }
     }
 
@@ -119,53 +118,69 @@ impl Temperature {
         }
     }
 
-    pub(crate) fn save_state(&self) -> Result<State, StateError> {
-        let mut state = State::new();
-        if let Self::Learned { log_temperature, value, .. } = self {
-            state.put_state("learner", log_temperature.save_state()?);
-            // Not the exponential of the parameter before the first update.
-            state.put("value", *value);
-        }
-        Ok(state)
-    }
-
-    /// Returns the same temperature with the part `part` of a state.
-    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
-        let mut state = state.take_state(part);
-        let loaded = match self {
-            Self::Fixed(value) => Self::Fixed(*value),
-            Self::Learned { log_temperature, target_entropy, .. } => {
-                let log_temperature =
-                    log_temperature.loaded("learner", &mut state).map_err(|error| error.within(part))?;
-                let value: f64 = state.take("value").map_err(|error| error.within(part))?;
-                if value <= 0.0 {
-                    return Err(StateError::invalid("value", "positive", value).within(part));
-                }
-                Self::Learned { log_temperature: Box::new(log_temperature), target_entropy: *target_entropy, value }
-            }
-        };
-        state.finish().map_err(|error| error.within(part))?;
-        Ok(loaded)
-    }
-
-    /// Takes one gradient step towards the target entropy; `None` if the temperature is fixed.
-    pub(crate) fn update(&mut self, log_probs: Tensor<2>) -> Result<Option<f64>, AgentError> {
-        let Self::Learned { log_temperature, target_entropy, value } = self else { return Ok(None) };
+    /// Takes one gradient step towards the target entropy, unless the temperature is fixed; returns the entropy and the loss.
+    ///
+    /// Both are 0 for a policy without a density.
+    pub(crate) fn update(&mut self, log_probs: Option<Tensor<2>>) -> Result<(f64, f64), AgentError> {
+        let Some(log_probs) = log_probs.map(Tensor::inner) else { return Ok((0.0, 0.0)) };
+        let entropy = -f64::from(log_probs.clone().mean().try_into_scalar::<f32>()?);
+        let Self::Learned { log_temperature, target_entropy, value } = self else { return Ok((entropy, 0.0)) };
         let log_value = log_temperature.tracked().log_value.val();
-        let loss = log_temperature.minimize(temperature_loss(log_value, log_probs.inner(), *target_entropy))?;
+        let loss = log_temperature.minimize(temperature_loss(log_value, log_probs, *target_entropy))?;
         *value = f64::from(log_temperature.plain().log_value.val().try_into_scalar::<f32>()?).exp();
-        Ok(Some(loss))
+        Ok((entropy, loss))
+    }
+}
+
+impl Saved for Temperature {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        let mut part = State::new();
+        if let Self::Learned { log_temperature, value, .. } = self {
+            part.put_state("learner", log_temperature.save_state()?);
+            // Not the exponential of the parameter before the first update.
+            part.put("value", *value);
+        }
+        state.put_state(name, part);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        let load = |mut state: State| {
+            let restored = match self {
+                Self::Fixed(value) => Self::Fixed(*value),
+                Self::Learned { log_temperature, target_entropy, .. } => {
+                    let log_temperature = Box::new(log_temperature.loaded("learner", &mut state)?);
+                    let value: f64 = state.take("value")?;
+                    if value <= 0.0 {
+                        return Err(StateError::invalid("value", "positive", value));
+                    }
+                    Self::Learned { log_temperature, target_entropy: *target_entropy, value }
+                }
+            };
+            state.finish()?;
+            Ok(restored)
+        };
+        load(state.take_state(name)).map_err(|error: StateError| error.within(name))
     }
 }
 
 /// One number has no direction for a clipped norm to keep.
-fn rule(adam_epsilon: f64) -> StepRule {
-    StepRule { adam_epsilon, max_gradient_norm: None }
+fn rule(adam: AdamConfig) -> StepRule {
+    StepRule { adam, max_gradient_norm: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::Spaces;
+    use crate::space::BoxSpace;
+
+    const ADAM: AdamConfig = AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8 };
+
+    fn boundary(axes: usize) -> Boundary {
+        let space = BoxSpace::symmetric(1.0, axes).unwrap();
+        Boundary::new(&Spaces::new(space.clone(), space).unwrap(), &crate::test_device()).unwrap()
+    }
 
     #[test]
     fn values_out_of_range_are_rejected() {
@@ -184,8 +199,9 @@ mod tests {
     #[test]
     fn a_fixed_temperature_stays() {
         let device = crate::test_device();
-        let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), 1, 1e-8, &device);
-        assert_eq!(temperature.update(Tensor::zeros([4, 1], &device)).unwrap(), None);
+        let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), &boundary(1), ADAM);
+        assert_eq!(temperature.update(Some(Tensor::ones([4, 1], &device))).unwrap(), (-1.0, 0.0));
+        assert_eq!(temperature.update(None).unwrap(), (0.0, 0.0));
         assert_eq!(temperature.value(), 0.1);
     }
 
@@ -195,8 +211,8 @@ mod tests {
         let config = TemperatureConfig::Learned(LearnedTemperatureConfig::new().with_learning_rate(0.01));
         for (log_prob, sign) in [(-5.0, -1.0), (5.0, 1.0)] {
             // The target is −2, the entropy −log_prob: 5, then −5.
-            let mut temperature = Temperature::new(&config, 2, 1e-8, &device);
-            temperature.update(Tensor::full([4, 1], log_prob, &device)).unwrap();
+            let mut temperature = Temperature::new(&config, &boundary(2), ADAM);
+            temperature.update(Some(Tensor::full([4, 1], log_prob, &device))).unwrap();
             // Adam's first step has the length of the learning rate.
             assert!((temperature.value().ln() - sign * 0.01).abs() < 1e-6, "{}", temperature.value());
         }

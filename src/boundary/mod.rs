@@ -3,7 +3,7 @@
 //! Outside are the units of the environment. Inside, observations are in units of their own spread and rewards in units of the spread of
 //! the discounted return, if the agent normalises them, and actions are in `[−1, 1]`.
 
-use burn::tensor::{Device, Tensor, TensorReadError, Transaction};
+use burn::tensor::{Device, Tensor, TensorReadError};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -12,7 +12,7 @@ use crate::env::{EnvironmentError, Spaces, Step};
 use crate::nn::{ActionBounds, Actor, Critic, StochasticActor};
 use crate::noise::ActionNoise;
 use crate::replay::Batch;
-use crate::space::{MAX_MAGNITUDE, first_non_finite, first_unsound, is_sound};
+use crate::space::first_non_finite;
 use crate::state::{State, StateError};
 use crate::upload::upload;
 
@@ -70,38 +70,16 @@ pub enum ActError {
     Read(#[from] TensorReadError),
 }
 
-/// Why a batch was refused, before anything was changed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BatchError {
-    /// A batch without transitions.
-    #[error("a batch must hold at least 1 transition, got 0")]
-    Empty,
-    /// A batch whose tensors do not fit together or do not fit the agent.
-    #[error("{field} of the batch must have shape {expected:?}, got {found:?}")]
-    Shape {
-        /// Which tensor.
-        field: &'static str,
-        /// `[n, columns]` that is needed.
-        expected: [usize; 2],
-        /// `[n, columns]` that came.
-        found: [usize; 2],
-    },
-    /// A batch with a number that nothing can be learned from.
-    #[error(
-        "{field} of the batch must be finite and at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} in row {row}"
-    )]
-    Value {
-        /// Which tensor.
-        field: &'static str,
-        /// Row of the first such number.
-        row: usize,
-        /// Its value.
-        value: f32,
-    },
-    /// A tensor could not be read back from the device.
-    #[error("a tensor could not be read from the device")]
-    Read(#[from] TensorReadError),
+/// A batch whose tensors do not fit the spaces of the agent.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{field} of the batch must have shape {expected:?}, got {found:?}")]
+pub struct BatchError {
+    /// Which tensor.
+    pub field: &'static str,
+    /// `[n, columns]` that is needed.
+    pub expected: [usize; 2],
+    /// `[n, columns]` that came.
+    pub found: [usize; 2],
 }
 
 /// Spaces, device and units of an agent or of a policy.
@@ -278,47 +256,18 @@ impl Boundary {
         upload(noise, [n, axes], &self.device)
     }
 
+    /// Requires a batch of these spaces. Its numbers were checked where it was made.
     pub(crate) fn check_batch(&self, batch: &Batch) -> Result<(), BatchError> {
-        let n = batch.len();
-        if n == 0 {
-            return Err(BatchError::Empty);
-        }
-        let (observation, action) = (self.spaces.observation().dim(), self.spaces.action().dim());
-        let fields = [
-            ("observations", &batch.observations, observation),
-            ("actions", &batch.actions, action),
-            ("rewards", &batch.rewards, 1),
-            ("next observations", &batch.next_observations, observation),
-            ("terminated", &batch.terminated, 1),
-        ];
-        let optional = [("discounts", &batch.discounts), ("weights", &batch.weights)];
-        let optional = optional.into_iter().filter_map(|(field, tensor)| Some((field, tensor.as_ref()?, 1)));
-        let fields: Vec<_> = fields.into_iter().chain(optional).collect();
-        for &(field, tensor, columns) in &fields {
+        let (n, observation, action) = (batch.len(), self.spaces.observation().dim(), self.spaces.action().dim());
+        for (field, tensor, columns) in
+            [("observations", &batch.observations, observation), ("actions", &batch.actions, action)]
+        {
             let (expected, found) = ([n, columns], tensor.dims());
             if expected != found {
-                return Err(BatchError::Shape { field, expected, found });
-            }
-        }
-        let tensors = fields.iter().fold(Transaction::default(), |all, (_, tensor, _)| all.register((*tensor).clone()));
-        for ((field, _, columns), data) in fields.into_iter().zip(tensors.try_execute().map_err(TensorReadError::from)?)
-        {
-            let values = data.as_slice::<f32>().map_err(TensorReadError::from)?;
-            // All at once, without a branch, since almost always all are sound.
-            if values.iter().fold(true, |all, &value| all & is_sound(value)) {
-                continue;
-            }
-            if let Some((index, value)) = first_unsound(values) {
-                return Err(BatchError::Value { field, row: index / columns, value });
+                return Err(BatchError { field, expected, found });
             }
         }
         Ok(())
-    }
-
-    /// Checks noise that was given from outside for `n` actions.
-    pub(crate) fn check_normal(&self, field: &'static str, noise: &Tensor<2>, n: usize) -> Result<(), BatchError> {
-        let (expected, found) = ([n, self.spaces.action().dim()], noise.dims());
-        if expected == found { Ok(()) } else { Err(BatchError::Shape { field, expected, found }) }
     }
 
     pub(crate) fn check_actor(&self, actor: &impl Actor) -> Result<(), ConfigError> {
@@ -337,9 +286,10 @@ impl Boundary {
         Ok(sample.log_probs.is_some())
     }
 
-    pub(crate) fn check_critic(&self, critic: &impl Critic) -> Result<(), ConfigError> {
+    /// Tries a critic that has so many values a pair.
+    pub(crate) fn check_critic(&self, critic: &impl Critic, value_dim: usize) -> Result<(), ConfigError> {
         let observations = self.trial(self.spaces.observation().dim());
-        self.check_output("critic", 1, &critic.q_value(observations, self.trial(self.spaces.action().dim())))
+        self.check_output("critic", value_dim, &critic.q_value(observations, self.trial(self.spaces.action().dim())))
     }
 
     pub(crate) fn check_noise(&self, noise: &dyn ActionNoise) -> Result<(), ConfigError> {

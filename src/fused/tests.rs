@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
 use super::{switched, without};
+use crate::agent::adam::{Adam, AdamConfig};
 use crate::env::Spaces;
 use crate::nn::{
     Activation, Actor, Critic, GaussianActorConfig, Initialization, Mlp, MlpConfig, QNetworkConfig, StochasticActor,
@@ -180,7 +181,7 @@ fn the_steps_of_adam_and_of_a_target_have_the_same_bits() {
         let mut rng = Seed(3).stream(Stream::CriticWeights);
         let mlp = MlpConfig::new(vec![5, 33, 2]).init(&mut rng, &device).unwrap();
         let (mut target, mut mlp) = (mlp.valid(), mlp.train());
-        let mut adam = crate::agent::adam::Adam::new(1e-2, 1e-8);
+        let mut adam = Adam::new(1e-2, AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8 });
         for _ in 0..5 {
             let output = without(|| mlp.forward(random([7, 5], &mut rng, &device)));
             let gradients = burn::optim::GradientsParams::from_grads(output.square().mean().backward(), &mlp);

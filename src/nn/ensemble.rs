@@ -1,14 +1,54 @@
-//! Several critics that learn the same thing from different initial weights.
+//! Several critics that learn the same thing from different initial weights, and how their values become one.
 
+use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
+use rand::Rng;
+use rand::seq::index;
 
 use super::Critic;
-use crate::config::{ConfigError, at_least};
+use crate::config::{ConfigError, at_least, at_most};
 
-/// Critics of one shape, whose smallest value is less biased upwards than any single one's[^1].
-///
-/// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
+/// How the values of several critics become one.
+#[derive(Config, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// The first critic's value, whatever the others say: TD3's actor.
+    First,
+    /// The smallest value of each row, which is less biased upwards than a single critic's[^1]: targets of TD3 and SAC.
+    ///
+    /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
+    Minimum,
+    /// The mean over the critics: REDQ's actor.
+    Mean,
+    /// The smallest value of each row over so many critics, which are drawn anew for every update: targets of REDQ[^1].
+    ///
+    /// [^1]: X. Chen et al. (2021). *Randomized Ensembled Double Q-Learning*. arXiv:2101.05982, Algorithm 1.
+    SmallestOf(usize),
+}
+
+impl Reduction {
+    /// Requires a subset of 1 to all critics.
+    pub(crate) fn check(&self, field: &'static str, critics: usize) -> Result<(), ConfigError> {
+        let Self::SmallestOf(subset) = *self else { return Ok(()) };
+        at_least(field, 1, subset)?;
+        at_most(field, subset, "number of critics", critics)
+    }
+
+    /// Returns the numbers of the critics that count, in ascending order. Draws random numbers for a subset only.
+    fn chosen(&self, critics: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<usize> {
+        match *self {
+            Self::First => vec![0],
+            Self::Minimum | Self::Mean => (0..critics).collect(),
+            Self::SmallestOf(subset) => {
+                let mut chosen = index::sample(rng, critics, subset.min(critics)).into_vec();
+                chosen.sort_unstable();
+                chosen
+            }
+        }
+    }
+}
+
+/// Critics of one shape.
 #[derive(Module, Debug)]
 pub struct Ensemble<C: Critic> {
     /// The critics, at least one.
@@ -43,22 +83,34 @@ impl<C: Critic> Ensemble<C> {
     pub fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>> {
         self.critics.iter().map(|critic| critic.q_value(observations.clone(), actions.clone())).collect()
     }
-}
 
-impl<C: Critic> Critic for Ensemble<C> {
-    /// Returns the element-wise minimum over the critics.
-    fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
-        self.q_values(observations, actions)
-            .into_iter()
-            .reduce(Tensor::min_pair)
-            .expect("an ensemble has at least one critic")
+    /// Returns one value of Q(o, a) for each pair. Only [`Reduction::SmallestOf`] draws from `rng`.
+    ///
+    /// # Shapes
+    ///
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]`; returns `[n, 1]`
+    pub fn reduced(
+        &self,
+        observations: Tensor<2>,
+        actions: Tensor<2>,
+        reduction: &Reduction,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Tensor<2> {
+        let chosen = reduction.chosen(self.critics.len(), rng);
+        let count = chosen.len();
+        let values = chosen.into_iter().map(|i| self.critics[i].q_value(observations.clone(), actions.clone()));
+        let reduced = match reduction {
+            Reduction::Mean => values.reduce(|sum, values| sum + values).map(|sum| sum / count as f64),
+            Reduction::First | Reduction::Minimum | Reduction::SmallestOf(_) => values.reduce(Tensor::min_pair),
+        };
+        reduced.expect("an ensemble has at least one critic")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{TensorData, Tolerance};
+    use crate::rng::{Seed, Stream};
 
     /// Values an action by its distance from a goal, negated.
     #[derive(Module, Debug)]
@@ -72,15 +124,46 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_value_is_the_smallest_of_all_critics_row_by_row() {
+    /// Values of two actions by critics with the goals 0, 1 and 0.4: `[−0.2, −0.8, −0.2]` and `[−0.9, −0.1, −0.5]`.
+    fn reduced(reduction: &Reduction, seed: u64) -> Vec<f32> {
         let device = crate::test_device();
-        let ensemble =
-            Ensemble::new(vec![Distance { goal: 0.0 }, Distance { goal: 1.0 }, Distance { goal: 0.4 }]).unwrap();
+        let ensemble = Ensemble::new([0.0, 1.0, 0.4].map(|goal| Distance { goal }).into()).unwrap();
         let actions = Tensor::<2>::from_data([[0.2], [0.9]], &device);
-        let q = ensemble.q_value(Tensor::zeros([2, 1], &device), actions);
-        let expected = TensorData::from([[-0.8_f32], [-0.9]]);
-        q.into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+        let mut rng = Seed(seed).stream(Stream::Update);
+        ensemble.reduced(Tensor::zeros([2, 1], &device), actions, reduction, &mut rng).try_into_vec_as().unwrap()
+    }
+
+    fn assert_close(found: &[f32], expected: [f32; 2]) {
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} for {expected:?}");
+    }
+
+    #[test]
+    fn values_are_reduced_row_by_row() {
+        assert_close(&reduced(&Reduction::First, 0), [-0.2, -0.9]);
+        assert_close(&reduced(&Reduction::Minimum, 0), [-0.8, -0.9]);
+        assert_close(&reduced(&Reduction::Mean, 0), [-0.4, -0.5]);
+        assert_close(&reduced(&Reduction::SmallestOf(3), 0), [-0.8, -0.9]);
+    }
+
+    #[test]
+    fn every_subset_is_drawn_and_no_other() {
+        // Of two out of three: without the third, the second, the first.
+        let subsets = [[-0.8, -0.9], [-0.2, -0.9], [-0.8, -0.5]];
+        let mut drawn = [0; 3];
+        for seed in 0..60 {
+            let found = reduced(&Reduction::SmallestOf(2), seed);
+            let close = |subset: &[f32; 2]| found.iter().zip(subset).all(|(a, b)| (a - b).abs() < 1e-6);
+            drawn[subsets.iter().position(close).unwrap()] += 1;
+        }
+        assert!(drawn.iter().all(|&count| count >= 8), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_subset_must_be_one_of_the_critics() {
+        let text = |subset| Reduction::SmallestOf(subset).check("target_reduction", 2).unwrap_err().to_string();
+        assert_eq!(text(0), "target_reduction must be at least 1, got 0");
+        assert_eq!(text(3), "target_reduction must be at most number of critics (2), got 3");
+        assert_eq!(Reduction::SmallestOf(2).check("target_reduction", 2), Ok(()));
     }
 
     #[test]

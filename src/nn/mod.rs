@@ -25,7 +25,7 @@ pub use crate::activation::Activation;
 pub use action_bounds::{ActionBounds, ActionUnits};
 pub use clipped_noise::{ClippedNoise, ClippedNoiseConfig};
 pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
-pub use ensemble::Ensemble;
+pub use ensemble::{Ensemble, Reduction};
 pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
 pub use mlp::{Mlp, MlpConfig};
@@ -77,6 +77,7 @@ pub trait Critic: Module + ModuleDisplay {
     ///
     /// # Shapes
     ///
-    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`, or `[n, K]` for an algorithm whose critics have K values a
+    ///   pair, such as quantiles
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2>;
 }

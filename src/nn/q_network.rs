@@ -22,6 +22,9 @@ pub struct QNetworkConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Values for each pair of observation and action, at least 1: more than one for critics of quantiles. Default: 1.
+    #[config(default = 1)]
+    pub value_dim: usize,
     /// The units that the layers see actions in. Default: `[−1, 1]`.
     #[config(default = "ActionUnits::Normalized")]
     pub action_units: ActionUnits,
@@ -36,7 +39,7 @@ impl QNetworkConfig {
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<QNetwork, ConfigError> {
         let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
         widths.extend(&self.hidden_dims);
-        widths.push(1);
+        widths.push(self.value_dim);
         let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
         let bounds = self.action_units.bounds(spaces.action(), device)?;
         Ok(QNetwork { trunk: trunk.init(rng, device)?, bounds })

@@ -3,9 +3,9 @@
 use super::error::check;
 use super::last_observations::LastObservations;
 use super::layout::RowLayout;
-use super::link::Link;
-use super::n_step::NStep;
+use super::next_observation::NextObservation;
 use super::{ReplayError, Transition};
+use crate::config::at_least;
 use crate::digest::Digest;
 
 #[cfg(test)]
@@ -40,17 +40,18 @@ mod tests;
 #[derive(Clone)]
 pub struct ReplayBuffer {
     pub(super) capacity: usize,
-    pub(super) form: RowLayout,
+    pub(super) layout: RowLayout,
     /// Row that the next transition overwrites, once the ring is full.
     pub(super) cursor: usize,
     pub(super) len: usize,
     pub(super) rows: Vec<f32>,
     /// For each row, where its next observation is.
-    pub(super) links: Vec<Link>,
+    pub(super) next_observations: Vec<NextObservation>,
     pub(super) last_observations: LastObservations,
     /// For each environment the row of its newest transition, while its episode goes on.
     pub(super) open: Vec<Option<usize>>,
-    pub(super) n_step: NStep,
+    /// Steps in the returns of a batch.
+    pub(super) n_step: usize,
     /// Of each piece that a checkpoint has written, until something is written into it.
     pub(super) digests: Vec<Option<Digest>>,
     segment_rows: usize,
@@ -62,8 +63,8 @@ impl std::fmt::Debug for ReplayBuffer {
         f.debug_struct("ReplayBuffer")
             .field("capacity", &self.capacity)
             .field("len", &self.len())
-            .field("observation_dim", &self.form.observation_dim)
-            .field("action_dim", &self.form.action_dim)
+            .field("observation_dim", &self.layout.observation_dim)
+            .field("action_dim", &self.layout.action_dim)
             .finish_non_exhaustive()
     }
 }
@@ -81,41 +82,41 @@ impl ReplayBuffer {
         if let Some(&(field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ReplayError::Zero { field });
         }
-        if capacity > Link::MAX_ROWS {
-            return Err(ReplayError::TooLong { limit: Link::MAX_ROWS, found: capacity });
+        if capacity > NextObservation::MAX_ROWS {
+            return Err(ReplayError::TooLong { limit: NextObservation::MAX_ROWS, found: capacity });
         }
-        let form = RowLayout { observation_dim, action_dim };
+        let layout = RowLayout { observation_dim, action_dim };
         let numbers = (observation_dim.checked_add(action_dim))
             .and_then(|width| width.checked_add(2)?.checked_mul(capacity))
             .ok_or(ReplayError::OutOfMemory { capacity })?;
-        let (mut rows, mut links) = (Vec::new(), Vec::new());
-        (rows.try_reserve_exact(numbers).and_then(|()| links.try_reserve_exact(capacity)))
+        let (mut rows, mut next_observations) = (Vec::new(), Vec::new());
+        (rows.try_reserve_exact(numbers).and_then(|()| next_observations.try_reserve_exact(capacity)))
             .map_err(|_| ReplayError::OutOfMemory { capacity })?;
         Ok(Self {
             capacity,
-            form,
+            layout,
             cursor: 0,
             len: 0,
             rows,
-            links,
+            next_observations,
             last_observations: LastObservations::new(observation_dim),
             open: Vec::new(),
-            n_step: NStep::ONE,
+            n_step: 1,
             digests: Vec::new(),
-            segment_rows: form.segment_rows(),
+            segment_rows: layout.segment_rows(),
         })
     }
 
-    /// Makes batches hold returns of up to `steps` steps at a discount γ, in `[0, 1]`[^1].
+    /// Makes batches hold returns of up to `steps` steps[^1].
     ///
     /// From a transition at time t, the batch has the reward `r_t + γ r_{t+1} + … + γ^{m−1} r_{t+m−1}`, the observation after these
-    /// m steps, whether that has no future, and γ^m as its discount. m is `steps`, or smaller where the episode ends before: at a
+    /// m steps, and the discount γ^m, or 0 if that observation has no future. m is `steps`, or smaller where the episode ends before: at a
     /// termination nothing is left to add, and at a truncation, as at the newest step, the value of what comes after is bootstrapped
     /// from there. What follows in another episode never enters.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Config`] if `steps` is 0 or the discount is outside `[0, 1]`.
+    /// [`ReplayError::Config`] if `steps` is 0.
     ///
     /// # Examples
     ///
@@ -123,33 +124,34 @@ impl ReplayBuffer {
     /// use actor_critic::replay::{Minibatch, ReplayBuffer, Transition};
     /// # let device = actor_critic::burn::tensor::Device::flex();
     ///
-    /// let mut replay = ReplayBuffer::new(8, 1, 1)?.with_n_step(2, 0.5)?;
+    /// let mut replay = ReplayBuffer::new(8, 1, 1)?.with_n_step(2)?;
     /// for i in 0..2 {
     ///     let (now, next) = ([i as f32], [i as f32 + 1.0]);
     ///     replay.push(&Transition { observation: &now, action: &[0.0], reward: 1.0, next_observation: &next, terminated: i == 1 })?;
     /// }
-    /// // From the first: 1 + 0.5 · 1, over two steps. From the second, which ends the episode: 1.
-    /// let batch = replay.sample(2, &mut actor_critic::rng::Seed(0).stream(actor_critic::rng::Stream::Replay), &device)?;
-    /// let rewards = batch.rewards.try_into_vec_as::<f32>().unwrap();
-    /// let discounts = batch.discounts.unwrap().try_into_vec_as::<f32>().unwrap();
-    /// assert!(rewards.iter().zip(discounts).all(|pair| matches!(pair, (1.5, 0.25) | (1.0, 0.5))));
+    /// // At γ = 0.5. From the first: 1 + 0.5 · 1, over two steps, which end the episode. From the second: 1.
+    /// let batch = replay.sample(2, 0.5, &mut actor_critic::rng::Seed(0).stream(actor_critic::rng::Stream::Replay), &device)?;
+    /// let mut rewards = batch.rewards().clone().try_into_vec_as::<f32>().unwrap();
+    /// rewards.sort_by(f32::total_cmp);
+    /// assert_eq!(rewards, [1.0, 1.5]);
     /// # Ok::<(), actor_critic::replay::ReplayError>(())
     /// ```
     ///
     /// [^1]: R. Sutton (1988). *Learning to predict by the methods of temporal differences*.
-    pub fn with_n_step(mut self, steps: usize, discount: f64) -> Result<Self, ReplayError> {
-        self.set_n_step(steps, discount)?;
+    pub fn with_n_step(mut self, steps: usize) -> Result<Self, ReplayError> {
+        self.set_n_step(steps)?;
         Ok(self)
     }
 
-    pub(crate) fn set_n_step(&mut self, steps: usize, discount: f64) -> Result<(), ReplayError> {
-        self.n_step = NStep::new(steps, discount)?;
+    pub(crate) fn set_n_step(&mut self, steps: usize) -> Result<(), ReplayError> {
+        at_least("number of steps of a return", 1, steps)?;
+        self.n_step = steps;
         Ok(())
     }
 
     /// Requires transitions of so many components.
     pub(crate) fn check_dims(&self, observation_dim: usize, action_dim: usize) -> Result<(), ReplayError> {
-        let RowLayout { observation_dim: observations, action_dim: actions } = self.form;
+        let RowLayout { observation_dim: observations, action_dim: actions } = self.layout;
         let dims = [("observation", observation_dim, observations), ("action", action_dim, actions)];
         match dims.into_iter().find(|(_, expected, found)| expected != found) {
             Some((field, expected, found)) => Err(ReplayError::Length { field, expected, found }),
@@ -194,7 +196,7 @@ impl ReplayBuffer {
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
     /// - [`ReplayError::TooLarge`] if a number is beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE)
     pub fn push_from(&mut self, environment: usize, transition: &Transition<'_>) -> Result<usize, ReplayError> {
-        let RowLayout { observation_dim, action_dim } = self.form;
+        let RowLayout { observation_dim, action_dim } = self.layout;
         check("observation", transition.observation, observation_dim)?;
         check("action", transition.action, action_dim)?;
         check("reward", &[transition.reward], 1)?;
@@ -202,9 +204,9 @@ impl ReplayBuffer {
 
         let row = self.make_room();
         self.continue_episode(environment, row, transition.observation);
-        let width = self.form.width();
-        self.form.write(transition, &mut self.rows[row * width..][..width]);
-        self.links[row] = Link::last(self.last_observations.insert(transition.next_observation));
+        let width = self.layout.width();
+        self.layout.write(transition, &mut self.rows[row * width..][..width]);
+        self.next_observations[row] = NextObservation::last(self.last_observations.insert(transition.next_observation));
         self.open[environment] = (!transition.terminated).then_some(row);
         self.touch(row);
         Ok(row)
@@ -223,15 +225,15 @@ impl ReplayBuffer {
     /// Returns a row that holds nothing, the oldest transition dropped if there is no other.
     fn make_room(&mut self) -> usize {
         if self.len < self.capacity {
-            self.rows.resize(self.rows.len() + self.form.width(), 0.0);
+            self.rows.resize(self.rows.len() + self.layout.width(), 0.0);
             // Written over at once.
-            self.links.push(Link::row(0));
+            self.next_observations.push(NextObservation::row(0));
             self.len += 1;
             return self.len - 1;
         }
         let row = self.cursor;
         self.cursor = (row + 1) % self.capacity;
-        if let Some(slot) = self.links[row].last_observation() {
+        if let Some(slot) = self.next_observations[row].last_observation() {
             self.last_observations.remove(slot);
             // An environment may not have stored anything for as long as the ring is.
             self.open.iter_mut().filter(|open| **open == Some(row)).for_each(|open| *open = None);
@@ -245,11 +247,11 @@ impl ReplayBuffer {
             self.open.resize(environment + 1, None);
         }
         let Some(before) = self.open[environment] else { return };
-        let Some(slot) = self.links[before].last_observation() else { return };
+        let Some(slot) = self.next_observations[before].last_observation() else { return };
         let reached = self.last_observations.get(slot);
         if reached.iter().zip(observation).all(|(a, b)| a.to_bits() == b.to_bits()) {
             self.last_observations.remove(slot);
-            self.links[before] = Link::row(row);
+            self.next_observations[before] = NextObservation::row(row);
             self.touch(before);
         }
     }
@@ -274,23 +276,23 @@ impl ReplayBuffer {
 
     /// Returns the transition in a row.
     pub(super) fn transition(&self, row: usize) -> Transition<'_> {
-        let next_observation = match self.links[row].last_observation() {
+        let next_observation = match self.next_observations[row].last_observation() {
             Some(slot) => self.last_observations.get(slot),
-            None => &self.row(self.links[row].following())[..self.form.observation_dim],
+            None => &self.row(self.next_observations[row].following())[..self.layout.observation_dim],
         };
-        self.form.read(self.row(row), next_observation)
+        self.layout.read(self.row(row), next_observation)
     }
 
     /// Returns the row of the transition that followed in the same episode, if one has.
     pub(super) fn following(&self, row: usize) -> Option<usize> {
-        match self.links[row].last_observation() {
+        match self.next_observations[row].last_observation() {
             Some(_) => None,
-            None => Some(self.links[row].following()),
+            None => Some(self.next_observations[row].following()),
         }
     }
 
     fn row(&self, row: usize) -> &[f32] {
-        let width = self.form.width();
+        let width = self.layout.width();
         &self.rows[row * width..][..width]
     }
 }

@@ -3,8 +3,11 @@
 use burn::tensor::Device;
 use rand::{Rng, RngExt};
 
+use super::error::check;
 use super::layout::RowLayout;
+use super::n_step::look_ahead;
 use super::{Batch, ReplayBuffer, ReplayError};
+use crate::config::in_unit_interval;
 use crate::upload::upload;
 
 /// A batch before it is uploaded.
@@ -22,7 +25,7 @@ use crate::upload::upload;
 /// }
 /// let (mut minibatch, mut rng) = (Minibatch::new(), Seed(0).stream(Stream::Replay));
 /// for _ in 0..10 {
-///     replay.sample_into(32, &mut rng, &mut minibatch)?;
+///     replay.sample_into(32, 0.99, &mut rng, &mut minibatch)?;
 ///     let batch = minibatch.upload(&Device::flex());
 ///     assert_eq!(batch.len(), 32);
 /// }
@@ -30,13 +33,12 @@ use crate::upload::upload;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Minibatch {
-    form: RowLayout,
+    layout: RowLayout,
     observations: Vec<f32>,
     actions: Vec<f32>,
     pub(super) rewards: Vec<f32>,
     next_observations: Vec<f32>,
-    terminated: Vec<f32>,
-    /// Of the next observation, γ^m; empty for single steps.
+    /// Of the next observation, `γ^m (1 − d)`.
     discounts: Vec<f32>,
     /// Of each transition in the loss; empty if they are equal.
     pub(super) weights: Vec<f32>,
@@ -71,15 +73,13 @@ impl Minibatch {
     pub fn upload(&self, device: &Device) -> Batch {
         let n = self.len();
         let field = |values: &[f32], columns: usize| upload(values.to_vec(), [n, columns], device);
-        let optional = |values: &[f32]| (!values.is_empty()).then(|| field(values, 1));
         Batch {
-            observations: field(&self.observations, self.form.observation_dim),
-            actions: field(&self.actions, self.form.action_dim),
+            observations: field(&self.observations, self.layout.observation_dim),
+            actions: field(&self.actions, self.layout.action_dim),
             rewards: field(&self.rewards, 1),
-            next_observations: field(&self.next_observations, self.form.observation_dim),
-            terminated: field(&self.terminated, 1),
-            discounts: optional(&self.discounts),
-            weights: optional(&self.weights),
+            next_observations: field(&self.next_observations, self.layout.observation_dim),
+            discounts: field(&self.discounts, 1),
+            weights: (!self.weights.is_empty()).then(|| field(&self.weights, 1)),
         }
     }
 
@@ -98,17 +98,20 @@ impl Minibatch {
         self.rows.iter().for_each(|row| self.drawn[row / 64] = 0);
     }
 
-    /// Takes the transitions in [`rows`](Self::rows), all of one weight.
-    pub(super) fn gather(&mut self, replay: &ReplayBuffer) {
-        self.form = replay.form;
-        let (n, RowLayout { observation_dim, action_dim }) = (self.rows.len(), self.form);
+    /// Takes the transitions in [`rows`](Self::rows), all of one weight, followed at a discount γ.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::TooLarge`] if a sum of rewards is out of range: each of them was in range when it was stored.
+    pub(super) fn gather(&mut self, replay: &ReplayBuffer, discount: f64) -> Result<(), ReplayError> {
+        self.layout = replay.layout;
+        let (n, RowLayout { observation_dim, action_dim }) = (self.rows.len(), self.layout);
         let fields = [
             (&mut self.observations, observation_dim),
             (&mut self.actions, action_dim),
             (&mut self.rewards, 1),
             (&mut self.next_observations, observation_dim),
-            (&mut self.terminated, 1),
-            (&mut self.discounts, usize::from(replay.n_step.steps > 1)),
+            (&mut self.discounts, 1),
             (&mut self.weights, 0),
         ];
         for (field, columns) in fields {
@@ -119,68 +122,75 @@ impl Minibatch {
             let transition = replay.transition(row);
             self.observations.extend_from_slice(transition.observation);
             self.actions.extend_from_slice(transition.action);
-            if replay.n_step.steps == 1 {
-                self.rewards.push(transition.reward);
-                self.next_observations.extend_from_slice(transition.next_observation);
-                self.terminated.push(f32::from(transition.terminated));
-                continue;
-            }
-            let outlook = replay.n_step.look(row, |row| replay.transition(row).reward, |row| replay.following(row));
-            let last = replay.transition(outlook.last_row);
-            self.rewards.push(outlook.reward);
+            let (reward, discount, last) = if replay.n_step == 1 {
+                (transition.reward, discount as f32, transition)
+            } else {
+                let reward_of = |row| replay.transition(row).reward;
+                let outlook = look_ahead(row, replay.n_step, discount, reward_of, |row| replay.following(row));
+                (outlook.reward, outlook.discount, replay.transition(outlook.last_row))
+            };
+            self.rewards.push(reward);
             self.next_observations.extend_from_slice(last.next_observation);
-            self.terminated.push(f32::from(last.terminated));
-            self.discounts.push(outlook.discount);
+            self.discounts.push(if last.terminated { 0.0 } else { discount });
         }
+        if replay.n_step == 1 { Ok(()) } else { check("discounted sums of rewards", &self.rewards, n) }
     }
 }
 
 impl ReplayBuffer {
-    /// Draws `n` different transitions, each subset equally likely, and uploads them to `device`.
+    /// Draws `n` different transitions, each subset equally likely, at a discount γ, and uploads them to `device`.
     ///
     /// # Errors
     ///
     /// As [`sample_into`](Self::sample_into).
-    pub fn sample(&self, n: usize, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
+    pub fn sample(&self, n: usize, discount: f64, rng: &mut impl Rng, device: &Device) -> Result<Batch, ReplayError> {
         let mut minibatch = Minibatch::new();
-        self.sample_into(n, rng, &mut minibatch)?;
+        self.sample_into(n, discount, rng, &mut minibatch)?;
         Ok(minibatch.upload(device))
     }
 
     /// Draws `n` different transitions, each subset equally likely[^1], into memory that is used again.
     ///
-    /// Nothing is allocated once `minibatch` has had a batch of this size from a replay of this length.
+    /// The batch has the [discounts](Batch::discounts) `γᵐ (1 − d)` for the γ that is given, in `[0, 1]`: that of the agent which learns
+    /// from it. Nothing is allocated once `minibatch` has had a batch of this size from a replay of this length.
     ///
     /// # Errors
     ///
-    /// `minibatch` stays as it was on an error.
-    ///
     /// - [`ReplayError::EmptyBatch`] if `n` is 0
     /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
+    /// - [`ReplayError::Config`] if the discount is outside `[0, 1]`
+    /// - [`ReplayError::TooLarge`] if a discounted sum of rewards is out of range; only then `minibatch` is not as it was
     ///
     /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
     pub fn sample_into<R: Rng + ?Sized>(
         &self,
         n: usize,
+        discount: f64,
         rng: &mut R,
         minibatch: &mut Minibatch,
     ) -> Result<(), ReplayError> {
+        self.check_request(n, discount)?;
+        minibatch.draw(n, self.len, rng);
+        minibatch.gather(self, discount)
+    }
+
+    /// Requires that a batch of `n` transitions can be drawn, at a discount in its range.
+    pub(super) fn check_request(&self, n: usize, discount: f64) -> Result<(), ReplayError> {
         if n == 0 {
             return Err(ReplayError::EmptyBatch);
         }
         if n > self.len {
             return Err(ReplayError::TooFewTransitions { requested: n, stored: self.len });
         }
-        minibatch.draw(n, self.len, rng);
-        minibatch.gather(self);
-        Ok(())
+        Ok(in_unit_interval("discount", discount)?)
     }
 
     /// Uploads everything, the oldest first.
-    pub(super) fn all(&self, device: &Device) -> Batch {
+    pub(super) fn all(&self, discount: f64, device: &Device) -> Result<Batch, ReplayError> {
+        self.check_request(self.len, discount)?;
         let mut minibatch = Minibatch::new();
         minibatch.rows.extend((0..self.len).map(|age| self.row_of(age)));
-        minibatch.gather(self);
-        minibatch.upload(device)
+        minibatch.gather(self, discount)?;
+        Ok(minibatch.upload(device))
     }
 }

@@ -2,32 +2,33 @@
 
 use std::fmt::Debug;
 
-use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use crate::env::Step;
 use crate::state::{State, StateError};
 
+mod batch;
 mod buffer;
 mod error;
 mod last_observations;
 mod layout;
-mod link;
 mod minibatch;
 mod n_step;
+mod next_observation;
 mod prioritized;
 mod segment;
 mod sum_tree;
 
+pub use batch::Batch;
 pub use buffer::ReplayBuffer;
 pub use error::ReplayError;
 pub use minibatch::Minibatch;
 pub use prioritized::{PrioritizedReplay, PrioritizedReplayConfig};
 pub(crate) use segment::ReplayForm;
 
-/// A memory of transitions that batches are drawn from: uniformly, or by another law.
+/// A replay buffer: stores transitions, and draws batches of them uniformly or by priority.
 ///
-/// The transitions themselves lie in a [`ReplayBuffer`]; an implementation says which of them make a batch.
+/// The transitions themselves lie in a [`ReplayBuffer`]; an implementation decides which of them make a batch.
 pub trait Replay: Debug + Send {
     /// Returns the transitions.
     fn transitions(&self) -> &ReplayBuffer;
@@ -42,14 +43,20 @@ pub trait Replay: Debug + Send {
     /// As [`ReplayBuffer::push_from`].
     fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError>;
 
-    /// Draws `n` transitions into memory that is used again.
+    /// Draws `n` transitions, at a discount γ, into memory that is used again.
     ///
     /// # Errors
     ///
     /// As [`ReplayBuffer::sample_into`].
-    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError>;
+    fn sample_into(
+        &mut self,
+        n: usize,
+        discount: f64,
+        rng: &mut dyn Rng,
+        minibatch: &mut Minibatch,
+    ) -> Result<(), ReplayError>;
 
-    /// Learns how wrong the critics were about each transition of a batch. Does nothing unless batches depend on it.
+    /// Takes the temporal difference error of each transition of a batch. Does nothing by default.
     ///
     /// # Errors
     ///
@@ -59,7 +66,7 @@ pub trait Replay: Debug + Send {
         Ok(())
     }
 
-    /// Returns everything beyond the transitions that decides what is drawn. Nothing unless there is such.
+    /// Returns everything beyond the transitions that decides what is drawn. Empty by default.
     ///
     /// # Errors
     ///
@@ -68,7 +75,7 @@ pub trait Replay: Debug + Send {
         Ok(State::new())
     }
 
-    /// Takes the place of the replay that `transitions` and `state` were saved from.
+    /// Restores the replay that `transitions` and `state` were saved from.
     ///
     /// # Errors
     ///
@@ -89,8 +96,14 @@ impl Replay for ReplayBuffer {
         self.push_from(environment, transition).map(drop)
     }
 
-    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
-        ReplayBuffer::sample_into(self, n, rng, minibatch)
+    fn sample_into(
+        &mut self,
+        n: usize,
+        discount: f64,
+        rng: &mut dyn Rng,
+        minibatch: &mut Minibatch,
+    ) -> Result<(), ReplayError> {
+        ReplayBuffer::sample_into(self, n, discount, rng, minibatch)
     }
 
     fn load(&mut self, transitions: ReplayBuffer, state: State) -> Result<(), StateError> {
@@ -130,62 +143,5 @@ impl<'a> Transition<'a> {
             next_observation: &step.observation,
             terminated: step.terminated,
         }
-    }
-}
-
-/// Transitions as tensors, on a device without autodiff.
-///
-/// # Shapes
-///
-/// With n transitions, O observation and A action axes:
-///
-/// - `observations`, `next_observations`: `[n, O]`
-/// - `actions`: `[n, A]`
-/// - `rewards`, `terminated`, `discounts`, `weights`: `[n, 1]`
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// What the agent saw.
-    pub observations: Tensor<2>,
-    /// What it did, in environment units.
-    pub actions: Tensor<2>,
-    /// The rewards it got.
-    pub rewards: Tensor<2>,
-    /// What it saw next.
-    pub next_observations: Tensor<2>,
-    /// 1 where the next observation has no future, else 0.
-    pub terminated: Tensor<2>,
-    /// What the value of the next observation is multiplied by, γ^m, where that is m steps later; `None` if all are one step later,
-    /// and γ is the agent's.
-    pub discounts: Option<Tensor<2>>,
-    /// How much each transition counts in the loss of the critics; `None` if all count the same.
-    pub weights: Option<Tensor<2>>,
-}
-
-impl Batch {
-    /// Stacks transitions, in order.
-    ///
-    /// For hand-made batches; [`ReplayBuffer::sample`] makes those of training.
-    ///
-    /// # Errors
-    ///
-    /// - [`ReplayError::EmptyBatch`] without transitions
-    /// - [`ReplayError::Length`] or [`ReplayError::NonFinite`] as in [`ReplayBuffer::push`], against the first one
-    pub fn from_transitions(transitions: &[Transition<'_>], device: &Device) -> Result<Self, ReplayError> {
-        let Some(first) = transitions.first() else { return Err(ReplayError::EmptyBatch) };
-        let mut buffer = ReplayBuffer::new(transitions.len(), first.observation.len(), first.action.len())?;
-        for transition in transitions {
-            buffer.push(transition)?;
-        }
-        Ok(buffer.all(device))
-    }
-
-    /// Returns n, the number of transitions.
-    pub fn len(&self) -> usize {
-        self.rewards.dims()[0]
-    }
-
-    /// Returns whether the batch holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

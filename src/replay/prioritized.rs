@@ -3,6 +3,7 @@
 use burn::config::Config;
 use rand::{Rng, RngExt};
 
+use super::error::check;
 use super::sum_tree::SumTree;
 use super::{Minibatch, Replay, ReplayBuffer, ReplayError, Transition};
 use crate::config::{ConfigError, at_least, in_unit_interval, positive};
@@ -119,21 +120,22 @@ impl Replay for PrioritizedReplay {
         Ok(())
     }
 
-    fn sample_into(&mut self, n: usize, rng: &mut dyn Rng, minibatch: &mut Minibatch) -> Result<(), ReplayError> {
+    fn sample_into(
+        &mut self,
+        n: usize,
+        discount: f64,
+        rng: &mut dyn Rng,
+        minibatch: &mut Minibatch,
+    ) -> Result<(), ReplayError> {
+        self.transitions.check_request(n, discount)?;
         let stored = self.transitions.len();
-        if n == 0 {
-            return Err(ReplayError::EmptyBatch);
-        }
-        if n > stored {
-            return Err(ReplayError::TooFewTransitions { requested: n, stored });
-        }
         let share = self.priorities.sum() / n as f64;
         minibatch.rows.clear();
         for i in 0..n {
             let mass = share * (i as f64 + rng.random::<f64>());
             minibatch.rows.push(self.priorities.find(mass));
         }
-        minibatch.gather(&self.transitions);
+        minibatch.gather(&self.transitions, discount)?;
         let correction = self.correction();
         let weight = |&row: &usize| {
             let probability = self.priorities.get(row) / self.priorities.sum();
@@ -142,7 +144,7 @@ impl Replay for PrioritizedReplay {
         let largest = minibatch.rows.iter().map(weight).fold(0.0, f64::max);
         minibatch.weights.extend(minibatch.rows.iter().map(|row| (weight(row) / largest) as f32));
         self.batches += 1;
-        Ok(())
+        check("importance weights", &minibatch.weights, n)
     }
 
     fn update_priorities(&mut self, minibatch: &Minibatch, td_errors: &[f32]) -> Result<(), ReplayError> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ReplayBuffer;
 use super::layout::RowLayout;
-use super::link::Link;
+use super::next_observation::NextObservation;
 use crate::digest::Digest;
+use crate::space::{MAX_MAGNITUDE, first_unsound};
 use crate::state::{FileError, State, StateError};
 
 /// Longest header of a piece, in bytes; that of three arrays takes a third.
@@ -75,7 +76,7 @@ impl ReplayForm {
             self.observation_dim.checked_mul(2).and_then(|width| width.checked_add(self.action_dim)?.checked_add(4));
         let numbers = width.and_then(|width| width.checked_mul(self.capacity)?.checked_mul(size_of::<f32>()));
         let zero = self.capacity == 0 || self.observation_dim == 0 || self.action_dim == 0;
-        if zero || self.capacity > Link::MAX_ROWS || numbers.is_none() {
+        if zero || self.capacity > NextObservation::MAX_ROWS || numbers.is_none() {
             return Some(("replay sizes from 1 to what memory can hold, not a capacity of", self.capacity));
         }
         if self.len > self.capacity {
@@ -94,8 +95,8 @@ impl ReplayForm {
 
 impl ReplayBuffer {
     pub(crate) fn replay_form(&self) -> ReplayForm {
-        let RowLayout { observation_dim, action_dim } = self.form;
-        let segment_rows = self.form.segment_rows();
+        let RowLayout { observation_dim, action_dim } = self.layout;
+        let segment_rows = self.layout.segment_rows();
         ReplayForm {
             capacity: self.capacity,
             observation_dim,
@@ -122,7 +123,7 @@ impl ReplayBuffer {
     pub(crate) fn segment_file(&self, segment: usize) -> Result<Vec<u8>, FileError> {
         let form = self.replay_form();
         let (first, rows) = (segment * form.segment_rows, form.rows_in(segment));
-        let (width, observation_dim) = (self.form.width(), self.form.observation_dim);
+        let (width, observation_dim) = (self.layout.width(), self.layout.observation_dim);
         let (mut strides, mut last_observations) = (Vec::with_capacity(rows), Vec::new());
         for row in first..first + rows {
             let stride = self.following(row).map_or(0, |next| (next + self.capacity - row) % self.capacity);
@@ -145,20 +146,26 @@ impl ReplayBuffer {
 
     /// Returns an empty replay of the same sizes that can take the pieces of one that was saved.
     pub(crate) fn emptied(&self) -> Result<Self, super::ReplayError> {
-        let mut empty = Self::new(self.capacity, self.form.observation_dim, self.form.action_dim)?;
+        let mut empty = Self::new(self.capacity, self.layout.observation_dim, self.layout.action_dim)?;
         empty.n_step = self.n_step;
         Ok(empty)
     }
 
     /// Appends a piece that [`segment_file`](Self::segment_file) has given.
     pub(crate) fn append_segment(&mut self, file: &[u8], digest: Digest, form: &ReplayForm) -> Result<(), FileError> {
-        let (first, rows, width) = (self.len, form.rows_in(self.digests.len()), self.form.width());
+        let (first, rows, width) = (self.len, form.rows_in(self.digests.len()), self.layout.width());
         let mut state = State::from_bytes(file)?;
         let values: Vec<f32> = state.take_array(ROWS, &[rows, width])?;
         let strides: Vec<u64> = state.take_array(STRIDES, &[rows])?;
         let last = strides.iter().filter(|&&stride| stride == 0).count();
-        let last_observations: Vec<f32> = state.take_array(LAST_OBSERVATIONS, &[last, self.form.observation_dim])?;
+        let last_observations: Vec<f32> = state.take_array(LAST_OBSERVATIONS, &[last, self.layout.observation_dim])?;
         state.finish()?;
+        for (name, values) in [(ROWS, &values), (LAST_OBSERVATIONS, &last_observations)] {
+            if let Some((_, value)) = first_unsound(values) {
+                let rule = format!("finite and at most {MAX_MAGNITUDE:e} in magnitude");
+                return Err(StateError::invalid(name, rule, value).into());
+            }
+        }
         if let Some(flag) =
             values.chunks_exact(width).map(|row| row[width - 1]).find(|&flag| flag != 0.0 && flag != 1.0)
         {
@@ -171,16 +178,16 @@ impl ReplayBuffer {
         if let Some((_, stride)) = (first..).zip(&strides).find(|&(row, &stride)| !newer(row, stride)) {
             return Err(StateError::invalid(STRIDES, "no more than to the newest row", stride).into());
         }
-        let mut last_observations = last_observations.chunks_exact(self.form.observation_dim);
+        let mut last_observations = last_observations.chunks_exact(self.layout.observation_dim);
         for (row, stride) in (first..).zip(strides) {
             let link = match stride {
                 0 => {
                     let observation = last_observations.next().expect("there is one for each stride of 0");
-                    Link::last(self.last_observations.insert(observation))
+                    NextObservation::last(self.last_observations.insert(observation))
                 }
-                stride => Link::row((row + stride as usize) % self.capacity),
+                stride => NextObservation::row((row + stride as usize) % self.capacity),
             };
-            self.links.push(link);
+            self.next_observations.push(link);
         }
         self.rows.extend_from_slice(&values);
         self.digests.push(Some(digest));

@@ -391,8 +391,10 @@ impl State {
     }
 }
 
-/// Requires two configurations, as JSON, to be equal, and names the first field that is not; `free` may differ.
-pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&str]) -> Result<(), StateError> {
+/// Requires two configurations, as JSON, to be equal, and names the first field that is not.
+///
+/// A field that `saved` lacks is newer than the file: it counts as that of `default`.
+pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, default: &str) -> Result<(), StateError> {
     let parse = |text: &str| {
         if text.len() > MAX_CONFIG {
             return Err(StateError::invalid(name, format!("at most {MAX_CONFIG} bytes of configuration"), text.len()));
@@ -400,10 +402,10 @@ pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, free: &[&s
         let parsed = serde_json::from_str::<Map<String, Value>>(text);
         parsed.map_err(|error| StateError::invalid(name, "a configuration as JSON", error))
     };
-    let (saved, here) = (parse(saved)?, parse(here)?);
+    let (saved, here, default) = (parse(saved)?, parse(here)?, parse(default)?);
     let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
-    for field in saved.keys().chain(here.keys()).filter(|field| !free.contains(&field.as_str())) {
-        let (saved, here) = (saved.get(field), here.get(field));
+    for field in saved.keys().chain(here.keys()) {
+        let (saved, here) = (saved.get(field).or(default.get(field)), here.get(field));
         if saved != here {
             return Err(StateError::differs(&format!("{name}.{field}"), text(saved), text(here)));
         }

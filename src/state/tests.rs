@@ -111,14 +111,22 @@ fn a_random_stream_of_another_seed_or_position_is_refused() {
 #[test]
 fn a_configuration_that_differs_is_named_by_its_field() {
     let saved = r#"{"tau": 0.005, "episodes": 3}"#;
-    assert_eq!(expect_same_config("agent", saved, r#"{"episodes": 9, "tau": 0.005}"#, &["episodes"]), Ok(()));
-    let error = expect_same_config("agent", saved, r#"{"episodes": 3, "tau": 0.01}"#, &[]).unwrap_err();
+    let expect = |saved: &str, here: &str| expect_same_config("agent", saved, here, r#"{"betas": [0.9, 0.999]}"#);
+    assert_eq!(expect(saved, r#"{"episodes": 3, "tau": 0.005}"#), Ok(()));
+    // A field that is newer than the file had its default.
+    assert_eq!(expect(saved, r#"{"episodes": 3, "tau": 0.005, "betas": [0.9, 0.999]}"#), Ok(()));
+    let error = expect(saved, r#"{"episodes": 3, "tau": 0.005, "betas": [0.5, 0.999]}"#).unwrap_err();
+    assert_eq!(
+        text(error),
+        "`agent.betas` must be the same as when the state was saved: [0.9,0.999] then, [0.5,0.999] now"
+    );
+    let error = expect(saved, r#"{"episodes": 3, "tau": 0.01}"#).unwrap_err();
     assert_eq!(text(error), "`agent.tau` must be the same as when the state was saved: 0.005 then, 0.01 now");
-    let error = expect_same_config("agent", saved, r#"{"episodes": 3}"#, &[]).unwrap_err();
+    let error = expect(saved, r#"{"episodes": 3}"#).unwrap_err();
     assert_eq!(text(error), "`agent.tau` must be the same as when the state was saved: 0.005 then, absent now");
-    assert!(expect_same_config("agent", "[", saved, &[]).is_err());
+    assert!(expect("[", saved).is_err());
     let endless = format!("[{}]", "0,".repeat(MAX_CONFIG));
-    let error = expect_same_config("agent", &endless, saved, &[]).unwrap_err();
+    let error = expect(&endless, saved).unwrap_err();
     assert_eq!(text(error), "`agent` must be at most 65536 bytes of configuration, got 131074");
 }
 

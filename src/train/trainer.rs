@@ -136,7 +136,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         }
         let spaces = agent.spaces().clone();
         let replay = ReplayBuffer::new(config.replay_capacity, spaces.observation().dim(), spaces.action().dim())?;
-        let replay = replay.with_n_step(config.n_step, agent.discount())?;
+        let replay = replay.with_n_step(config.n_step)?;
         Ok(Self {
             plays: environments.into_iter().map(Play::new).collect(),
             step_all: play::in_order,
@@ -162,7 +162,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 
     /// Exchanges the replay, for one that draws its batches by another law.
     ///
-    /// It takes over [`n_step`](TrainerConfig::n_step) and the agent's discount.
+    /// It takes over [`n_step`](TrainerConfig::n_step).
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let transitions = replay.transitions_mut();
         transitions.check_dims(self.spaces.observation().dim(), self.spaces.action().dim())?;
         at_least("capacity of the replay", self.config.learning_starts(), transitions.capacity())?;
-        transitions.set_n_step(self.config.n_step, self.agent.discount())?;
+        transitions.set_n_step(self.config.n_step)?;
         self.replay = Box::new(replay);
         Ok(self)
     }
@@ -458,7 +458,8 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let updates = due(self.learning_steps + steps) - due(self.learning_steps);
         self.learning_steps += steps;
         for _ in 0..updates {
-            self.replay.sample_into(self.config.batch_size, &mut self.replay_rng, &mut self.minibatch)?;
+            let (n, discount) = (self.config.batch_size, self.agent.discount());
+            self.replay.sample_into(n, discount, &mut self.replay_rng, &mut self.minibatch)?;
             let batch = self.minibatch.upload(self.agent.device());
             let Update { metrics, td_errors } = self.agent.update(&batch)?;
             let metrics = metrics.values();
@@ -466,7 +467,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             self.updates += 1;
             self.plays.iter_mut().for_each(|play| play.episode.add_update(&metrics));
             self.untold.metrics = Some(metrics);
-            if batch.weights.is_some() {
+            if batch.weights().is_some() {
                 self.replay.update_priorities(&self.minibatch, &td_errors.unwrap_or_default())?;
             }
         }

@@ -5,9 +5,12 @@ use actor_critic::agent::{Agent, AgentError};
 use actor_critic::burn::module::Module;
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::config::ConfigError;
-use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig};
+use actor_critic::nn::{
+    DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, Reduction,
+};
 use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
 use actor_critic::prelude::*;
+use actor_critic::replay::ReplayError;
 use actor_critic::state::{State, StateError};
 
 fn spaces() -> Spaces {
@@ -22,16 +25,20 @@ fn small_ddpg(device: &Device) -> Ddpg<DeterministicActor, QNetwork> {
 }
 
 fn batch(device: &Device) -> Batch {
-    let zeros = |columns: usize| Tensor::<2>::zeros([4, columns], device);
-    Batch {
-        observations: zeros(3),
-        actions: zeros(1),
-        rewards: zeros(1),
-        next_observations: zeros(3),
-        terminated: zeros(1),
-        discounts: None,
-        weights: None,
-    }
+    observed(0.0, 3, 1, device)
+}
+
+/// Four transitions whose observations are the same number on every axis.
+fn observed(value: f32, observation_dim: usize, action_dim: usize, device: &Device) -> Batch {
+    let (observation, next, action) = (vec![value; observation_dim], vec![0.0; observation_dim], vec![0.0; action_dim]);
+    let transition = Transition {
+        observation: &observation,
+        action: &action,
+        reward: 0.0,
+        next_observation: &next,
+        terminated: false,
+    };
+    Batch::new(&[transition; 4], 0.99, device).unwrap()
 }
 
 #[test]
@@ -67,48 +74,66 @@ fn a_refused_observation_takes_no_random_number() {
 fn a_batch_that_does_not_fit_is_refused() {
     for device in fixture::devices() {
         let mut agent = small_ddpg(&device);
-        let zeros = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
-        let cases = [
-            (Batch { observations: zeros([4, 2]), ..batch(&device) }, "observations", "[4, 3], got [4, 2]"),
-            (Batch { actions: zeros([4, 2]), ..batch(&device) }, "actions", "[4, 1], got [4, 2]"),
-            (Batch { rewards: zeros([4, 2]), ..batch(&device) }, "rewards", "[4, 1], got [4, 2]"),
-            (Batch { next_observations: zeros([3, 3]), ..batch(&device) }, "next observations", "[4, 3], got [3, 3]"),
-            (Batch { terminated: zeros([1, 4]), ..batch(&device) }, "terminated", "[4, 1], got [1, 4]"),
-        ];
-        let empty = Batch {
-            observations: zeros([0, 3]),
-            actions: zeros([0, 1]),
-            rewards: zeros([0, 1]),
-            next_observations: zeros([0, 3]),
-            terminated: zeros([0, 1]),
-            ..batch(&device)
-        };
-        assert_eq!(agent.update(&empty).unwrap_err().to_string(), "a batch must hold at least 1 transition, got 0");
-        for (batch, field, shapes) in cases {
-            let error = agent.update(&batch).unwrap_err();
-            assert_eq!(error.to_string(), format!("{field} of the batch must have shape {shapes}"));
-        }
+        let before = agent.save_state().unwrap();
+        let mut text = |batch: Batch| agent.update(&batch).unwrap_err().to_string();
+        let fields = "of the batch must have shape";
+        assert_eq!(text(observed(0.0, 2, 1, &device)), format!("observations {fields} [4, 3], got [4, 2]"));
+        assert_eq!(text(observed(0.0, 3, 2, &device)), format!("actions {fields} [4, 1], got [4, 2]"));
+        assert_eq!(agent.save_state().unwrap(), before);
     }
 }
 
 #[test]
-fn noise_for_an_update_that_does_not_fit_is_refused_before_a_step() {
+fn a_batch_of_numbers_that_nothing_can_be_learned_from_is_never_made() {
     for device in fixture::devices() {
-        let mut sac = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
-        let mut td3 = Td3Config::new().init(&spaces(), &device, Seed(0)).unwrap();
-        let noise = |shape: [usize; 2]| Tensor::<2>::zeros(shape, &device);
-        let q = |critics: &Ensemble<QNetwork>| {
-            let Batch { observations, actions, .. } = batch(&device);
-            critics.valid().q_value(observations, actions).try_into_vec_as::<f32>().unwrap()
+        let sound = Transition {
+            observation: &[0.0; 3],
+            action: &[0.0],
+            reward: 0.0,
+            next_observation: &[0.0; 3],
+            terminated: false,
         };
-        let before = (q(sac.critics()), q(td3.critics()));
-        let error = sac.update_with_noise(&batch(&device), noise([4, 1]), noise([4, 2])).unwrap_err();
-        assert_eq!(error.to_string(), "noise of the batch must have shape [4, 1], got [4, 2]");
-        let error = sac.update_with_noise(&batch(&device), noise([3, 1]), noise([4, 1])).unwrap_err();
-        assert_eq!(error.to_string(), "next noise of the batch must have shape [4, 1], got [3, 1]");
-        let error = td3.update_with_noise(&batch(&device), noise([3, 1])).unwrap_err();
-        assert_eq!(error.to_string(), "next noise of the batch must have shape [4, 1], got [3, 1]");
-        assert_eq!((q(sac.critics()), q(td3.critics())), before);
+        let text =
+            |transition: Transition<'_>| Batch::new(&[sound, transition], 0.99, &device).unwrap_err().to_string();
+        assert_eq!(
+            text(Transition { observation: &[0.0, f32::NAN, 0.0], ..sound }),
+            "observation must be finite, got NaN at index 1"
+        );
+        assert_eq!(text(Transition { action: &[f32::INFINITY], ..sound }), "action must be finite, got inf at index 0");
+        assert_eq!(
+            text(Transition { reward: 1e19, ..sound }),
+            "reward must be at most 1e18 in magnitude, got 1e19 at index 0"
+        );
+        assert_eq!(
+            text(Transition { next_observation: &[0.0; 2], ..sound }),
+            "next observation must have 3 components, got 2"
+        );
+        let text = |result: Result<Batch, ReplayError>| result.unwrap_err().to_string();
+        assert_eq!(text(Batch::new(&[], 0.99, &device)), "a batch must hold at least 1 transition, got 0");
+        assert_eq!(text(Batch::new(&[sound], 1.5, &device)), "discount must be in [0, 1], got 1.5");
+        assert_eq!(text(Batch::new(&[sound], f64::NAN, &device)), "discount must be in [0, 1], got NaN");
+    }
+}
+
+/// Rewards that are each in range, and whose sum over several steps is not.
+#[test]
+fn a_sum_of_rewards_out_of_range_is_refused_when_it_is_drawn() {
+    for device in fixture::devices() {
+        let mut replay = ReplayBuffer::new(4, 1, 1).unwrap().with_n_step(3).unwrap();
+        for i in 0..4 {
+            let (now, next) = ([i as f32], [i as f32 + 1.0]);
+            let transition = Transition {
+                observation: &now,
+                action: &[0.0],
+                reward: 9e17,
+                next_observation: &next,
+                terminated: false,
+            };
+            replay.push(&transition).unwrap();
+        }
+        let error = replay.sample(4, 1.0, &mut Seed(0).stream(Stream::Replay), &device).unwrap_err().to_string();
+        assert!(error.starts_with("discounted sums of rewards must be at most 1e18 in magnitude, got "), "{error}");
+        replay.sample(4, 0.1, &mut Seed(0).stream(Stream::Replay), &device).unwrap();
     }
 }
 
@@ -160,12 +185,13 @@ fn a_loss_that_is_not_finite_is_named_and_its_step_not_taken() {
         let config = DdpgConfig::new().with_normalize_observations(false);
         let mut agent = Ddpg::new(actor, critic, &spaces(), &config, &device, Seed(0)).unwrap();
         let probe = |agent: &Ddpg<DeterministicActor, Steep>| {
-            let q = agent.critic().valid().q_value(batch(&device).observations, batch(&device).actions);
+            let batch = batch(&device);
+            let q = agent.critic().valid().q_value(batch.observations().clone(), batch.actions().clone());
             q.try_into_vec_as::<f32>().unwrap()
         };
         let before = probe(&agent);
         // Each number of the batch is in range, and the square of the critic's answer to them is not.
-        let far = Batch { observations: Tensor::full([4, 3], 1e18, &device), ..batch(&device) };
+        let far = observed(1e18, 3, 1, &device);
         let error = agent.update(&far).unwrap_err();
         assert!(matches!(error, AgentError::Diverged { quantity: "critic loss", .. }));
         assert_eq!(error.to_string(), "critic loss must be finite, got inf: training has diverged");
@@ -316,6 +342,12 @@ fn settings_out_of_range_are_refused_by_every_algorithm() {
     let config = SacConfig::new().with_target_update_interval(0);
     assert_eq!(text(config.validate()), "target_update_interval must be at least 1, got 0");
     assert_eq!(text(Td3Config::new().with_policy_delay(0).validate()), "policy_delay must be at least 1, got 0");
+    for betas in [[-0.1, 0.999], [0.9, 1.0], [f64::NAN, 0.999]] {
+        let value = if betas[0] == 0.9 { betas[1] } else { betas[0] };
+        let expected = format!("adam_betas must be in [0, 1), got {value}");
+        assert_eq!(text(DdpgConfig::new().with_adam_betas(betas).validate()), expected);
+        assert_eq!(text(SacConfig::new().with_adam_betas(betas).validate()), expected);
+    }
     let config = Td3Config::new().with_smoothing_std(-1.0);
     assert_eq!(text(config.validate()), "smoothing_std must be at least 0 and finite, got -1");
 }
@@ -329,6 +361,12 @@ fn a_constructor_refuses_what_validate_refuses() {
         assert_eq!(error, ConfigError::OutsideUnitInterval { field: "tau", value: 2.0 });
         let error = Td3Config::new().with_tau(2.0).init(&spaces(), &device, Seed(0)).unwrap_err();
         assert_eq!(error, ConfigError::OutsideUnitInterval { field: "tau", value: 2.0 });
+        let config = SacConfig::new().with_target_reduction(Reduction::SmallestOf(3));
+        let error = config.init(&spaces(), &device, Seed(0)).unwrap_err();
+        assert_eq!(error.to_string(), "target_reduction must be at most number of critics (2), got 3");
+        let agent = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+        let config = SacConfig::new().with_actor_reduction(Reduction::SmallestOf(0));
+        assert_eq!(agent.with_config(&config).unwrap_err().to_string(), "actor_reduction must be at least 1, got 0");
         let empty = GaussianActorConfig::new().with_hidden_dims(vec![0]);
         let error = empty.init(&spaces(), &mut Seed(0).stream(Stream::ActorWeights), &device).unwrap_err();
         assert_eq!(error.to_string(), "layer width must be at least 1, got 0");

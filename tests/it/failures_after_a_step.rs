@@ -207,7 +207,7 @@ impl Agent for Failing {
     fn update(&mut self, batch: &Batch) -> Result<Update<Self::Metrics>, AgentError> {
         self.updates += 1;
         if self.updates == self.fails_at.0 {
-            return Err(BatchError::Empty.into());
+            return Err(BatchError { field: "actions", expected: [1, 1], found: [1, 2] }.into());
         }
         self.agent.update(batch)
     }

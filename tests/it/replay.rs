@@ -110,8 +110,8 @@ fn outlook(model: &VecDeque<Plain>, age: usize, steps: usize, discount: f64) -> 
     (reward, power, last.next_observation, last.terminated)
 }
 
-fn read(tensor: actor_critic::burn::tensor::Tensor<2>) -> Vec<f32> {
-    tensor.try_into_vec_as().unwrap()
+fn read(tensor: &actor_critic::burn::tensor::Tensor<2>) -> Vec<f32> {
+    tensor.clone().try_into_vec_as().unwrap()
 }
 
 proptest! {
@@ -121,7 +121,7 @@ proptest! {
     fn a_return_of_several_steps_is_that_of_a_plain_list(sequence in sequences()) {
         let device = fixture::devices().remove(0);
         let Sequence { capacity, steps, discount, .. } = sequence;
-        let mut replay = ReplayBuffer::new(capacity, 1, 1).unwrap().with_n_step(steps, discount).unwrap();
+        let mut replay = ReplayBuffer::new(capacity, 1, 1).unwrap().with_n_step(steps).unwrap();
         let model = play(&sequence, &mut replay);
         prop_assert_eq!(replay.len(), model.len());
 
@@ -134,18 +134,17 @@ proptest! {
         }
 
         // All at once, as a batch looks ahead.
-        let batch = replay.sample(model.len(), &mut ChaCha8Rng::seed_from_u64(0), &device).unwrap();
-        let (actions, rewards) = (read(batch.actions), read(batch.rewards));
-        let (next_observations, terminated) = (read(batch.next_observations), read(batch.terminated));
-        let discounts = batch.discounts.map(read);
-        prop_assert_eq!(discounts.is_some(), steps > 1);
+        let batch = replay.sample(model.len(), discount, &mut ChaCha8Rng::seed_from_u64(0), &device).unwrap();
+        let (actions, rewards) = (read(batch.actions()), read(batch.rewards()));
+        let (next_observations, discounts) = (read(batch.next_observations()), read(batch.discounts()));
         let oldest = sequence.events.len() - model.len();
         for row in 0..model.len() {
             let expected = outlook(&model, actions[row] as usize - oldest, steps, discount);
             prop_assert!((f64::from(rewards[row]) - expected.0).abs() <= 1e-6 * expected.0);
-            let found = discounts.as_ref().map_or(discount, |discounts| discounts[row].into());
-            prop_assert!((found - expected.1).abs() <= 1e-6, "{} for {}", found, expected.1);
-            prop_assert_eq!((next_observations[row], terminated[row] != 0.0), (expected.2, expected.3));
+            let power = if expected.3 { 0.0 } else { expected.1 };
+            let found = f64::from(discounts[row]);
+            prop_assert!((found - power).abs() <= 1e-6, "{} for {}", found, power);
+            prop_assert_eq!(next_observations[row], expected.2);
         }
     }
 
@@ -171,7 +170,7 @@ proptest! {
             }
 
             let n = 1 + pushed % priorities.len();
-            replay.sample_into(n, &mut rng, &mut minibatch).unwrap();
+            replay.sample_into(n, 0.99, &mut rng, &mut minibatch).unwrap();
             // Rows are a ring; the plain list is walked in the order of rows, as the tree is.
             let mut in_rows: Vec<(usize, f64)> = priorities.iter().map(|(&number, &priority)| (number, priority)).collect();
             in_rows.sort_by_key(|(number, _)| number % capacity);
@@ -184,14 +183,14 @@ proptest! {
             }).collect();
             let device = fixture::devices().remove(0);
             let batch = minibatch.upload(&device);
-            let found: Vec<usize> = read(batch.actions).into_iter().map(|action| action as usize).collect();
+            let found: Vec<usize> = read(batch.actions()).into_iter().map(|action| action as usize).collect();
             prop_assert_eq!(&found, &drawn);
 
             let batches = (pushed / 3 - 1) as f64;
             let beta = 0.4 + 0.6 * (batches / 4.0).min(1.0);
             let weight = |number: &usize| (priorities.len() as f64 * priorities[number] / total).powf(-beta);
             let heaviest = drawn.iter().map(weight).fold(0.0, f64::max);
-            for (found, number) in read(batch.weights.unwrap()).into_iter().zip(&drawn) {
+            for (found, number) in read(batch.weights().unwrap()).into_iter().zip(&drawn) {
                 prop_assert!((f64::from(found) - weight(number) / heaviest).abs() < 1e-6);
             }
 
@@ -225,8 +224,8 @@ fn transitions_are_drawn_in_proportion_to_their_priorities() {
     let mut replay = PrioritizedReplay::new(numbered(N), &PrioritizedReplayConfig::new()).unwrap();
     let (mut rng, mut minibatch) = (Seed(3).stream(Stream::Replay), Minibatch::new());
     // Every transition is drawn once, as long as all have the same priority.
-    replay.sample_into(N, &mut rng, &mut minibatch).unwrap();
-    let numbers = read(minibatch.upload(&device).actions);
+    replay.sample_into(N, 0.99, &mut rng, &mut minibatch).unwrap();
+    let numbers = read(minibatch.upload(&device).actions());
     assert_eq!(numbers, (0..N).map(|i| i as f32).collect::<Vec<_>>());
     let errors: Vec<f32> = (0..N).map(|i| i as f32).collect();
     replay.update_priorities(&minibatch, &errors).unwrap();
@@ -237,7 +236,7 @@ fn transitions_are_drawn_in_proportion_to_their_priorities() {
     const BATCHES: usize = 20_000;
     for _ in 0..BATCHES {
         // One at a time: those of a larger batch are not independent.
-        replay.sample_into(1, &mut rng, &mut minibatch).unwrap();
+        replay.sample_into(1, 0.99, &mut rng, &mut minibatch).unwrap();
         counts[minibatch.rows()[0]] += 1.0;
     }
     // Without the first, which is almost never drawn: χ² over 19 cells has mean 18 and standard deviation 6.
@@ -254,10 +253,10 @@ fn without_an_exponent_every_transition_counts_the_same() {
     let (mut rng, mut minibatch) = (Seed(4).stream(Stream::Replay), Minibatch::new());
     let mut counts = [0.0_f64; 50];
     for _ in 0..2_000 {
-        replay.sample_into(5, &mut rng, &mut minibatch).unwrap();
+        replay.sample_into(5, 0.99, &mut rng, &mut minibatch).unwrap();
         replay.update_priorities(&minibatch, &[0.0, 1.0, 10.0, 100.0, 1e6]).unwrap();
         minibatch.rows().iter().for_each(|&row| counts[row] += 1.0);
-        let weights = read(minibatch.upload(&fixture::devices().remove(0)).weights.unwrap());
+        let weights = read(minibatch.upload(&fixture::devices().remove(0)).weights().unwrap());
         assert!(weights.iter().all(|&weight| (weight - 1.0).abs() < 1e-6), "{weights:?}");
     }
     let chi_squared: f64 = counts.iter().map(|count| (count - 200.0).powi(2) / 200.0).sum();
@@ -272,18 +271,20 @@ fn settings_and_errors_out_of_range_are_refused() {
     assert_eq!(new(config().with_correction_exponent(-0.1)), "correction_exponent must be in [0, 1], got -0.1");
     assert_eq!(new(config().with_correction_batches(0)), "correction_batches must be at least 1, got 0");
     assert_eq!(new(config().with_priority_epsilon(0.0)), "priority_epsilon must be positive and finite, got 0");
-    let error = ReplayBuffer::new(1, 1, 1).unwrap().with_n_step(0, 0.9).unwrap_err();
+    let error = ReplayBuffer::new(1, 1, 1).unwrap().with_n_step(0).unwrap_err();
     assert_eq!(error.to_string(), "number of steps of a return must be at least 1, got 0");
-    let error = ReplayBuffer::new(1, 1, 1).unwrap().with_n_step(1, 1.1).unwrap_err();
-    assert_eq!(error.to_string(), "discount must be in [0, 1], got 1.1");
 
     let mut replay = PrioritizedReplay::new(numbered(4), &config()).unwrap();
     let (mut rng, mut minibatch) = (Seed(0).stream(Stream::Replay), Minibatch::new());
     let rng: &mut dyn Rng = &mut rng;
-    assert_eq!(replay.sample_into(0, rng, &mut minibatch), Err(ReplayError::EmptyBatch));
+    assert_eq!(replay.sample_into(0, 0.99, rng, &mut minibatch), Err(ReplayError::EmptyBatch));
     let too_few = ReplayError::TooFewTransitions { requested: 5, stored: 4 };
-    assert_eq!(replay.sample_into(5, rng, &mut minibatch), Err(too_few));
-    replay.sample_into(2, rng, &mut minibatch).unwrap();
+    assert_eq!(replay.sample_into(5, 0.99, rng, &mut minibatch), Err(too_few));
+    let error = replay.sample_into(2, 1.1, rng, &mut minibatch).unwrap_err();
+    assert_eq!(error.to_string(), "discount must be in [0, 1], got 1.1");
+    let error = replay.transitions().sample_into(2, f64::NAN, rng, &mut minibatch).unwrap_err();
+    assert_eq!(error.to_string(), "discount must be in [0, 1], got NaN");
+    replay.sample_into(2, 0.99, rng, &mut minibatch).unwrap();
     let text = |result: Result<(), ReplayError>| result.unwrap_err().to_string();
     assert_eq!(
         text(replay.update_priorities(&minibatch, &[1.0])),
@@ -301,15 +302,15 @@ fn a_replay_that_was_saved_draws_the_same_batches() {
     let (mut replay, mut minibatch) = (fresh(), Minibatch::new());
     let mut rng = Seed(5).stream(Stream::Replay);
     for _ in 0..10 {
-        replay.sample_into(4, &mut rng, &mut minibatch).unwrap();
+        replay.sample_into(4, 0.99, &mut rng, &mut minibatch).unwrap();
         replay.update_priorities(&minibatch, &[0.1, 7.0, 0.0, 2.0]).unwrap();
     }
     let [mut rng, mut same_rng] = [0; 2].map(|_| Seed(6).stream(Stream::Replay));
     let (mut again, mut other) = (fresh(), Minibatch::new());
     again.load(replay.transitions().clone(), replay.save_state().unwrap()).unwrap();
     for _ in 0..10 {
-        replay.sample_into(8, &mut rng, &mut minibatch).unwrap();
-        again.sample_into(8, &mut same_rng, &mut other).unwrap();
+        replay.sample_into(8, 0.99, &mut rng, &mut minibatch).unwrap();
+        again.sample_into(8, 0.99, &mut same_rng, &mut other).unwrap();
         assert_eq!(minibatch.rows(), other.rows());
     }
 

@@ -103,7 +103,7 @@ impl Agent for Notes {
             self.fails_after = usize::MAX;
             return Err(AgentError::Diverged { quantity: "loss", value: f64::NAN });
         }
-        self.batches.push(batch.rewards.clone().try_into_vec_as().unwrap());
+        self.batches.push(batch.rewards().clone().try_into_vec_as().unwrap());
         Ok(Update { metrics: Loss(self.batches.len() as f64), td_errors: None })
     }
 

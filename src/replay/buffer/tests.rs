@@ -75,9 +75,9 @@ fn truncation_is_never_stored_as_termination() {
 fn more_than_is_stored_cannot_be_sampled() {
     let device = crate::test_device();
     let mut rng = Seed(0).stream(Stream::Replay);
-    let error = filled(8, 3).sample(4, &mut rng, &device).unwrap_err();
+    let error = filled(8, 3).sample(4, 0.99, &mut rng, &device).unwrap_err();
     assert_eq!(error.to_string(), "a batch must not be larger than the replay: 4 transitions requested, 3 stored");
-    let error = filled(8, 3).sample(0, &mut rng, &device).unwrap_err();
+    let error = filled(8, 3).sample(0, 0.99, &mut rng, &device).unwrap_err();
     assert_eq!(error.to_string(), "a batch must hold at least 1 transition, got 0");
 }
 
@@ -85,12 +85,12 @@ fn more_than_is_stored_cannot_be_sampled() {
 fn a_batch_keeps_the_parts_of_a_transition_together_and_repeats_none() {
     let device = crate::test_device();
     let replay = filled(50, 120);
-    let batch = replay.sample(50, &mut Seed(3).stream(Stream::Replay), &device).unwrap();
+    let batch = replay.sample(50, 0.99, &mut Seed(3).stream(Stream::Replay), &device).unwrap();
     let read = |tensor: burn::tensor::Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
 
     assert_eq!(batch.len(), 50);
     assert_eq!(batch.actions.dims(), [50, 1]);
-    assert_eq!(batch.terminated.dims(), [50, 1]);
+    assert_eq!(batch.discounts.dims(), [50, 1]);
     let rewards = read(batch.rewards);
     let observations = read(batch.observations);
     let next_observations = read(batch.next_observations);
@@ -111,7 +111,7 @@ fn every_transition_is_sampled_equally_often() {
     let mut rng = Seed(11).stream(Stream::Replay);
     let mut counts = [0.0_f64; 50];
     for _ in 0..2_000 {
-        let batch = replay.sample(5, &mut rng, &device).unwrap();
+        let batch = replay.sample(5, 0.99, &mut rng, &device).unwrap();
         for reward in batch.rewards.try_into_vec_as::<f32>().unwrap() {
             counts[reward as usize] += 1.0;
         }
@@ -126,7 +126,7 @@ fn every_pair_is_sampled_equally_often() {
     let (mut rng, mut minibatch) = (Seed(12).stream(Stream::Replay), Minibatch::new());
     let mut counts = [[0.0_f64; 6]; 6];
     for _ in 0..15_000 {
-        replay.sample_into(2, &mut rng, &mut minibatch).unwrap();
+        replay.sample_into(2, 0.99, &mut rng, &mut minibatch).unwrap();
         let [a, b] = [0, 1].map(|i| minibatch.rewards[i] as usize);
         counts[a.min(b)][a.max(b)] += 1.0;
     }
@@ -141,21 +141,21 @@ fn a_minibatch_is_used_again_without_a_trace_of_the_last() {
     let device = crate::test_device();
     let (large, small) = (filled(500, 500), filled(30, 90));
     let mut minibatch = Minibatch::new();
-    large.sample_into(64, &mut Seed(1).stream(Stream::Replay), &mut minibatch).unwrap();
-    small.sample_into(20, &mut Seed(2).stream(Stream::Replay), &mut minibatch).unwrap();
-    let again = small.sample(20, &mut Seed(2).stream(Stream::Replay), &device).unwrap();
+    large.sample_into(64, 0.99, &mut Seed(1).stream(Stream::Replay), &mut minibatch).unwrap();
+    small.sample_into(20, 0.99, &mut Seed(2).stream(Stream::Replay), &mut minibatch).unwrap();
+    let again = small.sample(20, 0.99, &mut Seed(2).stream(Stream::Replay), &device).unwrap();
     assert_eq!(minibatch.len(), 20);
     minibatch.upload(&device).next_observations.into_data().assert_eq(&again.next_observations.into_data(), true);
 
     // An error leaves it alone.
-    assert!(small.sample_into(31, &mut Seed(2).stream(Stream::Replay), &mut minibatch).is_err());
+    assert!(small.sample_into(31, 0.99, &mut Seed(2).stream(Stream::Replay), &mut minibatch).is_err());
     assert_eq!(minibatch.len(), 20);
 }
 
 #[test]
 fn draws_are_stable() {
     // Recorded at 0.1.0. A change here is value-breaking and belongs in the changelog.
-    let batch = filled(100, 100).sample(5, &mut Seed(7).stream(Stream::Replay), &crate::test_device()).unwrap();
+    let batch = filled(100, 100).sample(5, 0.99, &mut Seed(7).stream(Stream::Replay), &crate::test_device()).unwrap();
     assert_eq!(batch.rewards.try_into_vec_as::<f32>().unwrap(), [87.0, 95.0, 90.0, 59.0, 34.0]);
 }
 

@@ -102,7 +102,7 @@ fn update(args: &Args, mut agent: impl Agent) -> Result<(), Box<dyn std::error::
         })?;
     }
     let device = Device::flex();
-    let batches = (0..BATCHES).map(|_| replay.sample(batch, &mut rng, &device)).collect::<Result<Vec<_>, _>>()?;
+    let batches = (0..BATCHES).map(|_| replay.sample(batch, 0.99, &mut rng, &device)).collect::<Result<Vec<_>, _>>()?;
     let mut batches = batches.iter().cycle();
     let mut next = || batches.next().expect("there are batches");
     for _ in 0..warmup {

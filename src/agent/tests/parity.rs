@@ -3,6 +3,7 @@
 //! The recordings are those of networks without normalisation that see actions in environment units, and of densities in those units, so the settings
 //! here ask for these. The bars stand in `tests/it/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
 
+use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::burn::module::Module;
@@ -15,6 +16,7 @@ use actor_critic::nn::{
 use actor_critic::noise::NoiseConfig;
 use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss};
 use actor_critic::prelude::*;
+use burn::tensor::Tensor;
 use serde_json::Value;
 
 use crate::fixture::{
@@ -33,16 +35,10 @@ fn hidden(config: &Value) -> usize {
     number(&config["hidden"]) as usize
 }
 
-fn batch(value: &Value, device: &Device) -> Batch {
-    Batch {
-        observations: matrix(&value["observation"], device),
-        actions: matrix(&value["action"], device),
-        rewards: matrix(&value["reward"], device),
-        next_observations: matrix(&value["next_observation"], device),
-        terminated: matrix(&value["terminated"], device),
-        discounts: None,
-        weights: None,
-    }
+fn batch(value: &Value, discount: f64, device: &Device) -> Batch {
+    let column = |name: &str| -> Vec<f32> { fixture::Array::of(&value[name]).data.iter().map(|&x| x as f32).collect() };
+    let columns = ["observation", "action", "reward", "next_observation", "terminated"].map(column);
+    batch_of(&columns, discount, device)
 }
 
 fn deterministic_actor(config: &Value, weights: &Value, device: &Device) -> DeterministicActor {
@@ -126,11 +122,12 @@ fn ddpg_updates_equal_pytorchs() {
         let mut agent = Ddpg::new(actor, critic, &spaces(config), &settings, &device, Seed(0)).unwrap();
 
         for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
-            let batch = batch(&step["batch"], &device);
+            let batch = batch(&step["batch"], settings.discount, &device);
+            let inside = agent.core.boundary.inside(&batch);
 
-            let targets = agent.targets(&batch);
+            let targets = agent.targets(&inside);
             assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
-            let gradients = agent.critic_loss(&batch, targets).backward();
+            let gradients = agent.core.critic_losses(&inside, &targets).remove(0).backward();
             let critic = two_stream_layers(agent.critic());
             assert_gradients(&format!("step {i}, critic"), &critic, &gradients, &step["critic_grads"][0]);
 
@@ -139,8 +136,8 @@ fn ddpg_updates_equal_pytorchs() {
             assert_relative("critic loss", &[metrics.critic_loss], &[number(&step["critic_losses"][0])]);
 
             // The actor's gradient is taken at the critic that has already moved.
-            let actions = old_actor.act(batch.observations.clone());
-            let q_values = agent.critic().valid().q_value(batch.observations, actions);
+            let actions = old_actor.act(batch.observations().clone());
+            let q_values = agent.critic().valid().q_value(batch.observations().clone(), actions);
             assert_mean("actor loss", metrics.actor_loss, number(&step["actor_loss"]), &values(q_values.clone()));
             let gradients = deterministic_actor_loss(q_values).backward();
             assert_gradients(&format!("step {i}, actor"), &actor_layers(&old_actor), &gradients, &step["actor_grads"]);
@@ -174,11 +171,12 @@ fn td3_updates_equal_pytorchs() {
 
         for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
             let next_noise = matrix(&step["batch"]["next_noise"], &device);
-            let batch = batch(&step["batch"], &device);
+            let batch = batch(&step["batch"], settings.discount, &device);
+            let inside = agent.core.boundary.inside(&batch);
 
-            let targets = agent.targets(&batch, next_noise.clone());
+            let targets = agent.targets(&inside, next_noise.clone());
             assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
-            for (j, loss) in agent.critic_losses(&batch, targets).into_iter().enumerate() {
+            for (j, loss) in agent.core.critic_losses(&inside, &targets).into_iter().enumerate() {
                 assert_relative("critic loss", &[scalar(loss.clone())], &[number(&step["critic_losses"][j])]);
                 let critic = q_network_layers(&agent.critics().critics[j]);
                 let what = format!("step {i}, critic {j}");
@@ -186,12 +184,12 @@ fn td3_updates_equal_pytorchs() {
             }
 
             let old_actor = agent.actor().clone();
-            let metrics = agent.update_with_noise(&batch, next_noise).unwrap().metrics;
+            let metrics = agent.learn_with(&inside, next_noise).unwrap().metrics;
             let critic_losses = fixture::numbers(&step["critic_losses"]);
             assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
 
-            let actions = old_actor.act(batch.observations.clone());
-            let q_values = agent.critics().critics[0].valid().q_value(batch.observations, actions);
+            let actions = old_actor.act(batch.observations().clone());
+            let q_values = agent.critics().critics[0].valid().q_value(batch.observations().clone(), actions);
             assert_mean("actor loss", metrics.actor_loss, number(&step["actor_loss"]), &values(q_values.clone()));
             let gradients = deterministic_actor_loss(q_values).backward();
             assert_gradients(&format!("step {i}, actor"), &actor_layers(&old_actor), &gradients, &step["actor_grads"]);
@@ -230,11 +228,12 @@ fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> Temper
         for (i, step) in fixture["steps"].as_array().unwrap().iter().enumerate() {
             let next_noise = matrix(&step["batch"]["next_noise"], &device);
             let noise = matrix(&step["batch"]["noise"], &device);
-            let batch = batch(&step["batch"], &device);
+            let batch = batch(&step["batch"], settings.discount, &device);
+            let inside = agent.core.boundary.inside(&batch);
 
-            let targets = agent.targets(&batch, next_noise.clone());
+            let targets = agent.targets(&inside, next_noise.clone());
             assert_relative("targets", &values(targets.clone()), &fixture::Array::of(&step["target"]).data);
-            for (j, loss) in agent.critic_losses(&batch, targets).into_iter().enumerate() {
+            for (j, loss) in agent.core.critic_losses(&inside, &targets).into_iter().enumerate() {
                 assert_relative("critic loss", &[scalar(loss.clone())], &[number(&step["critic_losses"][j])]);
                 let critic = q_network_layers(&agent.critics().critics[j]);
                 let what = format!("step {i}, critic {j}");
@@ -242,20 +241,26 @@ fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> Temper
             }
 
             let (old_actor, old_temperature) = (agent.actor().clone(), agent.temperature());
-            let metrics = agent.update_with_noise(&batch, next_noise, noise.clone()).unwrap().metrics;
+            let metrics = agent.learn_with(&inside, next_noise, noise.clone()).unwrap().metrics;
             let critic_losses = fixture::numbers(&step["critic_losses"]);
             assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
             assert_relative("temperature", &[metrics.temperature], &[number(&step["log_alpha_after"]).exp()]);
 
             // The actor's gradient is taken at the critics that have already moved, and at the old temperature.
-            let sample = old_actor.sample(batch.observations.clone(), noise);
+            let sample = old_actor.sample(batch.observations().clone(), noise);
             let actions =
                 ActionBounds::new(spaces(config).action(), &device).unwrap().scale(sample.actions.clone().inner());
             assert_relative("actions", &values(actions), &fixture::Array::of(&step["action"]).data);
             let log_probs = sample.log_probs.unwrap();
             assert_relative("log-probs", &values(log_probs.clone()), &fixture::Array::of(&step["log_prob"]).data);
             assert_relative("entropy", &[metrics.entropy], &[-scalar(log_probs.clone().mean())]);
-            let q_values = agent.critics().valid().q_value(batch.observations, sample.actions);
+            let q_values = agent
+                .critics()
+                .valid()
+                .q_values(batch.observations().clone(), sample.actions)
+                .into_iter()
+                .reduce(Tensor::min_pair)
+                .unwrap();
             let terms = values(log_probs.clone() * old_temperature - q_values.clone());
             assert_mean("actor loss", metrics.actor_loss, number(&step["actor_loss"]), &terms);
             if let Some(target_entropy) = target_entropy {

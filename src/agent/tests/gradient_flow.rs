@@ -1,5 +1,6 @@
 //! Each loss moves its own network and no other.
 
+use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::Agent;
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
@@ -17,20 +18,23 @@ fn spaces() -> Spaces {
 }
 
 fn matrix(rows: usize, columns: usize, shift: f32, device: &Device) -> Tensor<2> {
-    let values: Vec<f32> = (0..rows * columns).map(|i| (i as f32 * 0.7 + shift).sin()).collect();
-    Tensor::from_data(actor_critic::burn::tensor::TensorData::new(values, [rows, columns]), device)
+    Tensor::from_data(
+        actor_critic::burn::tensor::TensorData::new(column(rows * columns, shift), [rows, columns]),
+        device,
+    )
+}
+
+fn column(len: usize, shift: f32) -> Vec<f32> {
+    (0..len).map(|i| (i as f32 * 0.7 + shift).sin()).collect()
 }
 
 fn batch(device: &Device) -> Batch {
-    Batch {
-        observations: matrix(8, 3, 0.0, device),
-        actions: matrix(8, 2, 1.0, device),
-        rewards: matrix(8, 1, 2.0, device),
-        next_observations: matrix(8, 3, 3.0, device),
-        terminated: Tensor::zeros([8, 1], device),
-        discounts: None,
-        weights: None,
-    }
+    rewarded(column(8, 2.0), device)
+}
+
+fn rewarded(rewards: Vec<f32>, device: &Device) -> Batch {
+    let columns = [column(24, 0.0), column(16, 1.0), rewards, column(24, 3.0), vec![0.0; 8]];
+    batch_of(&columns, 0.99, device)
 }
 
 #[derive(Default)]
@@ -60,13 +64,13 @@ fn values(module: &impl Module) -> Vec<f32> {
 fn the_critic_loss_has_gradients_for_the_critic_only_and_the_actor_loss_for_the_actor_only() {
     for device in fixture::devices() {
         let agent = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
-        let batch = batch(&device);
+        let batch = agent.core.boundary.inside(&batch(&device));
         let count = |loss: Tensor<1>| {
             let mut gradients = loss.backward();
             let actor = GradientsParams::from_module(&mut gradients, agent.actor()).len();
             (actor, GradientsParams::from_module(&mut gradients, agent.critic()).len())
         };
-        assert_eq!(count(agent.critic_loss(&batch, agent.targets(&batch))), (0, 6));
+        assert_eq!(count(agent.core.critic_losses(&batch, &agent.targets(&batch)).remove(0)), (0, 6));
         assert_eq!(count(agent.actor_loss(&batch)), (6, 0));
     }
 }
@@ -75,11 +79,11 @@ fn the_critic_loss_has_gradients_for_the_critic_only_and_the_actor_loss_for_the_
 fn the_actor_step_does_not_move_one_bit_of_the_critic() {
     for device in fixture::devices() {
         // The critic learns from rewards that it predicts already, so only the actor's loss has a slope left.
-        let config = DdpgConfig::new().with_discount(0.0).with_tau(0.0);
+        let config = DdpgConfig::new().with_tau(0.0);
         let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
-        let mut batch = batch(&device);
-        let actions = ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.actions.clone());
-        batch.rewards = agent.critic().valid().q_value(batch.observations.clone(), actions);
+        let actions = ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch(&device).actions().clone());
+        let values_now = agent.critic().valid().q_value(batch(&device).observations().clone(), actions);
+        let batch = rewarded(values_now.try_into_vec_as().unwrap(), &device).with_discounts(vec![0.0; 8]).unwrap();
         let (actor, critic) = (values(agent.actor()), values(agent.critic()));
 
         let metrics = agent.update(&batch).unwrap().metrics;
@@ -167,14 +171,18 @@ fn every_smallest_critic_gets_its_share_of_the_actors_gradient() {
             agent.update(&batch).unwrap();
             assert_ne!(values(agent.actor()), actor);
         }
-        let actions = Tensor::cat(vec![batch.actions.clone()], 0).autodiff().require_grad();
+        let actions = Tensor::cat(vec![batch.actions().clone()], 0).autodiff().require_grad();
         let critics = agent.critics().valid();
-        let smallest = critics.q_value(batch.observations.clone(), actions.clone());
+        let smallest = critics
+            .q_values(batch.observations().clone(), actions.clone())
+            .into_iter()
+            .reduce(Tensor::min_pair)
+            .unwrap();
         let found = actions.grad(&smallest.sum().backward()).unwrap();
         let single: Vec<(Vec<f32>, Vec<f32>)> = (critics.critics.iter())
             .map(|critic| {
-                let actions = batch.actions.clone().autodiff().require_grad();
-                let q = critic.q_value(batch.observations.clone(), actions.clone());
+                let actions = batch.actions().clone().autodiff().require_grad();
+                let q = critic.q_value(batch.observations().clone(), actions.clone());
                 let gradient = actions.grad(&q.clone().sum().backward()).unwrap();
                 (q.inner().try_into_vec_as().unwrap(), gradient.try_into_vec_as().unwrap())
             })
@@ -205,9 +213,10 @@ fn the_actors_loss_counts_the_smaller_critic_of_each_row() {
         let critics = Ensemble::new(vec![Signed { sign: 1.0 }, Signed { sign: -1.0 }]).unwrap();
         let mut rng = Seed(0).stream(Stream::ActorWeights);
         let actor = GaussianActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
-        let agent = Sac::new(actor, critics, &spaces(), &SacConfig::new(), &device, Seed(0)).unwrap();
+        let mut agent = Sac::new(actor, critics, &spaces(), &SacConfig::new(), &device, Seed(0)).unwrap();
+        let inside = agent.core.boundary.inside(&batch(&device));
 
-        let (loss, sample) = agent.actor_loss(&batch(&device), matrix(8, 2, 5.0, &device));
+        let (loss, sample) = agent.actor_loss(&inside, matrix(8, 2, 5.0, &device));
 
         let read = |tensor: Tensor<2>| tensor.inner().try_into_vec_as::<f32>().unwrap();
         let first: Vec<f32> = read(sample.actions).into_iter().step_by(2).collect();
@@ -242,7 +251,8 @@ fn sac_with_the_noisy_deterministic_policy_maximises_the_plain_return() {
         for temperature in [0.0, 7.0] {
             let mut agent = noisy_agent(TemperatureConfig::Fixed(temperature), &device).unwrap();
             let actor = values(agent.actor());
-            let metrics = agent.update_with_noise(&batch, noise.clone(), noise.clone()).unwrap().metrics;
+            let inside = agent.core.boundary.inside(&batch);
+            let metrics = agent.learn_with(&inside, noise.clone(), noise.clone()).unwrap().metrics;
             assert_ne!(values(agent.actor()), actor);
             assert_eq!(metrics.entropy, 0.0);
             losses.push((metrics.critic_loss, metrics.actor_loss));

@@ -1,14 +1,16 @@
 //! Batches whose transitions count differently, or look several steps ahead.
 
+use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::Agent;
-use actor_critic::burn::tensor::{Tensor, TensorData};
+use actor_critic::burn::tensor::Tensor;
 use actor_critic::nn::{
     ActionBounds, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork,
     QNetworkConfig,
 };
 use actor_critic::prelude::*;
 use actor_critic::rand::RngExt;
+use actor_critic::replay::ReplayError;
 
 const ROWS: usize = 6;
 const DISCOUNT: f64 = 0.9;
@@ -17,26 +19,20 @@ fn spaces() -> Spaces {
     Spaces::new(BoxSpace::unbounded(3).unwrap(), BoxSpace::new(vec![-2.0], vec![2.0]).unwrap()).unwrap()
 }
 
-fn tensor(values: Vec<f32>, columns: usize, device: &Device) -> Tensor<2> {
-    let rows = values.len() / columns;
-    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+/// The columns of a batch, for its first rows.
+fn rows(n: usize, device: &Device) -> Batch {
+    let mut rng = Seed(9).stream(Stream::Replay);
+    let mut draw = |columns: usize| -> Vec<f32> {
+        let mut values: Vec<f32> = (0..ROWS * columns).map(|_| rng.random_range(-1.0..1.0)).collect();
+        values.truncate(n * columns);
+        values
+    };
+    let columns = [draw(3), draw(1), draw(1), draw(3), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0][..n].to_vec()];
+    batch_of(&columns, DISCOUNT, device)
 }
 
 fn batch(device: &Device) -> Batch {
-    let mut rng = Seed(9).stream(Stream::Replay);
-    let mut draw = |columns: usize| {
-        let values = (0..ROWS * columns).map(|_| rng.random_range(-1.0..1.0)).collect();
-        tensor(values, columns, device)
-    };
-    Batch {
-        observations: draw(3),
-        actions: draw(1),
-        rewards: draw(1),
-        next_observations: draw(3),
-        terminated: tensor(vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0], 1, device),
-        discounts: None,
-        weights: None,
-    }
+    rows(ROWS, device)
 }
 
 fn ddpg(device: &Device) -> Ddpg<DeterministicActor, QNetwork> {
@@ -81,15 +77,14 @@ fn counts_as_it_should<A: Agent + SaveState>(new: impl Fn(&Device) -> A) {
             let td_errors = (0..3).map(|_| agent.update(&batch).unwrap().td_errors).last().unwrap();
             (state(&agent), td_errors)
         };
-        let column = |values: [f32; ROWS]| Some(tensor(values.to_vec(), 1, &device));
         let plain = updated(batch(&device));
-        let same_discounts = updated(Batch { discounts: column([DISCOUNT as f32; ROWS]), ..batch(&device) });
-        assert_eq!(same_discounts.0, plain.0);
-        let other_discounts = updated(Batch { discounts: column([0.5; ROWS]), ..batch(&device) });
-        assert_ne!(other_discounts.0, plain.0);
+        let discount = DISCOUNT as f32;
+        let same = vec![discount, discount, 0.0, discount, discount, discount];
+        assert_eq!(updated(batch(&device).with_discounts(same).unwrap()).0, plain.0);
+        assert_ne!(updated(batch(&device).with_discounts(vec![0.5; ROWS]).unwrap()).0, plain.0);
 
         // The mean over a batch in which each row counts once is that over the batch twice, where each pair counts 2 and 0.
-        let weighted = updated(Batch { weights: column([2.0, 0.0, 1.0, 1.0, 0.5, 1.5]), ..batch(&device) });
+        let weighted = updated(batch(&device).with_weights(vec![2.0, 0.0, 1.0, 1.0, 0.5, 1.5]).unwrap());
         assert_ne!(weighted.0, plain.0);
         assert!(plain.1.is_none());
         let errors = weighted.1.unwrap();
@@ -115,7 +110,7 @@ fn sac_counts_as_it_should() {
 #[test]
 fn errors_are_those_before_the_step_and_the_mean_over_critics() {
     for device in fixture::devices() {
-        let batch = Batch { weights: Some(tensor(vec![1.0; ROWS], 1, &device)), ..batch(&device) };
+        let batch = batch(&device).with_weights(vec![1.0; ROWS]).unwrap();
         let expected = |targets: Tensor<2>, values: Vec<Tensor<2>>| -> Vec<f32> {
             let targets = fixture::values(targets);
             let values: Vec<Vec<f64>> = values.into_iter().map(|values| fixture::values(values.inner())).collect();
@@ -126,16 +121,17 @@ fn errors_are_those_before_the_step_and_the_mean_over_critics() {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} for {expected:?}");
         };
 
-        let unit_actions = || ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.actions.clone());
+        let unit_actions = || ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.actions().clone());
         let mut agent = ddpg(&device);
-        let value = agent.critic().q_value(batch.observations.clone(), unit_actions());
-        let errors = expected(agent.targets(&batch), vec![value]);
+        let value = agent.critic().q_value(batch.observations().clone(), unit_actions());
+        let errors = expected(agent.targets(&agent.core.boundary.inside(&batch)), vec![value]);
         close(&agent.update(&batch).unwrap().td_errors.unwrap(), &errors);
 
         // Without smoothing the target does not depend on the noise.
         let mut agent = td3(&device);
-        let values = agent.critics().q_values(batch.observations.clone(), unit_actions());
-        let errors = expected(agent.targets(&batch, Tensor::zeros([ROWS, 1], &device)), values);
+        let values = agent.critics().q_values(batch.observations().clone(), unit_actions());
+        let inside = agent.core.boundary.inside(&batch);
+        let errors = expected(agent.targets(&inside, Tensor::zeros([ROWS, 1], &device)), values);
         close(&agent.update(&batch).unwrap().td_errors.unwrap(), &errors);
     }
 }
@@ -143,21 +139,13 @@ fn errors_are_those_before_the_step_and_the_mean_over_critics() {
 #[test]
 fn a_row_that_counts_nothing_is_as_good_as_absent() {
     for device in fixture::devices() {
-        let whole = batch(&device);
-        let half = |tensor: Tensor<2>| tensor.narrow(0, 0, ROWS / 2);
-        let first_half = Batch {
-            observations: half(whole.observations.clone()),
-            actions: half(whole.actions.clone()),
-            rewards: half(whole.rewards.clone()),
-            next_observations: half(whole.next_observations.clone()),
-            terminated: half(whole.terminated.clone()),
-            discounts: None,
-            weights: None,
-        };
-        let weights = Some(tensor(vec![2.0, 2.0, 2.0, 0.0, 0.0, 0.0], 1, &device));
-        let weighted = Batch { weights, ..whole };
+        let first_half = rows(ROWS / 2, &device);
+        let weighted = batch(&device).with_weights(vec![2.0, 2.0, 2.0, 0.0, 0.0, 0.0]).unwrap();
         let agent = ddpg(&device);
-        let loss = |batch: &Batch| fixture::scalar(agent.critic_loss(batch, agent.targets(batch)).inner());
+        let loss = |batch: &Batch| {
+            let batch = agent.core.boundary.inside(batch);
+            fixture::scalar(agent.core.critic_losses(&batch, &agent.targets(&batch)).remove(0).inner())
+        };
         let (found, expected) = (loss(&weighted), loss(&first_half));
         assert!((found - expected).abs() < 1e-6 * expected, "{found} for {expected}");
     }
@@ -166,13 +154,17 @@ fn a_row_that_counts_nothing_is_as_good_as_absent() {
 #[test]
 fn extra_columns_of_a_batch_are_checked_like_the_others() {
     let device = fixture::devices().remove(0);
-    let text = |batch: Batch| ddpg(&device).update(&batch).unwrap_err().to_string();
-    let wrong = Some(tensor(vec![1.0; 2 * ROWS], 2, &device));
-    let not_finite = Some(tensor(vec![1.0, f32::NAN, 1.0, 1.0, 1.0, 1.0], 1, &device));
-    let error = text(Batch { weights: wrong.clone(), ..batch(&device) });
-    assert_eq!(error, "weights of the batch must have shape [6, 1], got [6, 2]");
-    let error = text(Batch { discounts: wrong, ..batch(&device) });
-    assert_eq!(error, "discounts of the batch must have shape [6, 1], got [6, 2]");
-    let error = text(Batch { discounts: not_finite, ..batch(&device) });
-    assert!(error.starts_with("discounts of the batch must be finite") && error.ends_with("in row 1"), "{error}");
+    let text = |result: Result<Batch, ReplayError>| result.unwrap_err().to_string();
+    let batch = || batch(&device);
+    assert_eq!(text(batch().with_weights(vec![1.0; 2])), "weights must have 6 components, got 2");
+    assert_eq!(text(batch().with_discounts(vec![1.0; 12])), "discounts must have 6 components, got 12");
+    let spoilt = |value| vec![1.0, value, 1.0, 1.0, 1.0, 1.0];
+    assert_eq!(text(batch().with_weights(spoilt(f32::NAN))), "weights must be finite, got NaN at index 1");
+    assert_eq!(
+        text(batch().with_weights(spoilt(1e19))),
+        "weights must be at most 1e18 in magnitude, got 1e19 at index 1"
+    );
+    assert_eq!(text(batch().with_discounts(spoilt(f32::INFINITY))), "discounts must be finite, got inf at index 1");
+    assert_eq!(text(batch().with_discounts(spoilt(1.5))), "discount must be in [0, 1], got 1.5");
+    assert_eq!(text(batch().with_discounts(spoilt(-0.5))), "discount must be in [0, 1], got -0.5");
 }

@@ -2,12 +2,12 @@
 
 /// The row of the transition that followed in the same episode, or a place among the last observations.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Link(u32);
+pub(super) struct NextObservation(u32);
 
 /// Set for a place among the last observations.
 const LAST: u32 = 1 << 31;
 
-impl Link {
+impl NextObservation {
     /// Most rows that can be told apart; there are no more last observations than rows.
     pub(super) const MAX_ROWS: usize = (LAST - 1) as usize;
 
@@ -25,7 +25,7 @@ impl Link {
         u32::try_from(index)
             .ok()
             .filter(|&index| index < LAST)
-            .expect("a replay has fewer rows than links can tell apart")
+            .expect("a replay has fewer rows than next_observations can tell apart")
     }
 
     /// Returns the place among the last observations, if the next observation is there.

@@ -1,0 +1,74 @@
+//! What agents with a stochastic policy and a temperature share.
+
+use super::core::Core;
+use super::temperature::TemperatureConfig;
+use crate::config::ConfigError;
+use crate::nn::{Critic, StochasticActor};
+
+/// Requires a density of a policy whose entropy decides the temperature.
+pub(super) fn check_density<A: StochasticActor, C: Critic>(
+    core: &Core<A, C>,
+    temperature: &TemperatureConfig,
+) -> Result<(), ConfigError> {
+    let has_density = core.boundary.check_stochastic_actor(core.actor.plain())?;
+    match temperature {
+        TemperatureConfig::Learned(_) if !has_density => Err(ConfigError::TemperatureWithoutDensity),
+        _ => Ok(()),
+    }
+}
+
+/// The methods of an agent with fields `core`, `temperature`, `exploration_rng` and `config`, whose settings have `check`.
+macro_rules! maximum_entropy_agent {
+    ($agent:ident, $config:ident) => {
+        impl<A: StochasticActor, C: Critic> $agent<A, C> {
+            /// Takes other settings: networks, targets, optimizers, a learned temperature and statistics stay.
+            ///
+            /// # Errors
+            ///
+            /// As [`new`](Self::new), or [`ConfigError::Learned`] if the units in which the networks have learned would change.
+            pub fn with_config(mut self, config: &$config) -> Result<Self, ConfigError> {
+                config.validate()?;
+                config.check(&self.core)?;
+                self.core.reconfigure(config.shared())?;
+                self.temperature.reconfigure(&config.temperature, &self.core.boundary, config.shared().adam);
+                self.config = config.clone();
+                Ok(self)
+            }
+
+            /// Returns the temperature α, in units of the reward per nat.
+            #[doc(alias = "alpha")]
+            pub fn temperature(&self) -> f64 {
+                self.temperature.value() / self.core.boundary.reward_factor()
+            }
+
+            /// Multiplies the configured learning rates by `factor` from now on, in `[0, ∞)`.
+            ///
+            /// # Errors
+            ///
+            /// [`ConfigError::Negative`].
+            pub fn set_learning_rate_factor(&mut self, factor: f64) -> Result<(), ConfigError> {
+                self.core.set_learning_rate_factor(factor)?;
+                self.temperature.set_learning_rate_factor(factor);
+                Ok(())
+            }
+
+            fn act_exploring(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
+                self.core.draw(observations, &mut self.exploration_rng)
+            }
+
+            fn forget_episode(&mut self, _: usize) {}
+        }
+
+        impl<A: StochasticActor, C: Critic> $crate::policy::SampleActions for $agent<A, C> {
+            fn sample(
+                &self,
+                observations: &[&[f32]],
+                rng: &mut dyn rand::Rng,
+            ) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
+                self.core.draw(observations, rng)
+            }
+        }
+    };
+}
+
+pub(super) use maximum_entropy_agent;

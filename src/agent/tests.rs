@@ -1,0 +1,38 @@
+//! Updates, looked into: what they compute along the way is not public.
+
+use burn::tensor::Device;
+
+use crate::replay::{Batch, Transition};
+
+mod gradient_flow;
+mod parity;
+mod weighted_batches;
+
+/// Makes a batch of columns, one row a transition.
+fn batch_of(columns: &[Vec<f32>; 5], discount: f64, device: &Device) -> Batch {
+    let [observations, actions, rewards, next_observations, terminated] = columns;
+    let n = rewards.len();
+    let row = |values: &'static str, all: &[f32], i: usize| {
+        assert_eq!(all.len() % n, 0, "{values}");
+        all[i * all.len() / n..(i + 1) * all.len() / n].to_vec()
+    };
+    let rows: Vec<[Vec<f32>; 3]> = (0..n)
+        .map(|i| {
+            [
+                row("observations", observations, i),
+                row("actions", actions, i),
+                row("next observations", next_observations, i),
+            ]
+        })
+        .collect();
+    let transitions: Vec<_> = (rows.iter().zip(rewards.iter().zip(terminated)))
+        .map(|([observation, action, next_observation], (&reward, &terminated))| Transition {
+            observation,
+            action,
+            reward,
+            next_observation,
+            terminated: terminated != 0.0,
+        })
+        .collect();
+    Batch::new(&transitions, discount, device).unwrap()
+}
