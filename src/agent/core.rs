@@ -102,7 +102,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
     }
 
     /// Computes Q(o, a) of each critic, on the tape of its parameters.
-    fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
+    pub(crate) fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
         self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
     }
 
@@ -110,8 +110,13 @@ impl<A: Actor, C: Critic> Core<A, C> {
     pub(crate) fn step_critics(&mut self, batch: &Batch, targets: &Tensor<2>) -> Result<CriticStep, AgentError> {
         let values = self.critic_values(batch);
         let td_errors = read_td_errors(batch, &values, targets)?;
-        let loss = self.critics.minimize_all(losses(batch, values, targets)).map_err(|error| self.cause(error))?;
+        let loss = self.minimize_critics(losses(batch, values, targets))?;
         Ok(CriticStep { loss: loss / self.boundary.reward_factor().powi(2), td_errors })
+    }
+
+    /// Takes one gradient step on the critics, down the loss of each; returns the mean before it, in the units that critics learn.
+    pub(crate) fn minimize_critics(&mut self, losses: Vec<Tensor<1>>) -> Result<f64, AgentError> {
+        self.critics.minimize_all(losses).map_err(|error| self.cause(error))
     }
 
     /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.

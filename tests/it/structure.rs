@@ -200,7 +200,7 @@ fn a_circle_of_modules_is_found_behind_reexports_and_braces() {
     let [modules, files] = circles(&[
         ("lib.rs", "pub mod a; pub mod b; pub mod c; pub use c::Deep;"),
         ("a/mod.rs", "mod inner; pub use inner::A;"),
-        ("a/inner.rs", "pub struct A; fn f() -> crate::b::B { todo!() }"),
+        ("a/inner.rs", "pub struct A; fn f() -> crate::b::B { loop {} }"),
         ("b.rs", "use crate::{Deep, rng}; pub struct B(Deep);"),
         ("c.rs", "use super::a::{self as other}; pub struct Deep(other::A);"),
     ]);
@@ -249,4 +249,39 @@ fn every_file_of_the_crate_is_read() {
     assert!(sources.len() > 100, "{} files", sources.len());
     let uses = Files::read(&sources).uses().len();
     assert!(uses > 300, "{uses} uses");
+}
+
+/// The most lines of a file of an algorithm, and the most that two of them share in a row.
+const LINES: usize = 199;
+const SHARED_LINES: usize = 11;
+
+/// The longest run of equal lines in two texts, indentation apart.
+fn longest_shared_run(one: &str, other: &str) -> usize {
+    let [one, other]: [Vec<&str>; 2] = [one, other].map(|text| text.lines().map(str::trim).collect());
+    let run = |i: usize, j: usize| one[i..].iter().zip(&other[j..]).take_while(|(a, b)| a == b).count();
+    (0..one.len()).flat_map(|i| (0..other.len()).map(move |j| (i, j))).map(|(i, j)| run(i, j)).max().unwrap_or(0)
+}
+
+#[test]
+fn algorithms_are_short_and_share_no_text() {
+    let algorithms: Vec<_> =
+        sources().into_iter().filter(|(_, text)| text.lines().any(|line| line.starts_with("agent!("))).collect();
+    assert!(algorithms.len() >= 3, "{} algorithms", algorithms.len());
+    for (i, (name, text)) in algorithms.iter().enumerate() {
+        let lines = text.lines().count();
+        assert!(lines <= LINES, "{name} must have at most {LINES} lines, got {lines}");
+        for (other, other_text) in &algorithms[..i] {
+            let shared = longest_shared_run(text, other_text);
+            assert!(
+                shared <= SHARED_LINES,
+                "{name} and {other} must share at most {SHARED_LINES} lines in a row, got {shared}: write them once"
+            );
+        }
+    }
+}
+
+#[test]
+fn shared_lines_are_counted_in_a_row() {
+    assert_eq!(longest_shared_run("a\n  b\nc\nd", "x\nb\n c\ny"), 2);
+    assert_eq!(longest_shared_run("a\nb", "c"), 0);
 }
