@@ -1,7 +1,7 @@
 //! Fewer decisions than steps.
 
-use super::{Environment, EnvironmentError, Render, Step, check_action, within_f32};
 use crate::config::{ConfigError, at_least};
+use crate::env::{Environment, EnvironmentError, Render, Step, check_action, within_f32};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 

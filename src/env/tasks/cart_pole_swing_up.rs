@@ -40,7 +40,7 @@ use super::physics::capsule::Capsule;
 use super::physics::joint_limit::JointLimit;
 use super::physics::runge_kutta::runge_kutta;
 use super::physics::tolerance::{gaussian_tolerance, quadratic_tolerance};
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::PI;

@@ -47,7 +47,7 @@
 use super::numpy_rng::NumpyRng;
 use super::physics::runge_kutta::runge_kutta;
 use super::physics::tolerance::gaussian_tolerance;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{FRAC_1_SQRT_2, PI};

@@ -26,7 +26,7 @@
 //!   <https://gymnasium.farama.org/environments/classic_control/mountain_car_continuous/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;

@@ -1,7 +1,7 @@
 //! Actions in other units.
 
-use super::{Environment, EnvironmentError, Render, Step, check_action, expect_numbers};
 use crate::config::ConfigError;
+use crate::env::{Environment, EnvironmentError, Render, Step, check_action, expect_numbers};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 

@@ -1,7 +1,7 @@
 //! Rewards in another unit.
 
-use super::{Environment, EnvironmentError, Render, Step, within_f32};
 use crate::config::{ConfigError, positive};
+use crate::env::{Environment, EnvironmentError, Render, Step, within_f32};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 

@@ -1,6 +1,6 @@
 //! A limit on the number of steps in an episode.
 
-use super::{Environment, EnvironmentError, Step};
+use crate::env::{Environment, EnvironmentError, Step};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;

@@ -1,7 +1,7 @@
 //! Observations in other units.
 
-use super::{Environment, EnvironmentError, Render, Step, expect_numbers, within_f32};
 use crate::config::{ConfigError, finite, positive};
+use crate::env::{Environment, EnvironmentError, Render, Step, expect_numbers, within_f32};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 

@@ -20,7 +20,7 @@
 //! Gymnasium, *Pendulum-v1*: <https://gymnasium.farama.org/environments/classic_control/pendulum/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};

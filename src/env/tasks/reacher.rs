@@ -39,8 +39,8 @@
 use super::numpy_rng::NumpyRng;
 use super::physics::capsule::{Capsule, ball_inertia, ball_mass};
 use super::physics::joint_limit::JointLimit;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::config::{ConfigError, positive};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};
@@ -114,7 +114,7 @@ pub struct ReacherState {
 
 impl ReacherState {
     /// Returns where the wrist and the finger are, x and y in m from the shoulder.
-    pub(super) fn joints(&self) -> [[f64; 2]; 2] {
+    pub(in crate::env) fn joints(&self) -> [[f64; 2]; 2] {
         let (upper_sine, upper_cosine) = libm::sincos(self.shoulder);
         let (hand_sine, hand_cosine) = libm::sincos(self.shoulder + self.wrist);
         let wrist = [UPPER_LENGTH * upper_cosine, UPPER_LENGTH * upper_sine];

@@ -1,7 +1,7 @@
 //! Observations that remember.
 
-use super::{Environment, EnvironmentError, Render, Step};
 use crate::config::{ConfigError, at_least};
+use crate::env::{Environment, EnvironmentError, Render, Step};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use super::{Environment, EnvironmentError, Render, Step};
 use crate::config::{ConfigError, at_least};
+use crate::env::{Environment, EnvironmentError, Render, Step};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 
