@@ -27,7 +27,7 @@ pub use tasks::reacher::Reacher;
 pub use tasks::{acrobot, cart_pole, cart_pole_swing_up, mountain_car, pendulum, quadrotor, reacher};
 pub use wrap::{
     EpisodeStatistics, EpisodeTotals, FrameStack, RecordedEpisode, Recorder, RepeatAction, RescaleAction,
-    RescaleObservation, ScaleReward, TimeLimit,
+    RescaleObservation, ScaleReward, Starts, TimeLimit,
 };
 
 /// Why an environment refused an action, or an answer of it was refused.

@@ -90,9 +90,9 @@ pub struct AcrobotState {
 /// use actor_critic::env::acrobot::AcrobotState;
 /// use actor_critic::env::{AcrobotSwingUp, Environment};
 ///
-/// let mut env = AcrobotSwingUp::standard();
+/// let mut env = AcrobotSwingUp::default();
 /// let upright = AcrobotState { shoulder: 0.0, elbow: 0.0, shoulder_velocity: 0.0, elbow_velocity: 0.0 };
-/// env.reset_with(|acrobot| acrobot.reset_to(upright))?;
+/// env.reset_to(upright)?;
 /// assert_eq!(env.step(&[0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```

@@ -83,9 +83,9 @@ const MAX_STEPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1000 is not zer
 /// use actor_critic::env::cart_pole::CartPoleState;
 /// use actor_critic::env::{CartPoleSwingUp, Environment};
 ///
-/// let mut env = CartPoleSwingUp::standard();
+/// let mut env = CartPoleSwingUp::default();
 /// let upright = CartPoleState { position: 0.0, velocity: 0.0, theta: 0.0, theta_dot: 0.0 };
-/// assert_eq!(env.reset_with(|cart| cart.reset_to(upright))?, [0.0, 1.0, 0.0, 0.0, 0.0]);
+/// assert_eq!(env.reset_to(upright)?, [0.0, 1.0, 0.0, 0.0, 0.0]);
 /// assert_eq!(env.step(&[0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```

@@ -133,8 +133,8 @@ impl QuadrotorState {
 /// use actor_critic::env::quadrotor::QuadrotorState;
 /// use actor_critic::env::{Environment, QuadrotorHover};
 ///
-/// let mut env = QuadrotorHover::standard();
-/// env.reset_with(|quadrotor| quadrotor.reset_to(QuadrotorState::HOVERING))?;
+/// let mut env = QuadrotorHover::default();
+/// env.reset_to(QuadrotorState::HOVERING)?;
 /// let step = env.step(&[0.1445; 4])?;
 /// assert_eq!(step.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())

@@ -138,7 +138,7 @@ impl ReacherState {
 /// use actor_critic::env::reacher::ReacherState;
 /// use actor_critic::env::{Environment, Reacher};
 ///
-/// let mut env = Reacher::hard();
+/// let mut env = Reacher::hard().into_inner();
 /// let stretched = ReacherState {
 ///     shoulder: 0.0,
 ///     wrist: 0.0,
@@ -146,7 +146,7 @@ impl ReacherState {
 ///     wrist_velocity: 0.0,
 ///     target: [0.22, 0.0], // 2 cm short of the finger
 /// };
-/// env.reset_with(|arm| arm.reset_to(stretched))?;
+/// env.reset_to(stretched)?;
 /// assert_eq!(env.step(&[0.0, 0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```
