@@ -196,7 +196,7 @@ impl Reacher {
     }
 
     /// Returns the radius of the target in m.
-    pub fn target_radius(&self) -> f64 {
+    pub(in crate::env) fn target_radius(&self) -> f64 {
         self.target_radius
     }
 

@@ -47,13 +47,6 @@ impl<E: Environment> FrameStack<E> {
     }
 }
 
-impl<E> FrameStack<E> {
-    /// Returns how many observations are shown.
-    pub fn frames(&self) -> usize {
-        self.frames
-    }
-}
-
 wrapper!(FrameStack<E>);
 
 impl<E: Environment> Environment for FrameStack<E> {

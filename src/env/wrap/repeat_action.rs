@@ -42,11 +42,6 @@ impl<E> RepeatAction<E> {
         at_least("times", 1, times)?;
         Ok(Self { env, times })
     }
-
-    /// Returns how many times an action is taken.
-    pub fn times(&self) -> usize {
-        self.times
-    }
 }
 
 wrapper!(RepeatAction<E>);

@@ -68,16 +68,6 @@ fn rescaled(values: &[f32], scale: &[f64], offset: &[f64]) -> Vec<f32> {
 }
 
 impl<E> RescaleObservation<E> {
-    /// Returns the factor of each axis.
-    pub fn scale(&self) -> &[f64] {
-        &self.scale
-    }
-
-    /// Returns what is added to each axis, in the new unit.
-    pub fn offset(&self) -> &[f64] {
-        &self.offset
-    }
-
     fn rescale(&self, observation: Vec<f32>) -> Vec<f32> {
         // One of the wrong length is a fault, which whoever checks observations has to see.
         if observation.len() == self.scale.len() {

@@ -38,11 +38,6 @@ impl<E> ScaleReward<E> {
         positive("factor", factor)?;
         Ok(Self { env, factor })
     }
-
-    /// Returns the factor.
-    pub fn factor(&self) -> f64 {
-        self.factor
-    }
 }
 
 wrapper!(ScaleReward<E>);
