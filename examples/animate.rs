@@ -8,9 +8,11 @@
 mod cli;
 
 use std::f64::consts::PI;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use actor_critic::env::pendulum::{GRID_OPTIMUM, MEAN_OPTIMUM, PendulumState, evaluation_grid};
+use actor_critic::env::Starts;
+use actor_critic::env::pendulum::{GRID_OPTIMUM, MEAN_OPTIMUM, PendulumGrid, PendulumState};
 use actor_critic::nn::{GaussianActorConfig, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::report::{Animation, Recording, Report, RunReport, Table, record_episode};
@@ -23,6 +25,8 @@ const REPLAY_CAPACITY: usize = 50_000;
 const LEARNING_RATE: f64 = 1e-3;
 /// Hanging straight down, at rest.
 const START: PendulumState = PendulumState { theta: PI, theta_dot: 0.0 };
+/// Of an episode of Pendulum-v1.
+const STEPS: NonZeroUsize = NonZeroUsize::new(200).expect("200 is not zero");
 const WIDTH: u32 = 200;
 
 #[derive(Parser)]
@@ -55,19 +59,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => train(&args, &result)?,
     };
 
-    let begin = |env: &mut TimeLimit<Pendulum>| env.reset_with(|pendulum| pendulum.reset_to(START));
-    let episode = record_episode(|observation| policy.action(observation), &mut Pendulum::v1(), begin)?;
+    let hanging = Starts::new(Pendulum::default(), vec![START], Pendulum::reset_to)?;
+    let mut env = TimeLimit::new(hanging, STEPS);
+    let episode = record_episode(|observation| policy.action(observation), &mut env, 0)?;
     let gif = Animation::new(episode.frames.clone()).with_width(WIDTH).gif()?;
     std::fs::create_dir_all(&args.out)?;
     std::fs::write(result.with_extension("gif"), &gif)?;
 
-    let mean_return = evaluate_on_grid(&policy)?;
-    let regret = GRID_OPTIMUM - mean_return;
+    let evaluation = evaluate(&policy, &mut PendulumGrid::v1(), 0..256)?;
+    let (mean_return, regret) = (evaluation.mean_return(), evaluation.regret(GRID_OPTIMUM));
     let Recording { episode_return, .. } = episode;
     let caption =
         format!("From hanging at rest to the end of the episode: a return of {episode_return:.1}").replace('-', "−");
     let table = Table::new(["starts", "mean return", "optimum", "regret"]).with_row([
-        evaluation_grid().len().to_string(),
+        evaluation.returns.len().to_string(),
         format!("{mean_return:.2}"),
         format!("{GRID_OPTIMUM:.2}"),
         format!("{regret:.2}"),
@@ -103,14 +108,4 @@ fn train(args: &Cli, result: &Path) -> Result<(Policy, Report), Box<dyn std::err
     let mut progress = Progress::around(Console::every(5));
     trainer.run(&mut [&mut progress, &mut lines, &mut curves, &mut report])?;
     Ok((trainer.agent().policy()?, report.report()?))
-}
-
-/// Returns the mean return of a policy over the fixed grid of starts.
-fn evaluate_on_grid(policy: &Policy) -> Result<f64, Box<dyn std::error::Error>> {
-    let (mut env, mut total) = (Pendulum::v1(), 0.0);
-    for start in evaluation_grid() {
-        let begin = |env: &mut TimeLimit<Pendulum>| env.reset_with(|pendulum| pendulum.reset_to(start));
-        total += record_episode(|observation| policy.action(observation), &mut env, begin)?.episode_return;
-    }
-    Ok(total / evaluation_grid().len() as f64)
 }

@@ -9,7 +9,7 @@ mod cli;
 use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use actor_critic::burn::tensor::{Device, Tensor, activation::silu};
-use actor_critic::env::pendulum::GRID_OPTIMUM;
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::nn::{Initialization, linear};
 use actor_critic::prelude::*;
 use actor_critic::rand::Rng;
@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
     trainer.run(&mut [&mut Console::every(10)])?;
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
+    let regret = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

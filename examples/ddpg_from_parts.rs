@@ -11,7 +11,7 @@ use actor_critic::burn::optim::{AdamConfig, GradientsParams};
 use actor_critic::burn::tensor::{Device, Tensor, TensorData};
 use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetworkConfig};
-use actor_critic::noise::OrnsteinUhlenbeckConfig;
+use actor_critic::noise::{ActionNoise, OrnsteinUhlenbeckConfig};
 use actor_critic::objective::{deterministic_actor_loss, td_loss, td_target};
 use actor_critic::prelude::*;
 use actor_critic::rand::RngExt;

@@ -6,8 +6,9 @@
 
 mod cli;
 
-use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{ActionUnits, DeterministicActorConfig, TwoStreamCriticConfig};
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
+use actor_critic::nn::lab::TwoStreamCriticConfig;
+use actor_critic::nn::{ActionUnits, DeterministicActorConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use clap::Parser;
@@ -86,7 +87,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trainer.agent().policy()?.save(path)?;
     }
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
+    let regret = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

@@ -9,7 +9,9 @@ mod cli;
 use std::path::{Path, PathBuf};
 
 use actor_critic::experiment::Measure;
+use actor_critic::experiment::{Cell, Experiment, Results, Scoring, Shard};
 use actor_critic::prelude::*;
+use actor_critic::preset::{Preset, Task};
 use actor_critic::train::EvaluationSummary;
 use clap::Parser;
 

@@ -5,6 +5,7 @@
 //! It can be killed at any moment; the same command goes on. About a quarter of a minute.
 
 use actor_critic::env::{EpisodeStatistics, RescaleAction, check_action};
+use actor_critic::experiment::{Cell, Experiment, Scoring};
 use actor_critic::prelude::*;
 use actor_critic::train::EvaluationSummary;
 

@@ -4,6 +4,7 @@
 //! prints a table: mean and standard error over 1,000 episodes.
 
 use actor_critic::prelude::*;
+use actor_critic::preset::Task;
 
 const EPISODES: u64 = 1_000;
 

@@ -6,7 +6,7 @@
 
 mod cli;
 
-use actor_critic::env::pendulum::GRID_OPTIMUM;
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::nn::{ActionUnits, GaussianActorConfig, Initialization, QNetworkConfig};
 use actor_critic::prelude::*;
 use clap::Parser;
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trainer.agent().policy()?.save(path)?;
     }
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
+    let regret = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

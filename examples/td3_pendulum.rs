@@ -6,9 +6,11 @@
 
 mod cli;
 
-use actor_critic::env::pendulum::GRID_OPTIMUM;
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::prelude::*;
+use actor_critic::preset::{Preset, Task};
 use actor_critic::report::RunReport;
+use actor_critic::train::StopWithoutImprovement;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -30,12 +32,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let result = args.result("td3_pendulum");
     let best = result.with_extension("best.safetensors");
-    let evaluation = EvaluateEvery::steps(1_000, |agent: &Td3<_, _>| evaluate_on_pendulum_grid(agent))?.keep_best(
-        move |agent, evaluation| {
+    let evaluation = EvaluateEvery::steps(1_000, |agent: &Td3<_, _>| evaluate(agent, &mut PendulumGrid::v1(), 0..256))?
+        .keep_best(move |agent, evaluation| {
             println!("step {}: the best so far, {:.1}", evaluation.environment_steps, evaluation.mean_return());
             Ok(agent.policy()?.save(&best)?)
-        },
-    );
+        });
     let mut trainer = preset.trainer(&device, seed)?.with_evaluation(evaluation);
 
     let mut history = CsvHistory::create(result.with_extension("csv"))?;
@@ -46,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stuck = StopWithoutImprovement::new(15, 0.0);
     trainer.run(&mut [&mut Progress::new(), &mut history, &mut lines, &mut report, &mut stuck])?;
 
-    let regret = evaluate_on_pendulum_grid(trainer.agent())?.regret(GRID_OPTIMUM);
+    let regret = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.regret(GRID_OPTIMUM);
     println!("regret {regret:.2}");
     Ok(())
 }

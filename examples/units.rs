@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::env::{RescaleAction, RescaleObservation, ScaleReward};
+use actor_critic::experiment::{Experiment, Results, Scoring};
 use actor_critic::prelude::*;
+use actor_critic::preset::{Preset, Task};
 use actor_critic::statistics::interquartile_mean;
 use actor_critic::train::{Evaluation, EvaluationSummary};
 use clap::{Parser, ValueEnum};

@@ -11,7 +11,7 @@ pub mod checkpoint;
 pub mod config;
 mod digest;
 pub mod env;
-pub mod error;
+mod error;
 pub mod experiment;
 pub mod fused;
 mod log_file;

@@ -5,9 +5,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use actor_critic::burn::tensor::{Tensor, TensorData};
-use actor_critic::nn::{
-    DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, TwoStreamCriticConfig,
-};
+use actor_critic::nn::lab::TwoStreamCriticConfig;
+use actor_critic::nn::{DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::rand::RngExt;
 
@@ -38,7 +37,7 @@ pub fn ddpg(width: usize) -> Ddpg<QNetwork> {
 }
 
 /// DDPG with the lab's networks: 256 wide, and a critic with a stream for each input.
-pub fn ddpg_lab() -> Ddpg<actor_critic::nn::TwoStreamCritic> {
+pub fn ddpg_lab() -> Ddpg<actor_critic::nn::lab::TwoStreamCritic> {
     let (spaces, device) = (spaces(), device());
     let actor = DeterministicActorConfig::new();
     let actor = actor.init(&spaces, &mut SEED.stream(Stream::ActorWeights), &device).unwrap();

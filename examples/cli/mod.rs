@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use actor_critic::env::pendulum::MEAN_OPTIMUM;
 use actor_critic::prelude::*;
+use actor_critic::train::plot::LearningCurve;
 use clap::{Args, ValueEnum};
 
 #[cfg(not(any(

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use actor_critic::agent::AgentError;
-use actor_critic::env::pendulum::GRID_OPTIMUM;
-use actor_critic::nn::{ActionUnits, DeterministicActorConfig, TwoStreamCriticConfig};
+use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
+use actor_critic::nn::lab::TwoStreamCriticConfig;
+use actor_critic::nn::{ActionUnits, DeterministicActorConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::train::plot::{Curve, Plot};
@@ -110,7 +111,7 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
                 if matches!(*error, Error::Agent(AgentError::Diverged { .. } | AgentError::Parameter { .. })) =>
             {
                 println!("{} seed {}: {error} in episode {}", setting.label, seed.0, trainer.episodes());
-                let mean_return = evaluate_on_pendulum_grid(trainer.agent())?.mean_return();
+                let mean_return = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.mean_return();
                 let left = (trainer.episodes() + 1..=episodes).filter(|n| n % EVALUATE_EVERY == 0 || *n == episodes);
                 learning.extend(left.map(|episode| (episode, mean_return)));
                 break;
@@ -118,7 +119,8 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
             Err(error) => return Err(error),
         };
         if ended && (trainer.episodes() % EVALUATE_EVERY == 0 || trainer.episodes() == episodes) {
-            learning.push((trainer.episodes(), evaluate_on_pendulum_grid(trainer.agent())?.mean_return()));
+            learning
+                .push((trainer.episodes(), evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.mean_return()));
         }
     }
     Ok(learning)

@@ -9,45 +9,26 @@ use crate::space::{BoxSpace, MAX_MAGNITUDE, count, first_non_finite};
 use crate::state::{Element, State, StateError};
 
 mod check;
-mod episode_statistics;
-mod frame_stack;
-mod numpy_rng;
-mod physics;
-mod recorder;
 mod render;
-mod repeat_action;
-mod rescale_action;
-mod rescale_observation;
-mod scale_reward;
 mod spaces;
-mod time_limit;
+mod tasks;
+mod wrap;
 
-pub mod acrobot;
-pub mod cart_pole;
-pub mod cart_pole_swing_up;
-pub mod mountain_car;
-pub mod pendulum;
-pub mod quadrotor;
-pub mod reacher;
-
-pub use acrobot::AcrobotSwingUp;
-pub use cart_pole::ContinuousCartPole;
-pub use cart_pole_swing_up::CartPoleSwingUp;
 pub use check::{ContractViolation, Moment, Rule, check_environment, check_environment_with_seeds, check_saved_state};
-pub use episode_statistics::{EpisodeStatistics, EpisodeTotals};
-pub use frame_stack::FrameStack;
-pub use mountain_car::MountainCarContinuous;
-pub use pendulum::Pendulum;
-pub use quadrotor::QuadrotorHover;
-pub use reacher::Reacher;
-pub use recorder::{RecordedEpisode, Recorder};
 pub use render::Render;
-pub use repeat_action::RepeatAction;
-pub use rescale_action::RescaleAction;
-pub use rescale_observation::RescaleObservation;
-pub use scale_reward::ScaleReward;
 pub use spaces::Spaces;
-pub use time_limit::TimeLimit;
+pub use tasks::acrobot::AcrobotSwingUp;
+pub use tasks::cart_pole::ContinuousCartPole;
+pub use tasks::cart_pole_swing_up::CartPoleSwingUp;
+pub use tasks::mountain_car::MountainCarContinuous;
+pub use tasks::pendulum::Pendulum;
+pub use tasks::quadrotor::QuadrotorHover;
+pub use tasks::reacher::Reacher;
+pub use tasks::{acrobot, cart_pole, cart_pole_swing_up, mountain_car, pendulum, quadrotor, reacher};
+pub use wrap::{
+    EpisodeStatistics, EpisodeTotals, FrameStack, RecordedEpisode, Recorder, RepeatAction, RescaleAction,
+    RescaleObservation, ScaleReward, Starts, TimeLimit,
+};
 
 /// Why an environment refused an action, or an answer of it was refused.
 #[derive(Debug, thiserror::Error)]

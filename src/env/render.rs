@@ -1,7 +1,5 @@
 //! Pictures of environments.
 
-use super::TimeLimit;
-
 mod arms;
 mod canvas;
 mod carts;
@@ -36,12 +34,6 @@ impl<E: Render + ?Sized> Render for &mut E {
 impl<E: Render + ?Sized> Render for Box<E> {
     fn render(&self) -> Option<String> {
         (**self).render()
-    }
-}
-
-impl<E: Render> Render for TimeLimit<E> {
-    fn render(&self) -> Option<String> {
-        self.inner().render()
     }
 }
 

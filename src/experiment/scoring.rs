@@ -78,12 +78,12 @@ impl Scoring {
     }
 
     /// Returns the threshold of a task.
-    pub fn threshold(&self, task: &str) -> Option<f64> {
+    pub(super) fn threshold(&self, task: &str) -> Option<f64> {
         self.thresholds.get(task).copied()
     }
 
     /// Returns the named scores of a task, in the order in which they were given.
-    pub fn references(&self, task: &str) -> &[(String, f64)] {
+    pub(super) fn references(&self, task: &str) -> &[(String, f64)] {
         self.references.get(task).map_or(&[], Vec::as_slice)
     }
 

@@ -43,7 +43,7 @@ impl Shard {
     }
 
     /// Returns whether a place in canonical order, counted from 0, is in this share.
-    pub fn contains(&self, place: usize) -> bool {
+    pub(super) fn contains(&self, place: usize) -> bool {
         place % self.count == self.index
     }
 }

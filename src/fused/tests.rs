@@ -12,9 +12,9 @@ use rand::{Rng, RngExt};
 use super::{switched, without};
 use crate::agent::adam::{Adam, AdamConfig};
 use crate::env::Spaces;
+use crate::nn::lab::TwoStreamCriticConfig;
 use crate::nn::{
     Activation, Actor, Critic, GaussianActorConfig, Initialization, Mlp, MlpConfig, QNetworkConfig, StochasticActor,
-    TwoStreamCriticConfig,
 };
 use crate::objective::td_loss;
 use crate::rng::{Seed, Stream};

@@ -100,7 +100,7 @@ impl ActionBounds {
     }
 
     /// Returns Σ log(half-range) over the axes: the log-determinant of [`scale`](Self::scale).
-    pub fn log_volume(&self) -> f64 {
+    pub(crate) fn log_volume(&self) -> f64 {
         self.log_volume
     }
 

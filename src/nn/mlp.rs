@@ -90,7 +90,7 @@ impl Mlp {
     /// # Panics
     ///
     /// Panics on any other shape.
-    pub fn forward_joined(&self, left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward_joined(&self, left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
         let [n, _] = left.dims();
         assert_shape!(right, [n, _]);
         let form = Form { activation: self.activation, activate_last: false, heads: 1 };

@@ -10,27 +10,24 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 
 mod action_bounds;
-mod clipped_noise;
 mod deterministic_actor;
 mod ensemble;
 mod gaussian_actor;
 mod linear;
 mod mlp;
 mod q_network;
-mod two_stream_critic;
 
+pub mod lab;
 pub mod tanh_normal;
 
 pub use crate::activation::Activation;
 pub use action_bounds::{ActionBounds, ActionUnits};
-pub use clipped_noise::{ClippedNoise, ClippedNoiseConfig};
 pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::{Ensemble, Reduction};
 pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
 pub use mlp::{Mlp, MlpConfig};
 pub use q_network::{QNetwork, QNetworkConfig};
-pub use two_stream_critic::{TwoStreamCritic, TwoStreamCriticConfig};
 
 /// A policy: the action it thinks best for each observation.
 ///

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Policy, PolicyError, PolicyNetwork};
 use crate::boundary::{Boundary, Normalization};
 use crate::env::Spaces;
-use crate::nn::{Activation, ClippedNoiseConfig, DeterministicActor, GaussianActor, Mlp};
+use crate::nn::lab::ClippedNoiseConfig;
+use crate::nn::{Activation, DeterministicActor, GaussianActor, Mlp};
 use crate::space::BoxSpace;
 use crate::state::{State, StateError};
 

@@ -24,7 +24,8 @@ use rand::Rng;
 use crate::boundary::Boundary;
 use crate::config::ConfigError;
 use crate::env::Spaces;
-use crate::nn::{Actor, ClippedNoise, DeterministicActor, GaussianActor, StochasticActor};
+use crate::nn::lab::ClippedNoise;
+use crate::nn::{Actor, DeterministicActor, GaussianActor, StochasticActor};
 use crate::space::SpaceError;
 use crate::state::{FileError, StateError};
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::nn::{Activation, ClippedNoiseConfig, DeterministicActorConfig, GaussianActorConfig};
+use crate::nn::lab::ClippedNoiseConfig;
+use crate::nn::{Activation, DeterministicActorConfig, GaussianActorConfig};
 use crate::rng::{Seed, Stream};
 use crate::space::BoxSpace;
 use crate::state::State;

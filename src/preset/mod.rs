@@ -5,6 +5,7 @@
 //! # Examples
 //!
 //! ```
+//! use actor_critic::preset::{Preset, Task};
 //! use actor_critic::prelude::*;
 //!
 //! # let device = actor_critic::burn::tensor::Device::flex();

@@ -1,7 +1,7 @@
 //! An episode in pictures.
 
 use super::ReportError;
-use crate::env::{Environment, EnvironmentError, Render, Spaces, check_action};
+use crate::env::{Environment, Render, Spaces, check_action};
 use crate::policy::ActError;
 
 /// An episode that was recorded.
@@ -26,8 +26,9 @@ impl Recording {
 
 /// Plays one episode and keeps a picture of each of its states.
 ///
-/// `act` maps an observation to an action, such as [`Policy::action`](crate::policy::Policy::action). `begin` resets the environment and returns the first observation. The episode must
-/// end: wrap environments without an end in a [`TimeLimit`](crate::env::TimeLimit).
+/// `act` maps an observation to an action, such as [`Policy::action`](crate::policy::Policy::action). `seed` is that of the reset; to
+/// start from a chosen state, wrap the environment in [`Starts`](crate::env::Starts). The episode must end: wrap an environment
+/// without an end in a [`TimeLimit`](crate::env::TimeLimit).
 ///
 /// # Errors
 ///
@@ -43,7 +44,7 @@ impl Recording {
 /// # let device = actor_critic::burn::tensor::Device::flex();
 /// let mut env = Pendulum::v1();
 /// let policy = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?.policy()?;
-/// let recording = record_episode(|observation| policy.action(observation), &mut env, |env| env.reset(7))?;
+/// let recording = record_episode(|observation| policy.action(observation), &mut env, 7)?;
 /// assert_eq!((recording.steps(), recording.frames.len()), (200, 201));
 /// assert!(recording.truncated && recording.episode_return < 0.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -51,10 +52,10 @@ impl Recording {
 pub fn record_episode<E: Environment + Render>(
     mut act: impl FnMut(&[f32]) -> Result<Vec<f32>, ActError>,
     env: &mut E,
-    begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
+    seed: u64,
 ) -> Result<Recording, ReportError> {
     let spaces = Spaces::of(env)?;
-    let mut observation = begin(env)?;
+    let mut observation = env.reset(seed)?;
     spaces.check_observation(&observation)?;
     let mut recording = Recording { frames: Vec::new(), episode_return: 0.0, terminated: false, truncated: false };
     loop {

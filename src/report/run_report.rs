@@ -39,7 +39,7 @@ const MOST_POINTS: usize = 500;
 ///
 /// let agent = trainer.agent();
 /// let act = |observation: &[f32]| Ok(agent.act(&[observation])?.concat());
-/// let recording = record_episode(act, &mut Pendulum::v1(), |env| env.reset(0))?;
+/// let recording = record_episode(act, &mut Pendulum::v1(), 0)?;
 /// let gif = Animation::new(recording.frames).gif()?;
 /// report.report()?.with_animation("A greedy episode", &gif, "From seed 0")?.write("runs/sac.html")?;
 /// # Ok(())

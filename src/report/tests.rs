@@ -25,7 +25,10 @@ impl Environment for Slide {
     fn action_space(&self) -> &BoxSpace {
         &self.space
     }
-    fn reset(&mut self, _: u64) -> Result<Vec<f32>, EnvironmentError> {
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
+        if seed == 13 {
+            return Err(EnvironmentError::other("unlucky seed"));
+        }
         self.position = 0;
         Ok(vec![0.0])
     }
@@ -53,7 +56,7 @@ fn square(left: u32) -> String {
 #[test]
 fn an_episode_is_recorded_from_its_first_state_to_its_last() {
     let act = |observation: &[f32]| Ok(vec![observation[0] + 0.5]);
-    let recording = record_episode(act, &mut Slide::new(4), |env| env.reset(0)).unwrap();
+    let recording = record_episode(act, &mut Slide::new(4), 0).unwrap();
     assert_eq!(recording.frames, [0, 10, 20, 30].map(square));
     // 0.5 + 1.5 + 2.5
     assert_eq!((recording.steps(), recording.episode_return), (3, 4.5));
@@ -63,15 +66,15 @@ fn an_episode_is_recorded_from_its_first_state_to_its_last() {
 #[test]
 fn what_fails_in_an_episode_is_named() {
     let still = |_: &[f32]| Ok(vec![0.0]);
-    let error = record_episode(still, &mut Slide::new(2), |env| env.reset(0)).unwrap_err();
+    let error = record_episode(still, &mut Slide::new(2), 0).unwrap_err();
     assert_eq!(error.to_string(), "an environment must draw itself once it is reset, got no picture after 2 steps");
-    let error = record_episode(still, &mut Slide::new(4), |_| Err(EnvironmentError::StepAfterEnd)).unwrap_err();
-    assert_eq!(error.to_string(), EnvironmentError::StepAfterEnd.to_string());
+    let error = record_episode(still, &mut Slide::new(4), 13).unwrap_err();
+    assert_eq!(error.to_string(), "the environment failed: unlucky seed");
     let diverged = |_: &[f32]| Err(ActError::NonFiniteAction { axis: 0, value: f32::NAN });
-    let error = record_episode(diverged, &mut Slide::new(4), |env| env.reset(0)).unwrap_err();
+    let error = record_episode(diverged, &mut Slide::new(4), 0).unwrap_err();
     assert_eq!(error.to_string(), "the actor's action must be finite, got NaN on axis 0: its weights have diverged");
     let mut endless = Slide { space: BoxSpace::new(vec![f32::NEG_INFINITY], vec![1.0]).unwrap(), ..Slide::new(4) };
-    let error = record_episode(still, &mut endless, |env| env.reset(0)).unwrap_err();
+    let error = record_episode(still, &mut endless, 0).unwrap_err();
     assert!(matches!(error, ReportError::Space(_)), "{error}");
 }
 
@@ -89,7 +92,7 @@ fn a_file_that_cannot_be_written_is_named() {
 #[test]
 fn a_pendulum_of_200_steps_is_below_300_kb() {
     let mut env = Pendulum::v1();
-    let recording = record_episode(|_| Ok(vec![2.0]), &mut env, |env| env.reset(0)).unwrap();
+    let recording = record_episode(|_| Ok(vec![2.0]), &mut env, 0).unwrap();
     assert_eq!(recording.frames.len(), 201);
     let gif = Animation::new(recording.frames).gif().unwrap();
     assert!(gif.len() < 300_000, "{}", gif.len());

@@ -307,15 +307,6 @@ impl State {
         State { arrays: arrays.collect() }
     }
 
-    /// Takes the state of a part and loads it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `value` reports, with the part in front of the name.
-    pub fn load_into(&mut self, part: &str, value: &mut (impl SaveState + ?Sized)) -> Result<(), StateError> {
-        value.load_state(self.take_state(part)).map_err(|error| error.within(part))
-    }
-
     /// Requires that everything has been taken.
     ///
     /// # Errors

@@ -7,10 +7,10 @@ use super::error::check_scores;
 use crate::rng::{Seed, Stream};
 
 /// Arrangements of two groups up to which [`permutation_test`] goes through all of them.
-pub const MAX_ARRANGEMENTS: u64 = 20_000;
+const MAX_ARRANGEMENTS: u64 = 20_000;
 
 /// Random arrangements that [`permutation_test`] draws where there are more.
-pub const RANDOM_ARRANGEMENTS: u64 = 19_999;
+const RANDOM_ARRANGEMENTS: u64 = 19_999;
 
 /// Returns the probability that a run of the first scores higher than one of the second, where a tie counts half.
 ///
@@ -59,9 +59,9 @@ pub struct PermutationTest {
 /// Tests, on both sides, whether two groups of runs have the same mean, by dealing the runs out anew.
 ///
 /// If it does not matter which algorithm a run belongs to, every arrangement of the n + m scores into n and m is as likely
-/// as the one that was seen. Up to [`MAX_ARRANGEMENTS`] all are gone through, which goes up to eight runs against eight, and
-/// the p-value is the share of those whose means differ at least as much. Beyond, [`RANDOM_ARRANGEMENTS`] are drawn, and
-/// with b of m of them the p-value is (b + 1)/(m + 1), which is never 0.
+/// as the one that was seen. The test counts the arrangements whose means differ at least as much. Up to 20,000 arrangements, which
+/// is eight runs against eight, it goes through all of them, and the p-value is their share. Beyond that it draws m = 19,999 at random,
+/// and with b of them the p-value is (b + 1)/(m + 1), which is never 0.
 ///
 /// With n and m runs no p-value can be below 1/C(n + m, n): three against three cannot come below 0.1 on two sides. A
 /// comparison of many pairs finds some that look unlikely; correct for it.

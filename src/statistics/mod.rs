@@ -36,9 +36,7 @@ mod profile;
 
 pub use aggregate::{interquartile_mean, mean, median, optimality_gap, pooled, task_means};
 pub use bootstrap::{Bootstrap, Interval};
-pub use comparison::{
-    MAX_ARRANGEMENTS, PermutationTest, RANDOM_ARRANGEMENTS, permutation_test, probability_of_improvement,
-};
+pub use comparison::{PermutationTest, permutation_test, probability_of_improvement};
 pub use error::StatisticsError;
 pub use learning::{area_under_curve, final_score, first_step_at};
 pub use profile::{ProfilePoint, performance_profile};

@@ -19,6 +19,7 @@ const COLUMNS: [&str; 6] = ["environment_steps", "updates", "mean_return", "min_
 /// # Examples
 ///
 /// ```no_run
+/// use actor_critic::train::CsvEvaluations;
 /// use actor_critic::prelude::*;
 ///
 /// # fn run<E: Environment, A: Agent>(mut trainer: Trainer<E, A>) -> Result<(), Box<dyn std::error::Error>> {

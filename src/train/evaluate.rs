@@ -1,6 +1,5 @@
 //! Judging a policy without exploration.
 
-use crate::env::pendulum::PendulumGrid;
 use crate::env::{Environment, Spaces, check_action};
 use crate::error::Error;
 use crate::policy::{Act, only};
@@ -77,14 +76,4 @@ pub fn evaluate<E: Environment>(
         returns.push(episode_return);
     }
     Ok(Evaluation { returns })
-}
-
-/// Evaluates on Pendulum-v1 from the fixed grid of 256 starts, on which the best possible mean return is
-/// [`GRID_OPTIMUM`](crate::env::pendulum::GRID_OPTIMUM).
-///
-/// # Errors
-///
-/// As [`evaluate`].
-pub fn evaluate_on_pendulum_grid(policy: &(impl Act + ?Sized)) -> Result<Evaluation, Error> {
-    evaluate(policy, &mut PendulumGrid::v1(), 0..256)
 }

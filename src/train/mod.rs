@@ -37,7 +37,7 @@ pub use csv_evaluations::CsvEvaluations;
 pub use csv_history::CsvHistory;
 pub use diagnosis::{Diagnosis, Finding};
 pub use early_stop::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
-pub use evaluate::{Evaluation, evaluate, evaluate_on_pendulum_grid};
+pub use evaluate::{Evaluation, evaluate};
 pub use evaluate_every::EvaluateEvery;
 pub use history::{EpisodeHistory, Episodes};
 pub use json_lines::JsonLines;

@@ -26,6 +26,7 @@ const TARGET: &str = "actor_critic";
 /// # Examples
 ///
 /// ```no_run
+/// use actor_critic::train::TracingEvents;
 /// use actor_critic::prelude::*;
 ///
 /// # fn run<E: Environment, A: Agent>(mut trainer: Trainer<E, A>) -> Result<(), Error> {

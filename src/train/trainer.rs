@@ -192,6 +192,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// # Examples
     ///
     /// ```
+    /// use actor_critic::train::Schedule;
     /// use actor_critic::prelude::*;
     ///
     /// # let device = actor_critic::burn::tensor::Device::flex();

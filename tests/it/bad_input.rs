@@ -6,8 +6,10 @@ use actor_critic::burn::module::Module;
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::config::ConfigError;
 use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, Reduction,
+    ActionSample, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, Reduction,
+    StochasticActor,
 };
+use actor_critic::noise::ActionNoise;
 use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
 use actor_critic::prelude::*;
 use actor_critic::replay::ReplayError;

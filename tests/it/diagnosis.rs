@@ -3,6 +3,7 @@
 use crate::small_run;
 use std::ops::ControlFlow;
 
+use actor_critic::agent::LearnedTemperatureConfig;
 use actor_critic::env::ScaleReward;
 use actor_critic::prelude::*;
 use actor_critic::preset::{Preset, Task};

@@ -1,6 +1,6 @@
 //! The results of an experiment on one page.
 
-use actor_critic::prelude::*;
+use actor_critic::experiment::{Experiment, Results, Scoring};
 use actor_critic::train::EvaluationSummary;
 
 /// Runs that come to what their names say.

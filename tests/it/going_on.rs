@@ -11,6 +11,7 @@ use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::state::{State, StateError};
 use actor_critic::train::{EpisodeHistory, Evaluation, ObserverError, RunInfo, StepReport};
+use actor_critic::train::{StopAt, StopAtEvaluation, StopWithoutImprovement, TimeBudget};
 
 type SmallDdpg = crate::small_run::SmallAgent;
 

@@ -2,6 +2,7 @@
 
 use crate::fixture;
 use actor_critic::agent::Agent;
+use actor_critic::agent::LearnedTemperatureConfig;
 use actor_critic::nn::{DeterministicActorConfig, GaussianActorConfig, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};

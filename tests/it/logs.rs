@@ -7,6 +7,7 @@ use std::path::Path;
 
 use actor_critic::prelude::*;
 use actor_critic::report::RunReport;
+use actor_critic::train::CsvEvaluations;
 use actor_critic::train::{ObserverError, StepReport};
 
 /// Ends the run at a step.

@@ -21,6 +21,7 @@ use actor_critic::burn::module::{Module, Param};
 use actor_critic::burn::nn::Linear;
 use actor_critic::burn::tensor::Tensor;
 use actor_critic::env::check_action;
+use actor_critic::nn::{ActionSample, StochasticActor};
 use actor_critic::nn::{Initialization, linear};
 use actor_critic::prelude::*;
 use actor_critic::rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};

@@ -6,6 +6,7 @@ use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, Q
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::replay::{PrioritizedReplay, PrioritizedReplayConfig};
+use actor_critic::train::Schedule;
 
 /// Seed, first observation, actions and steps of an episode.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use actor_critic::prelude::*;
 use actor_critic::report::RunReport;
+use actor_critic::train::CsvEvaluations;
 use actor_critic::train::LogError;
 use actor_critic::train::plot::LearningCurve;
 

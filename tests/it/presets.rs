@@ -1,6 +1,7 @@
 //! Presets: every algorithm on every bundled task can be built, trained, saved, resumed and judged.
 
 use actor_critic::prelude::*;
+use actor_critic::preset::{Preset, Task};
 
 /// Trains for some steps beyond the beginning of learning, stops in mid-run, goes on in a new trainer, and compares.
 fn goes_on<C: AgentConfig + Clone + 'static>(mut preset: Preset<C>) {

@@ -14,10 +14,11 @@ use crate::fixture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actor_critic::agent::Agent;
+use actor_critic::agent::LearnedTemperatureConfig;
 use actor_critic::env::check_action;
+use actor_critic::nn::lab::{ClippedNoiseConfig, TwoStreamCriticConfig};
 use actor_critic::nn::{
-    Activation, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, Initialization,
-    QNetworkConfig, TwoStreamCriticConfig,
+    Activation, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, Initialization, QNetworkConfig,
 };
 use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
 use actor_critic::prelude::*;

@@ -8,10 +8,11 @@ use actor_critic::env::quadrotor::{self, QuadrotorState};
 use actor_critic::env::reacher::ReacherState;
 use actor_critic::env::{
     AcrobotSwingUp, CartPoleSwingUp, ContinuousCartPole, Environment, EnvironmentError, QuadrotorHover, Reacher,
-    TimeLimit, cart_pole_swing_up, check_environment, check_saved_state,
+    Starts, TimeLimit, cart_pole_swing_up, check_environment, check_saved_state,
 };
 use actor_critic::state::SaveState;
 use serde_json::Value;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 fn recordings(task: &str, kind: &str) -> Vec<Value> {
@@ -160,9 +161,14 @@ fn compare_single_steps<E: Recorded>(mut env: E, task: &str, bar: f64) {
 const EARLY: usize = 200;
 
 /// Repeats each recorded episode with its time limit: the state within 1e-9 in its first 200 steps, and within `bar` to its end.
-fn compare_episodes<E: Recorded>(mut env: TimeLimit<E>, task: &str, bar: f64) {
-    for (i, episode) in recordings(task, "episodes").iter().enumerate() {
-        env.reset_with(|env| env.begin(&numbers(&episode["state"]))).unwrap();
+fn compare_episodes<E: Recorded>(env: TimeLimit<E>, task: &str, bar: f64) {
+    let episodes = recordings(task, "episodes");
+    let starts = episodes.iter().map(|episode| numbers(&episode["state"])).collect();
+    let limit = NonZeroUsize::new(env.max_steps()).unwrap();
+    let starts = Starts::new(env.into_inner(), starts, |env: &mut E, state: Vec<f64>| env.begin(&state));
+    let mut env = TimeLimit::new(starts.unwrap(), limit);
+    for (i, episode) in episodes.iter().enumerate() {
+        env.reset(i as u64).unwrap();
         let mut states = episode["states"].as_array().unwrap().iter();
         let mut next = states.next();
         let (actions, rewards) = (episode["actions"].as_array().unwrap(), numbers(&episode["rewards"]));
@@ -173,7 +179,7 @@ fn compare_episodes<E: Recorded>(mut env: TimeLimit<E>, task: &str, bar: f64) {
             let drift = (f64::from(step.reward) - expected).abs();
             assert!(drift <= bar + 1e-7, "{task}, episode {i}, step {taken}: {} instead of {expected}", step.reward);
             if let Some(row) = next.filter(|row| row["step"] == taken) {
-                farthest = farthest.max(distance(&env.inner().hidden(), &numbers(&row["state"])));
+                farthest = farthest.max(distance(&env.inner().inner().hidden(), &numbers(&row["state"])));
                 assert!(farthest <= bar, "{task}, episode {i}, step {taken}: drift {farthest:e}");
                 next = states.next();
             }

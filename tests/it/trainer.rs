@@ -3,8 +3,11 @@
 use crate::fixture;
 use actor_critic::agent::{ActError, Agent, AgentError, Metrics, Update};
 
+use actor_critic::env::Starts;
+use actor_critic::env::pendulum::PendulumGrid;
 use actor_critic::prelude::*;
 use actor_critic::train::{RunInfo, StepReport};
+use std::num::NonZeroUsize;
 
 /// Counts its own steps: the observation is `[episode, step]`, the reward the step. Odd episodes terminate after four
 /// steps, even ones are truncated after three.
@@ -283,9 +286,8 @@ impl Act for Law {
 
 #[test]
 fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
-    let mut env = Pendulum::v1();
-    let agent = Law { spaces: Spaces::of(&env).unwrap() };
-    let found = evaluate_on_pendulum_grid(&agent).unwrap();
+    let agent = Law { spaces: Spaces::of(&Pendulum::v1()).unwrap() };
+    let found = evaluate(&agent, &mut PendulumGrid::v1(), 0..256).unwrap();
 
     let mut expected = Vec::new();
     for i in 0..32 {
@@ -295,7 +297,9 @@ fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
                 theta: -pi + (f64::from(i) + 0.5) * pi / 16.0,
                 theta_dot: -1.0 + (f64::from(j) + 0.5) / 4.0,
             };
-            let mut observation = env.reset_with(|pendulum| pendulum.reset_to(start)).unwrap();
+            let alone = Starts::new(Pendulum::default(), vec![start], Pendulum::reset_to).unwrap();
+            let mut env = TimeLimit::new(alone, NonZeroUsize::new(200).unwrap());
+            let mut observation = env.reset(0).unwrap();
             let mut total = 0.0;
             for t in 1..=200 {
                 let step = env.step(&agent.act(&[&observation]).unwrap()[0]).unwrap();
@@ -317,7 +321,7 @@ fn the_grid_of_starts_is_evaluated_one_whole_episode_each() {
 #[test]
 fn an_agent_for_other_spaces_is_not_evaluated() {
     let agent = Law { spaces: Spaces::of(&Counter::new()).unwrap() };
-    let error = evaluate_on_pendulum_grid(&agent).unwrap_err();
+    let error = evaluate(&agent, &mut PendulumGrid::v1(), 0..256).unwrap_err();
     assert!(error.to_string().starts_with("agent and environment must have the same spaces"));
 }
 

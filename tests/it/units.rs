@@ -2,7 +2,7 @@
 //! elsewhere. `docs/units.md` says what is promised, and `examples/units.rs` measures what is learned.
 
 use actor_critic::env::{RescaleAction, ScaleReward};
-use actor_critic::nn::{ActionBounds, ActionUnits, GaussianActorConfig, QNetworkConfig};
+use actor_critic::nn::{ActionBounds, ActionUnits, GaussianActorConfig, QNetworkConfig, StochasticActor};
 use actor_critic::prelude::*;
 use proptest::prelude::*;
 

@@ -3,12 +3,13 @@
 use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::Agent;
+use actor_critic::agent::LearnedTemperatureConfig;
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::optim::GradientsParams;
 use actor_critic::burn::tensor::{Device, Tensor};
+use actor_critic::nn::lab::{ClippedNoise, ClippedNoiseConfig};
 use actor_critic::nn::{
-    ActionBounds, ClippedNoise, ClippedNoiseConfig, DeterministicActor, DeterministicActorConfig, GaussianActorConfig,
-    QNetwork, QNetworkConfig,
+    ActionBounds, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig,
 };
 use actor_critic::prelude::*;
 

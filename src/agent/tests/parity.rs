@@ -9,9 +9,10 @@ use actor_critic::agent::{LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::burn::module::Module;
 use actor_critic::burn::nn::Linear;
 
+use actor_critic::nn::lab::{TwoStreamCritic, TwoStreamCriticConfig};
 use actor_critic::nn::{
     ActionBounds, ActionUnits, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig,
-    QNetwork, QNetworkConfig, TwoStreamCritic, TwoStreamCriticConfig, tanh_normal,
+    QNetwork, QNetworkConfig, StochasticActor, tanh_normal,
 };
 use actor_critic::noise::NoiseConfig;
 use actor_critic::objective::{deterministic_actor_loss, soft_actor_loss};

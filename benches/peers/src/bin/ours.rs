@@ -3,10 +3,8 @@
 
 use std::time::Instant;
 
-use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, Initialization, QNetwork,
-    QNetworkConfig, TwoStreamCriticConfig,
-};
+use actor_critic::nn::lab::TwoStreamCriticConfig;
+use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, Initialization, QNetwork, QNetworkConfig};
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
 use actor_critic::rand::RngExt;

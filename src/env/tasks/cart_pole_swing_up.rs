@@ -40,7 +40,7 @@ use super::physics::capsule::Capsule;
 use super::physics::joint_limit::JointLimit;
 use super::physics::runge_kutta::runge_kutta;
 use super::physics::tolerance::{gaussian_tolerance, quadratic_tolerance};
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::PI;
@@ -83,9 +83,9 @@ const MAX_STEPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1000 is not zer
 /// use actor_critic::env::cart_pole::CartPoleState;
 /// use actor_critic::env::{CartPoleSwingUp, Environment};
 ///
-/// let mut env = CartPoleSwingUp::standard();
+/// let mut env = CartPoleSwingUp::default();
 /// let upright = CartPoleState { position: 0.0, velocity: 0.0, theta: 0.0, theta_dot: 0.0 };
-/// assert_eq!(env.reset_with(|cart| cart.reset_to(upright))?, [0.0, 1.0, 0.0, 0.0, 0.0]);
+/// assert_eq!(env.reset_to(upright)?, [0.0, 1.0, 0.0, 0.0, 0.0]);
 /// assert_eq!(env.step(&[0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```

@@ -20,7 +20,7 @@
 //! Gymnasium, *Pendulum-v1*: <https://gymnasium.farama.org/environments/classic_control/pendulum/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Starts, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};
@@ -326,49 +326,28 @@ pub fn evaluation_grid() -> Vec<PendulumState> {
         .collect()
 }
 
-/// The pendulum that is evaluated: `reset(k)` begins in state k of [`evaluation_grid`], counted modulo 256.
+/// The pendulum from the starts of [`evaluation_grid`]: `reset(k)` starts from state k, counted modulo 256.
 ///
 /// # Examples
 ///
 /// ```
-/// use actor_critic::env::pendulum::PendulumGrid;
+/// use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 /// use actor_critic::prelude::*;
 ///
 /// # let device = actor_critic::burn::tensor::Device::flex();
 /// let mut env = PendulumGrid::v1();
 /// let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
-/// let regret = evaluate(&agent, &mut env, 0..256)?.regret(actor_critic::env::pendulum::GRID_OPTIMUM);
+/// let regret = evaluate(&agent, &mut env, 0..256)?.regret(GRID_OPTIMUM);
 /// assert!(regret > 0.0);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
-pub struct PendulumGrid {
-    pendulum: Pendulum,
-    starts: Vec<PendulumState>,
-}
+pub type PendulumGrid = Starts<Pendulum, PendulumState>;
 
 impl PendulumGrid {
-    /// Creates Gymnasium's `Pendulum-v1`, truncated after 200 steps, on the grid.
+    /// Creates Gymnasium's `Pendulum-v1`, truncated after 200 steps, from the starts of [`evaluation_grid`].
     pub fn v1() -> TimeLimit<Self> {
-        TimeLimit::new(Self { pendulum: Pendulum::default(), starts: evaluation_grid() }, MAX_STEPS)
-    }
-}
-
-impl Environment for PendulumGrid {
-    fn observation_space(&self) -> &BoxSpace {
-        self.pendulum.observation_space()
-    }
-
-    fn action_space(&self) -> &BoxSpace {
-        self.pendulum.action_space()
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.pendulum.reset_to(self.starts[(seed % self.starts.len() as u64) as usize])
-    }
-
-    fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
-        self.pendulum.step(action)
+        let grid = Self::new(Pendulum::default(), evaluation_grid(), Pendulum::reset_to);
+        TimeLimit::new(grid.expect("the grid has 256 states"), MAX_STEPS)
     }
 }
 

@@ -4,8 +4,8 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{ActionSample, Actor, StochasticActor};
 use crate::config::{ConfigError, non_negative};
+use crate::nn::{ActionSample, Actor, StochasticActor};
 use crate::objective::smoothed_actions;
 
 /// Settings of [`ClippedNoise`].

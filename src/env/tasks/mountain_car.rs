@@ -26,7 +26,7 @@
 //!   <https://gymnasium.farama.org/environments/classic_control/mountain_car_continuous/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
@@ -85,9 +85,9 @@ struct Car {
 /// ```
 /// use actor_critic::env::{Environment, MountainCarContinuous, mountain_car::MountainCarState};
 ///
-/// let mut env = MountainCarContinuous::v0();
+/// let mut env = MountainCarContinuous::default();
 /// let almost_there = MountainCarState { position: 0.44, velocity: 0.05 };
-/// env.reset_with(|car| car.reset_to(almost_there))?;
+/// env.reset_to(almost_there)?;
 /// let step = env.step(&[1.0])?;
 /// assert!(step.terminated && !step.truncated);
 /// assert_eq!(step.reward, 99.9);

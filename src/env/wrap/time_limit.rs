@@ -1,7 +1,7 @@
 //! A limit on the number of steps in an episode.
 
-use super::{Environment, EnvironmentError, Step};
-use crate::space::BoxSpace;
+use super::{load_env, save_with_env};
+use crate::env::{Environment, EnvironmentError, Step};
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
 
@@ -50,57 +50,18 @@ impl<E> TimeLimit<E> {
     pub fn max_steps(&self) -> usize {
         self.max_steps.get()
     }
-
-    /// Returns the limited environment.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the limited environment, without its limit.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the inner environment than `reset`, and returns its first observation.
-    ///
-    /// After an error, the environment waits for a reset.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use actor_critic::env::{Pendulum, pendulum::PendulumState};
-    ///
-    /// let mut env = Pendulum::v1();
-    /// let upright = PendulumState { theta: 0.0, theta_dot: 0.0 };
-    /// assert_eq!(env.reset_with(|pendulum| pendulum.reset_to(upright))?, [1.0, 0.0, 0.0]);
-    /// # Ok::<(), actor_critic::env::EnvironmentError>(())
-    /// ```
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        self.phase = Phase::BeforeReset;
-        let observation = begin(&mut self.env)?;
-        self.phase = Phase::Running { elapsed: 0 };
-        Ok(observation)
-    }
 }
 
-impl<E: Environment> Environment for TimeLimit<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
+wrapper!(TimeLimit<E>);
 
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
+impl<E: Environment> Environment for TimeLimit<E> {
+    forward!(observation_space, action_space);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.reset_with(|env| env.reset(seed))
+        self.phase = Phase::BeforeReset;
+        let observation = self.env.reset(seed)?;
+        self.phase = Phase::Running { elapsed: 0 };
+        Ok(observation)
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
@@ -127,8 +88,7 @@ impl<E: SaveState> SaveState for TimeLimit<E> {
         };
         state.put_text("phase", phase);
         state.put("elapsed", elapsed);
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
@@ -141,9 +101,7 @@ impl<E: SaveState> SaveState for TimeLimit<E> {
             "ended" => Phase::Ended,
             other => return Err(StateError::invalid("phase", "before reset, running or ended", other)),
         };
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))?;
+        load_env(state, &mut self.env)?;
         self.phase = phase;
         Ok(())
     }
@@ -152,6 +110,7 @@ impl<E: SaveState> SaveState for TimeLimit<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::BoxSpace;
 
     /// Repeats a script of flags; an action below zero is refused.
     struct Scripted {
@@ -259,15 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn beginning_by_another_door_starts_the_count_again() {
+    fn a_reset_on_the_way_starts_the_count_again() {
         let mut env = limited(2, &[(false, false); 2]);
         env.reset(0).unwrap();
         env.step(&[0.0]).unwrap();
-        let first = env.reset_with(|inner| {
-            inner.steps = 0;
-            Ok(vec![0.5])
-        });
-        assert_eq!(first.unwrap(), [0.5]);
+        env.reset(1).unwrap();
         assert!(!env.step(&[0.0]).unwrap().is_last());
         assert!(env.step(&[0.0]).unwrap().is_last());
         assert_eq!((env.max_steps(), env.inner().steps, env.into_inner().steps), (2, 2, 2));

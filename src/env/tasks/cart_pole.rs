@@ -31,7 +31,7 @@
 //! - Gymnasium, *CartPole-v1*: <https://gymnasium.farama.org/environments/classic_control/cart_pole/>.
 
 use super::numpy_rng::NumpyRng;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
@@ -45,8 +45,8 @@ const MAX_FORCE: f64 = 10.0;
 const DT: f64 = 0.02;
 
 /// Where the episode ends: m, and 12° in rad.
-pub(super) const MAX_POSITION: f64 = 2.4;
-pub(super) const MAX_ANGLE: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+pub(in crate::env) const MAX_POSITION: f64 = 2.4;
+pub(in crate::env) const MAX_ANGLE: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 
 /// Speeds to begin with, in m/s and rad/s; above them, the last observation could leave its space.
 const MAX_START_SPEEDS: (f64, f64) = (10.0, 5.0);

@@ -36,7 +36,7 @@ use super::numpy_rng::NumpyRng;
 use super::physics::capsule::Capsule;
 use super::physics::runge_kutta::runge_kutta;
 use super::physics::tolerance::gaussian_tolerance;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::PI;
@@ -90,9 +90,9 @@ pub struct AcrobotState {
 /// use actor_critic::env::acrobot::AcrobotState;
 /// use actor_critic::env::{AcrobotSwingUp, Environment};
 ///
-/// let mut env = AcrobotSwingUp::standard();
+/// let mut env = AcrobotSwingUp::default();
 /// let upright = AcrobotState { shoulder: 0.0, elbow: 0.0, shoulder_velocity: 0.0, elbow_velocity: 0.0 };
-/// env.reset_with(|acrobot| acrobot.reset_to(upright))?;
+/// env.reset_to(upright)?;
 /// assert_eq!(env.step(&[0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```

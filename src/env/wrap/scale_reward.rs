@@ -1,8 +1,8 @@
 //! Rewards in another unit.
 
-use super::{Environment, EnvironmentError, Render, Step, within_f32};
+use super::{load_env, save_with_env};
 use crate::config::{ConfigError, positive};
-use crate::space::BoxSpace;
+use crate::env::{Environment, EnvironmentError, Step, within_f32};
 use crate::state::{SaveState, State, StateError};
 
 /// Multiplies each reward by a positive number.
@@ -38,47 +38,12 @@ impl<E> ScaleReward<E> {
         positive("factor", factor)?;
         Ok(Self { env, factor })
     }
-
-    /// Returns the factor.
-    pub fn factor(&self) -> f64 {
-        self.factor
-    }
-
-    /// Returns the environment of the rewards as they were.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        begin(&mut self.env)
-    }
 }
 
+wrapper!(ScaleReward<E>);
+
 impl<E: Environment> Environment for ScaleReward<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.env.reset(seed)
-    }
+    forward!(observation_space, action_space, reset);
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;
@@ -89,25 +54,16 @@ impl<E: Environment> Environment for ScaleReward<E> {
     }
 }
 
-impl<E: Render> Render for ScaleReward<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
-    }
-}
-
 impl<E: SaveState> SaveState for ScaleReward<E> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
         state.put("factor", self.factor);
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         state.expect("factor", self.factor)?;
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))
+        load_env(state, &mut self.env)
     }
 }
 
@@ -115,6 +71,7 @@ impl<E: SaveState> SaveState for ScaleReward<E> {
 mod tests {
     use super::*;
     use crate::env::{MountainCarContinuous, Pendulum};
+    use crate::space::BoxSpace;
 
     /// Gives one reward for ever.
     struct Constant(BoxSpace, f32);

@@ -1,7 +1,8 @@
 //! Observations in other units.
 
-use super::{Environment, EnvironmentError, Render, Step, expect_numbers, within_f32};
+use super::{load_env, save_with_env};
 use crate::config::{ConfigError, finite, positive};
+use crate::env::{Environment, EnvironmentError, Step, expect_numbers, within_f32};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 
@@ -67,39 +68,6 @@ fn rescaled(values: &[f32], scale: &[f64], offset: &[f64]) -> Vec<f32> {
 }
 
 impl<E> RescaleObservation<E> {
-    /// Returns the factor of each axis.
-    pub fn scale(&self) -> &[f64] {
-        &self.scale
-    }
-
-    /// Returns what is added to each axis, in the new unit.
-    pub fn offset(&self) -> &[f64] {
-        &self.offset
-    }
-
-    /// Returns the environment of the observations as they were.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Starts an episode from a chosen state instead of a seed, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        let observation = begin(&mut self.env)?;
-        Ok(self.rescale(observation))
-    }
-
     fn rescale(&self, observation: Vec<f32>) -> Vec<f32> {
         // One of the wrong length is a fault, which whoever checks observations has to see.
         if observation.len() == self.scale.len() {
@@ -110,28 +78,23 @@ impl<E> RescaleObservation<E> {
     }
 }
 
+wrapper!(RescaleObservation<E>);
+
 impl<E: Environment> Environment for RescaleObservation<E> {
+    forward!(action_space);
+
     fn observation_space(&self) -> &BoxSpace {
         &self.observation_space
     }
 
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
-
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.reset_with(|env| env.reset(seed))
+        let observation = self.env.reset(seed)?;
+        Ok(self.rescale(observation))
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;
         Ok(Step { observation: self.rescale(step.observation), ..step })
-    }
-}
-
-impl<E: Render> Render for RescaleObservation<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
     }
 }
 
@@ -141,16 +104,13 @@ impl<E: SaveState> SaveState for RescaleObservation<E> {
         for (name, numbers) in [("scale", &self.scale), ("offset", &self.offset)] {
             state.put_array(name, &[numbers.len()], numbers.clone());
         }
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         expect_numbers(&mut state, "scale", &self.scale)?;
         expect_numbers(&mut state, "offset", &self.offset)?;
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))
+        load_env(state, &mut self.env)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Fewer decisions than steps.
 
-use super::{Environment, EnvironmentError, Render, Step, check_action, within_f32};
+use super::{load_env, save_with_env};
 use crate::config::{ConfigError, at_least};
-use crate::space::BoxSpace;
+use crate::env::{Environment, EnvironmentError, Step, check_action, within_f32};
 use crate::state::{SaveState, State, StateError};
 
 /// Takes each action several times, and adds up the rewards.
@@ -42,47 +42,12 @@ impl<E> RepeatAction<E> {
         at_least("times", 1, times)?;
         Ok(Self { env, times })
     }
-
-    /// Returns how many times an action is taken.
-    pub fn times(&self) -> usize {
-        self.times
-    }
-
-    /// Returns the environment of the short steps.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        begin(&mut self.env)
-    }
 }
 
+wrapper!(RepeatAction<E>);
+
 impl<E: Environment> Environment for RepeatAction<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.env.reset(seed)
-    }
+    forward!(observation_space, action_space, reset);
 
     /// # Errors
     ///
@@ -102,25 +67,16 @@ impl<E: Environment> Environment for RepeatAction<E> {
     }
 }
 
-impl<E: Render> Render for RepeatAction<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
-    }
-}
-
 impl<E: SaveState> SaveState for RepeatAction<E> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
         state.put("times", self.times as u64);
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         state.expect("times", self.times as u64)?;
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))
+        load_env(state, &mut self.env)
     }
 }
 
@@ -129,6 +85,7 @@ mod tests {
     use super::*;
     use crate::env::mountain_car::MountainCarState;
     use crate::env::{MountainCarContinuous, Pendulum};
+    use crate::space::BoxSpace;
 
     #[test]
     fn the_last_step_of_an_episode_is_the_last_that_is_taken() {
@@ -148,9 +105,10 @@ mod tests {
 
     #[test]
     fn arriving_ends_the_repetition() {
-        let mut env = RepeatAction::new(MountainCarContinuous::v0(), 10).unwrap();
         let almost = MountainCarState { position: 0.44, velocity: 0.05 };
-        env.reset_with(|limited| limited.reset_with(|car| car.reset_to(almost))).unwrap();
+        let mut car = MountainCarContinuous::default();
+        car.reset_to(almost).unwrap();
+        let mut env = RepeatAction::new(car, 10).unwrap();
         let step = env.step(&[1.0]).unwrap();
         assert!(step.terminated && step.reward == 99.9, "{step:?}");
     }

@@ -1,7 +1,8 @@
 //! Observations that remember.
 
-use super::{Environment, EnvironmentError, Render, Step};
+use super::{load_env, save_with_env};
 use crate::config::{ConfigError, at_least};
+use crate::env::{Environment, EnvironmentError, Step};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 
@@ -46,49 +47,20 @@ impl<E: Environment> FrameStack<E> {
     }
 }
 
-impl<E> FrameStack<E> {
-    /// Returns how many observations are shown.
-    pub fn frames(&self) -> usize {
-        self.frames
-    }
-
-    /// Returns the environment of the single observations.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        self.stack = None;
-        let stack = begin(&mut self.env)?.repeat(self.frames);
-        self.stack = Some(stack.clone());
-        Ok(stack)
-    }
-}
+wrapper!(FrameStack<E>);
 
 impl<E: Environment> Environment for FrameStack<E> {
+    forward!(action_space);
+
     fn observation_space(&self) -> &BoxSpace {
         &self.observation_space
     }
 
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
-
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.reset_with(|env| env.reset(seed))
+        self.stack = None;
+        let stack = self.env.reset(seed)?.repeat(self.frames);
+        self.stack = Some(stack.clone());
+        Ok(stack)
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
@@ -100,12 +72,6 @@ impl<E: Environment> Environment for FrameStack<E> {
     }
 }
 
-impl<E: Render> Render for FrameStack<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
-    }
-}
-
 impl<E: SaveState> SaveState for FrameStack<E> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
@@ -114,8 +80,7 @@ impl<E: SaveState> SaveState for FrameStack<E> {
         if let Some(stack) = &self.stack {
             state.put_array("stack", &[stack.len()], stack.clone());
         }
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
@@ -124,9 +89,7 @@ impl<E: SaveState> SaveState for FrameStack<E> {
             true => Some(state.take_array("stack", &[self.observation_space.dim()])?),
             false => None,
         };
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))?;
+        load_env(state, &mut self.env)?;
         self.stack = stack;
         Ok(())
     }
@@ -135,7 +98,7 @@ impl<E: SaveState> SaveState for FrameStack<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::{MountainCarContinuous, Pendulum};
+    use crate::env::{MountainCarContinuous, Pendulum, Starts};
 
     #[test]
     fn the_newest_observations_are_shown_with_the_oldest_first() {
@@ -167,9 +130,14 @@ mod tests {
 
     #[test]
     fn a_failed_reset_leaves_no_episode_running() {
-        let mut env = FrameStack::new(Pendulum::v1(), 2).unwrap();
+        let begin = |pendulum: &mut Pendulum, has_power| match has_power {
+            true => pendulum.reset(0),
+            false => Err(EnvironmentError::other("no power")),
+        };
+        let starts = Starts::new(Pendulum::default(), vec![true, false], begin).unwrap();
+        let mut env = FrameStack::new(starts, 2).unwrap();
         env.reset(0).unwrap();
-        assert!(env.reset_with(|_| Err(EnvironmentError::other("no power"))).is_err());
+        assert!(env.reset(1).is_err());
         assert!(matches!(env.step(&[0.0]), Err(EnvironmentError::StepBeforeReset)));
     }
 

@@ -1,7 +1,8 @@
 //! Actions in other units.
 
-use super::{Environment, EnvironmentError, Render, Step, check_action, expect_numbers};
+use super::{load_env, save_with_env};
 use crate::config::ConfigError;
+use crate::env::{Environment, EnvironmentError, Step, check_action, expect_numbers};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 
@@ -78,52 +79,18 @@ impl<E: Environment> RescaleAction<E> {
     }
 }
 
-impl<E> RescaleAction<E> {
-    /// Returns the environment, with its own units.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        begin(&mut self.env)
-    }
-}
+wrapper!(RescaleAction<E>);
 
 impl<E: Environment> Environment for RescaleAction<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
+    forward!(observation_space, reset);
 
     fn action_space(&self) -> &BoxSpace {
         &self.from
     }
 
-    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.env.reset(seed)
-    }
-
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         check_action(&self.from, action)?;
         self.env.step(&self.rescale(action))
-    }
-}
-
-impl<E: Render> Render for RescaleAction<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
     }
 }
 
@@ -133,17 +100,14 @@ impl<E: SaveState> SaveState for RescaleAction<E> {
         for (name, bounds) in [("low", self.from.low()), ("high", self.from.high())] {
             state.put_array(name, &[bounds.len()], bounds.to_vec());
         }
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
         for (name, here) in [("low", self.from.low()), ("high", self.from.high())] {
             expect_numbers(&mut state, name, here)?;
         }
-        let env = state.take_state("env");
-        state.finish()?;
-        self.env.load_state(env).map_err(|error| error.within("env"))
+        load_env(state, &mut self.env)
     }
 }
 

@@ -47,7 +47,7 @@
 use super::numpy_rng::NumpyRng;
 use super::physics::runge_kutta::runge_kutta;
 use super::physics::tolerance::gaussian_tolerance;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
@@ -133,8 +133,8 @@ impl QuadrotorState {
 /// use actor_critic::env::quadrotor::QuadrotorState;
 /// use actor_critic::env::{Environment, QuadrotorHover};
 ///
-/// let mut env = QuadrotorHover::standard();
-/// env.reset_with(|quadrotor| quadrotor.reset_to(QuadrotorState::HOVERING))?;
+/// let mut env = QuadrotorHover::default();
+/// env.reset_to(QuadrotorState::HOVERING)?;
 /// let step = env.step(&[0.1445; 4])?;
 /// assert_eq!(step.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())

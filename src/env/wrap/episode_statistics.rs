@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Environment, EnvironmentError, Render, Step};
+use super::{load_env, save_with_env};
 use crate::config::{ConfigError, at_least};
-use crate::space::BoxSpace;
+use crate::env::{Environment, EnvironmentError, Step};
 use crate::state::{SaveState, State, StateError};
 
 /// Length and return of an episode, or of its part so far.
@@ -75,44 +75,18 @@ impl<E> EpisodeStatistics<E> {
         let sum: f64 = self.finished.iter().map(|episode| episode.episode_return).sum();
         (!self.finished.is_empty()).then(|| sum / self.finished.len() as f64)
     }
-
-    /// Returns the environment that is watched.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
-
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        self.running = None;
-        let observation = begin(&mut self.env)?;
-        self.running = Some(EpisodeTotals { length: 0, episode_return: 0.0 });
-        Ok(observation)
-    }
 }
 
-impl<E: Environment> Environment for EpisodeStatistics<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
+wrapper!(EpisodeStatistics<E>);
 
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
+impl<E: Environment> Environment for EpisodeStatistics<E> {
+    forward!(observation_space, action_space);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.reset_with(|env| env.reset(seed))
+        self.running = None;
+        let observation = self.env.reset(seed)?;
+        self.running = Some(EpisodeTotals { length: 0, episode_return: 0.0 });
+        Ok(observation)
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
@@ -134,12 +108,6 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
     }
 }
 
-impl<E: Render> Render for EpisodeStatistics<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
-    }
-}
-
 impl<E: SaveState> SaveState for EpisodeStatistics<E> {
     fn save_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
@@ -150,8 +118,7 @@ impl<E: SaveState> SaveState for EpisodeStatistics<E> {
         state.put("is_running", u64::from(self.running.is_some()));
         state.put_array("lengths", &[count], kept().map(|totals| totals.length as u64).collect());
         state.put_array("returns", &[count], kept().map(|totals| totals.episode_return).collect());
-        state.put_state("env", self.env.save_state()?);
-        Ok(state)
+        save_with_env(state, &self.env)
     }
 
     fn load_state(&mut self, mut state: State) -> Result<(), StateError> {
@@ -160,8 +127,6 @@ impl<E: SaveState> SaveState for EpisodeStatistics<E> {
         let is_running = state.take_flag("is_running")?;
         let lengths: Vec<u64> = state.take_row("lengths")?;
         let returns: Vec<f64> = state.take_array("returns", &[lengths.len()])?;
-        let env = state.take_state("env");
-        state.finish()?;
 
         let expected = episodes.min(self.capacity) + usize::from(is_running);
         if lengths.len() != expected {
@@ -175,7 +140,7 @@ impl<E: SaveState> SaveState for EpisodeStatistics<E> {
         let mut finished = totals.collect::<Result<VecDeque<_>, StateError>>()?;
         let running = if is_running { finished.pop_back() } else { None };
 
-        self.env.load_state(env).map_err(|error| error.within("env"))?;
+        load_env(state, &mut self.env)?;
         (self.running, self.finished, self.episodes) = (running, finished, episodes);
         Ok(())
     }

@@ -5,10 +5,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use super::action_bounds::in_units;
-use super::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
+use crate::nn::action_bounds::in_units;
+use crate::nn::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 
 /// Settings of [`TwoStreamCritic`]; the widths are the lab's.
 #[derive(Config, Debug, PartialEq)]

@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use super::{Environment, EnvironmentError, Render, Step};
 use crate::config::{ConfigError, at_least};
-use crate::space::BoxSpace;
+use crate::env::{Environment, EnvironmentError, Render, Step};
 use crate::state::{SaveState, State, StateError};
 
 /// Everything that was seen and done in one episode.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordedEpisode {
-    /// The seed of its reset, or `None` if it began by another door.
-    pub seed: Option<u64>,
+    /// The seed of its reset.
+    pub seed: u64,
     /// The observations, one more than there are steps.
     pub observations: Vec<Vec<f32>>,
     /// The actions, as they were given.
@@ -134,55 +133,21 @@ impl<E> Recorder<E> {
     pub fn newest(&self) -> Option<&RecordedEpisode> {
         self.finished.back()
     }
+}
 
-    /// Returns the environment that is recorded.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
+wrapper!(Recorder<E>);
 
-    /// Returns the environment, without this wrapper.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
+impl<E: Environment> Environment for Recorder<E> {
+    forward!(observation_space, action_space);
 
-    /// Begins an episode by another door of the environment than `reset`, as [`TimeLimit::reset_with`](super::TimeLimit::reset_with).
-    ///
-    /// # Errors
-    ///
-    /// Whatever `begin` reports.
-    pub fn reset_with(
-        &mut self,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
-        self.begin(None, begin)
-    }
-
-    fn begin(
-        &mut self,
-        seed: Option<u64>,
-        begin: impl FnOnce(&mut E) -> Result<Vec<f32>, EnvironmentError>,
-    ) -> Result<Vec<f32>, EnvironmentError> {
+    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         self.running = None;
-        let observation = begin(&mut self.env)?;
+        let observation = self.env.reset(seed)?;
         let mut episode =
             RecordedEpisode { seed, observations: vec![observation.clone()], ..RecordedEpisode::default() };
         episode.frames.extend(self.draw.and_then(|draw| draw(&self.env)));
         self.running = Some(episode);
         Ok(observation)
-    }
-}
-
-impl<E: Environment> Environment for Recorder<E> {
-    fn observation_space(&self) -> &BoxSpace {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> &BoxSpace {
-        self.env.action_space()
-    }
-
-    fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
-        self.begin(Some(seed), |env| env.reset(seed))
     }
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
@@ -205,12 +170,6 @@ impl<E: Environment> Environment for Recorder<E> {
     }
 }
 
-impl<E: Render> Render for Recorder<E> {
-    fn render(&self) -> Option<String> {
-        self.env.render()
-    }
-}
-
 impl<E: SaveState> SaveState for Recorder<E> {
     fn save_state(&self) -> Result<State, StateError> {
         self.env.save_state()
@@ -227,7 +186,7 @@ impl<E: SaveState> SaveState for Recorder<E> {
 mod tests {
     use super::*;
     use crate::env::mountain_car::MountainCarState;
-    use crate::env::{MountainCarContinuous, Pendulum};
+    use crate::env::{MountainCarContinuous, Pendulum, Starts};
 
     fn play(env: &mut impl Environment) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
@@ -243,10 +202,7 @@ mod tests {
         let first = env.reset(3).unwrap();
         let steps = play(&mut env);
         let episode = env.newest().unwrap();
-        assert_eq!(
-            (episode.seed, episode.length(), episode.terminated, episode.truncated),
-            (Some(3), 200, false, true)
-        );
+        assert_eq!((episode.seed, episode.length(), episode.terminated, episode.truncated), (3, 200, false, true));
         assert_eq!(episode.observations[0], first);
         assert!(episode.observations[1..].iter().eq(steps.iter().map(|step| &step.observation)));
         assert!(episode.rewards.iter().copied().eq(steps.iter().map(|step| step.reward)));
@@ -264,7 +220,7 @@ mod tests {
             env.reset(seed).unwrap();
             play(&mut env);
         }
-        assert!(env.episodes().map(|episode| episode.seed).eq([Some(2), Some(3)]));
+        assert!(env.episodes().map(|episode| episode.seed).eq([2, 3]));
         assert!(env.episodes().all(|episode| episode.length() == 200));
     }
 
@@ -282,12 +238,13 @@ mod tests {
 
     #[test]
     fn csv_reads_back_as_the_same_bits() {
-        let mut env = Recorder::new(MountainCarContinuous::v0(), 1).unwrap();
         let almost = MountainCarState { position: 0.42, velocity: 0.02 };
-        env.reset_with(|limited| limited.reset_with(|car| car.reset_to(almost))).unwrap();
+        let car = Starts::new(MountainCarContinuous::default(), vec![almost], MountainCarContinuous::reset_to).unwrap();
+        let mut env = Recorder::new(car, 1).unwrap();
+        env.reset(0).unwrap();
         play(&mut env);
         let episode = env.newest().unwrap();
-        assert_eq!((episode.seed, episode.length()), (None, 2));
+        assert_eq!((episode.seed, episode.length()), (0, 2));
 
         let mut out = Vec::new();
         episode.write_csv(&mut out).unwrap();

@@ -39,8 +39,8 @@
 use super::numpy_rng::NumpyRng;
 use super::physics::capsule::{Capsule, ball_inertia, ball_mass};
 use super::physics::joint_limit::JointLimit;
-use super::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::config::{ConfigError, positive};
+use crate::env::{Environment, EnvironmentError, Step, TimeLimit, check_action, check_state};
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 use std::f64::consts::{PI, TAU};
@@ -114,7 +114,7 @@ pub struct ReacherState {
 
 impl ReacherState {
     /// Returns where the wrist and the finger are, x and y in m from the shoulder.
-    pub(super) fn joints(&self) -> [[f64; 2]; 2] {
+    pub(in crate::env) fn joints(&self) -> [[f64; 2]; 2] {
         let (upper_sine, upper_cosine) = libm::sincos(self.shoulder);
         let (hand_sine, hand_cosine) = libm::sincos(self.shoulder + self.wrist);
         let wrist = [UPPER_LENGTH * upper_cosine, UPPER_LENGTH * upper_sine];
@@ -138,7 +138,7 @@ impl ReacherState {
 /// use actor_critic::env::reacher::ReacherState;
 /// use actor_critic::env::{Environment, Reacher};
 ///
-/// let mut env = Reacher::hard();
+/// let mut env = Reacher::hard().into_inner();
 /// let stretched = ReacherState {
 ///     shoulder: 0.0,
 ///     wrist: 0.0,
@@ -146,7 +146,7 @@ impl ReacherState {
 ///     wrist_velocity: 0.0,
 ///     target: [0.22, 0.0], // 2 cm short of the finger
 /// };
-/// env.reset_with(|arm| arm.reset_to(stretched))?;
+/// env.reset_to(stretched)?;
 /// assert_eq!(env.step(&[0.0, 0.0])?.reward, 1.0);
 /// # Ok::<(), actor_critic::env::EnvironmentError>(())
 /// ```
@@ -196,7 +196,7 @@ impl Reacher {
     }
 
     /// Returns the radius of the target in m.
-    pub fn target_radius(&self) -> f64 {
+    pub(in crate::env) fn target_radius(&self) -> f64 {
         self.target_radius
     }
 
