@@ -83,6 +83,7 @@ impl Scoring {
     }
 
     /// Returns the named scores of a task, in the order in which they were given.
+    #[cfg(feature = "plot")]
     pub(super) fn references(&self, task: &str) -> &[(String, f64)] {
         self.references.get(task).map_or(&[], Vec::as_slice)
     }

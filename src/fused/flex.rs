@@ -14,12 +14,12 @@ use burn_flex::FlexTensor;
 use self::stack::{Input, Stack};
 use super::kernel::{self, Buffer, LayerGradient};
 use super::operation::{NetworkOps, ParameterOps, Tensors};
-use super::{AdamStep, Form, Unsound, report};
+use super::{AdamStep, MlpShape, Unsound, report};
 use crate::space::is_sound;
 
 impl NetworkOps for Flex {
-    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FlexTensor {
-        forward(inputs.0, parameters.0, form).0
+    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, shape: MlpShape) -> FlexTensor {
+        forward(inputs.0, parameters.0, shape).0
     }
 
     fn squash(distribution: FlexTensor, noise: FlexTensor, log_std_range: (f32, f32), constant: f32) -> FlexTensor {
@@ -35,18 +35,18 @@ impl NetworkOps for Flex {
 }
 
 impl<C: CheckpointStrategy> NetworkOps for Autodiff<Flex, C> {
-    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, form: Form) -> FloatTensor<Self> {
+    fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, shape: MlpShape) -> FloatTensor<Self> {
         match inputs.0.len() + parameters.0.len() {
-            3 => tracked::<C, 3>(inputs, parameters, form),
-            4 => tracked::<C, 4>(inputs, parameters, form),
-            5 => tracked::<C, 5>(inputs, parameters, form),
-            6 => tracked::<C, 6>(inputs, parameters, form),
-            7 => tracked::<C, 7>(inputs, parameters, form),
-            8 => tracked::<C, 8>(inputs, parameters, form),
-            9 => tracked::<C, 9>(inputs, parameters, form),
-            10 => tracked::<C, 10>(inputs, parameters, form),
-            11 => tracked::<C, 11>(inputs, parameters, form),
-            12 => tracked::<C, 12>(inputs, parameters, form),
+            3 => tracked::<C, 3>(inputs, parameters, shape),
+            4 => tracked::<C, 4>(inputs, parameters, shape),
+            5 => tracked::<C, 5>(inputs, parameters, shape),
+            6 => tracked::<C, 6>(inputs, parameters, shape),
+            7 => tracked::<C, 7>(inputs, parameters, shape),
+            8 => tracked::<C, 8>(inputs, parameters, shape),
+            9 => tracked::<C, 9>(inputs, parameters, shape),
+            10 => tracked::<C, 10>(inputs, parameters, shape),
+            11 => tracked::<C, 11>(inputs, parameters, shape),
+            12 => tracked::<C, 12>(inputs, parameters, shape),
             n => unreachable!("a node of {n} inputs was not turned away"),
         }
     }
@@ -145,7 +145,7 @@ impl Backward<Flex, 1> for SampleGradient {
 fn tracked<C: CheckpointStrategy, const N: usize>(
     inputs: Tensors<Autodiff<Flex, C>>,
     parameters: Tensors<Autodiff<Flex, C>>,
-    form: Form,
+    shape: MlpShape,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let mut nodes = Vec::with_capacity(N);
     let [inputs, parameters] = [inputs, parameters].map(|tensors| {
@@ -159,10 +159,10 @@ fn tracked<C: CheckpointStrategy, const N: usize>(
     let nodes: [_; N] = nodes.try_into().expect("the caller counted inputs and parameters");
     match PerceptronGradient.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
-            let (output, saved) = forward(inputs, parameters, form);
+            let (output, saved) = forward(inputs, parameters, shape);
             prepared.finish(saved, output)
         }
-        OpsKind::UnTracked(prepared) => prepared.finish(forward(inputs, parameters, form).0),
+        OpsKind::UnTracked(prepared) => prepared.finish(forward(inputs, parameters, shape).0),
     }
 }
 
@@ -175,10 +175,10 @@ struct Saved {
     output: FlexTensor,
 }
 
-fn forward(inputs: Vec<FlexTensor>, parameters: Vec<FlexTensor>, form: Form) -> (FlexTensor, Saved) {
+fn forward(inputs: Vec<FlexTensor>, parameters: Vec<FlexTensor>, shape: MlpShape) -> (FlexTensor, Saved) {
     let input = Input::new(inputs);
     let rows = input.rows;
-    let stack = Stack::new(parameters, form);
+    let stack = Stack::new(parameters, shape);
     let (hidden, output) = stack.with(|perceptron| {
         let mut outputs: Vec<Buffer> =
             perceptron.layers.iter().map(|layer| Buffer::new(rows * layer.outputs())).collect();

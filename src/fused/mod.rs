@@ -67,7 +67,7 @@ fn switched<R>(on: bool, f: impl FnOnce() -> R) -> R {
 /// The layers of a perceptron as an operation takes them.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only a kernel reads it"))]
-pub(crate) struct Form {
+pub(crate) struct MlpShape {
     /// The function after each layer but the last.
     pub(crate) activation: Activation,
     /// Whether it also stands after the last.
@@ -135,7 +135,7 @@ pub(crate) use absent::{adam, applies, blend, mean_squared_error, perceptron, sq
 mod absent {
     use burn::nn::Linear;
 
-    use super::{AdamStep, Form, Tensor};
+    use super::{AdamStep, MlpShape, Tensor};
 
     pub(crate) fn applies<const D: usize>(_: &Tensor<D>) -> bool {
         false
@@ -144,7 +144,7 @@ mod absent {
     pub(crate) fn perceptron<'a, const I: usize>(
         inputs: [Tensor<2>; I],
         _: impl Iterator<Item = &'a Linear>,
-        _: Form,
+        _: MlpShape,
     ) -> Result<Tensor<2>, [Tensor<2>; I]> {
         Err(inputs)
     }

@@ -8,7 +8,7 @@ use burn::backend::{
 use burn::nn::Linear;
 use burn::tensor::{DType, Tensor};
 
-use super::{AdamStep, Form};
+use super::{AdamStep, MlpShape};
 
 /// More layers than this go through burn's operations: the number of inputs of a node is part of its type.
 pub(super) const MAX_LAYERS: usize = 5;
@@ -54,7 +54,7 @@ pub(super) trait NetworkOps: Backend {
     fn perceptron(
         #[extension_type] inputs: Tensors<Self>,
         #[extension_type] parameters: Tensors<Self>,
-        form: Form,
+        shape: MlpShape,
     ) -> FloatTensor<Self>;
 
     /// Returns A actions and their log-density in each row.
@@ -88,7 +88,7 @@ pub(super) trait ParameterOps: Backend {
 pub(crate) fn perceptron<'a, const I: usize>(
     inputs: [Tensor<2>; I],
     layers: impl Iterator<Item = &'a Linear>,
-    form: Form,
+    shape: MlpShape,
 ) -> Result<Tensor<2>, [Tensor<2>; I]> {
     if !super::enabled() {
         return Err(inputs);
@@ -107,12 +107,12 @@ pub(crate) fn perceptron<'a, const I: usize>(
     }
     let [rows, _] = inputs[0].dims();
     let columns: usize = inputs.iter().map(|input| input.dims()[1]).sum();
-    let known = rows > 0 && widths.len() <= MAX_LAYERS && connected(columns, &widths, form.heads);
+    let known = rows > 0 && widths.len() <= MAX_LAYERS && connected(columns, &widths, shape.heads);
     let inputs = inputs.map(Tensor::into_dispatch);
     if !known || !parameters.iter().chain(&inputs).all(is_flex) {
         return Err(inputs.map(Tensor::from_dispatch));
     }
-    let output = <Dispatch as NetworkOps>::perceptron(Tensors(inputs.into()), Tensors(parameters), form);
+    let output = <Dispatch as NetworkOps>::perceptron(Tensors(inputs.into()), Tensors(parameters), shape);
     Ok(Tensor::from_dispatch(output))
 }
 

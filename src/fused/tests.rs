@@ -217,8 +217,8 @@ fn layers_without_a_kernel_go_the_other_way() {
     let mut rng = Seed(0).stream(Stream::ActorWeights);
     let layer = |inputs, outputs, rng: &mut _| crate::nn::linear(inputs, outputs, Initialization::FanIn, rng, &device);
     let applies = |mlp: &Mlp, input: Tensor<2>| {
-        let form = super::Form { activation: Activation::Relu, activate_last: false, heads: 1 };
-        switched(true, || super::perceptron([input], mlp.layers.iter(), form).is_ok())
+        let shape = super::MlpShape { activation: Activation::Relu, activate_last: false, heads: 1 };
+        switched(true, || super::perceptron([input], mlp.layers.iter(), shape).is_ok())
     };
     let input = || Tensor::<2>::ones([2, 3], &device);
     let mut mlp = MlpConfig::new(vec![3, 4, 1]).init(&mut rng, &device).unwrap();

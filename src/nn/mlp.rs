@@ -9,7 +9,7 @@ use rand::Rng;
 use super::{Initialization, linear};
 use crate::activation::Activation;
 use crate::config::{ConfigError, at_least, at_most};
-use crate::fused::{self, Form};
+use crate::fused::{self, MlpShape};
 
 /// Settings of [`Mlp`].
 #[derive(Config, Debug, PartialEq)]
@@ -77,8 +77,8 @@ impl Mlp {
     ///
     /// Panics if `input` does not have the first width.
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        let form = Form { activation: self.activation, activate_last: false, heads: 1 };
-        fused::perceptron([input], self.layers.iter(), form).unwrap_or_else(|[input]| self.layer_by_layer(input))
+        let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
+        fused::perceptron([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input))
     }
 
     /// Returns [`forward`](Self::forward) of two inputs side by side.
@@ -93,8 +93,8 @@ impl Mlp {
     pub(crate) fn forward_joined(&self, left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
         let [n, _] = left.dims();
         assert_shape!(right, [n, _]);
-        let form = Form { activation: self.activation, activate_last: false, heads: 1 };
-        fused::perceptron([left, right], self.layers.iter(), form)
+        let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
+        fused::perceptron([left, right], self.layers.iter(), shape)
             .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1)))
     }
 
@@ -116,8 +116,8 @@ impl Mlp {
     ///
     /// As [`forward`](Self::forward).
     pub fn features(&self, input: Tensor<2>) -> Tensor<2> {
-        let form = Form { activation: self.activation, activate_last: true, heads: 1 };
-        fused::perceptron([input], self.layers.iter(), form)
+        let shape = MlpShape { activation: self.activation, activate_last: true, heads: 1 };
+        fused::perceptron([input], self.layers.iter(), shape)
             .unwrap_or_else(|[input]| self.layers.iter().fold(input, |x, layer| self.activate(layer.forward(x))))
     }
 
@@ -131,8 +131,8 @@ impl Mlp {
     ///
     /// As [`forward`](Self::forward), and if a head does not have the last width.
     pub fn heads<const H: usize>(&self, input: Tensor<2>, heads: [&Linear; H]) -> Tensor<2> {
-        let form = Form { activation: self.activation, activate_last: false, heads: H };
-        fused::perceptron([input], self.layers.iter().chain(heads), form).unwrap_or_else(|[input]| {
+        let shape = MlpShape { activation: self.activation, activate_last: false, heads: H };
+        fused::perceptron([input], self.layers.iter().chain(heads), shape).unwrap_or_else(|[input]| {
             let features = self.features(input);
             Tensor::cat(heads.iter().map(|head| head.forward(features.clone())).collect(), 1)
         })

@@ -6,7 +6,7 @@ use burn::backend::TensorMetadata;
 use burn_flex::FlexTensor;
 
 use super::{dense, slice, tensor};
-use crate::fused::Form;
+use crate::fused::MlpShape;
 use crate::fused::kernel::{Buffer, Layer, LayerGradient, Perceptron};
 
 /// The input of a perceptron, in one matrix.
@@ -64,17 +64,17 @@ pub(super) struct Stack {
     layers: Vec<[FlexTensor; 2]>,
     /// The number of outputs of each head.
     heads: Vec<usize>,
-    form: Form,
+    shape: MlpShape,
 }
 
 impl Stack {
-    pub(super) fn new(parameters: Vec<FlexTensor>, form: Form) -> Self {
+    pub(super) fn new(parameters: Vec<FlexTensor>, shape: MlpShape) -> Self {
         let mut parameters = parameters.into_iter().map(dense);
         let mut layers = Vec::new();
         while let (Some(weight), Some(bias)) = (parameters.next(), parameters.next()) {
             layers.push([weight, bias]);
         }
-        let first_head = layers.len() - form.heads;
+        let first_head = layers.len() - shape.heads;
         let heads: Vec<usize> = layers[first_head..].iter().map(|[_, bias]| bias.shape()[0]).collect();
         if heads.len() > 1 {
             let inputs = layers[first_head][0].shape()[0];
@@ -86,14 +86,14 @@ impl Stack {
             layers.truncate(first_head);
             layers.push([tensor(weight, [inputs, outputs]), tensor(bias, [outputs])]);
         }
-        Self { layers, heads, form }
+        Self { layers, heads, shape }
     }
 
     /// Calls `f` with the layers as the kernel takes them.
     pub(super) fn with<R>(&self, f: impl FnOnce(&Perceptron<'_>) -> R) -> R {
         let layers: Vec<_> =
             self.layers.iter().map(|[weight, bias]| Layer { weight: slice(weight), bias: slice(bias) }).collect();
-        let Form { activation, activate_last, .. } = self.form;
+        let MlpShape { activation, activate_last, .. } = self.shape;
         f(&Perceptron { layers: &layers, activation, activate_last })
     }
 }
