@@ -8,7 +8,7 @@ pub use crate::agent::{Agent, AgentConfig, Ddpg, DdpgConfig, Sac, SacConfig, Td3
 pub use crate::checkpoint::Checkpoints;
 pub use crate::env::{Environment, EnvironmentError, Pendulum, Spaces, Step, TimeLimit, check_environment};
 pub use crate::error::Error;
-pub use crate::nn::{Actor, Critic, Ensemble};
+pub use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
 pub use crate::noise::NoiseConfig;
 pub use crate::policy::{Act, Policy};
 pub use crate::replay::{Batch, ReplayBuffer, Transition};
