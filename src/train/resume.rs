@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::env_slot::MidEpisode;
 use super::episode::Episode;
 use super::history::EpisodeHistory;
-use super::play::MidEpisode;
 use super::run_state::RunState;
 use super::{StepReport, Trainer, TrainerConfig};
 use crate::agent::{Agent, Metrics};
@@ -43,7 +43,7 @@ impl<E: Environment + SaveState, A: Agent> Trainer<E, A> {
     /// Lets the run be saved in mid-episode, with the state of its environment: a resumed run goes on bit for bit.
     #[must_use]
     pub fn with_environment_state(mut self) -> Self {
-        self.mid_episode = MidEpisode::Saved { save: E::save_state, load: E::load_state };
+        self.collector.mid_episode = MidEpisode::Saved { save: E::save_state, load: E::load_state };
         self
     }
 }
@@ -56,18 +56,18 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// bit, as one that was never interrupted. The run that is saved goes on undisturbed.
     #[must_use]
     pub fn with_restarted_episodes(mut self) -> Self {
-        self.mid_episode = MidEpisode::Restarted;
+        self.collector.mid_episode = MidEpisode::Restarted;
         self
     }
 
     /// Returns whether the run can be saved now: in mid-episode only after
     /// [`with_environment_state`](Self::with_environment_state) or [`with_restarted_episodes`](Self::with_restarted_episodes).
     pub fn can_save(&self) -> bool {
-        self.can_save_in_mid_episode() || self.plays.iter().all(|play| play.observation.is_none())
+        self.can_save_in_mid_episode() || self.collector.slots.iter().all(|slot| slot.observation.is_none())
     }
 
     pub(super) fn can_save_in_mid_episode(&self) -> bool {
-        !matches!(self.mid_episode, MidEpisode::Refused)
+        !matches!(self.collector.mid_episode, MidEpisode::Refused)
     }
 }
 
@@ -104,8 +104,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             environment: short_type_name::<E>(),
             agent_config: agent_config(&agent),
             trainer_config: as_json(&self.config),
-            environment_steps: self.environment_steps as u64,
-            updates: self.updates as u64,
+            environment_steps: self.environment_steps() as u64,
+            updates: self.updates() as u64,
             score,
             ..Manifest::new(self.replay.transitions().replay_form())
         };
@@ -249,8 +249,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             Ok(())
         });
         if let Err(error) = loaded {
-            if let MidEpisode::Saved { load, .. } = self.mid_episode {
-                before.into_iter().try_for_each(|(i, state)| load(&mut self.plays[i].env, state))?;
+            if let MidEpisode::Saved { load, .. } = self.collector.mid_episode {
+                before.into_iter().try_for_each(|(i, state)| load(&mut self.collector.slots[i].env, state))?;
             }
             return Err(error);
         }
@@ -263,20 +263,20 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Loads the environments whose episodes go on; `before` gets their states, to undo it.
     fn load_environments(&mut self, run: &mut RunState, before: &mut Vec<(usize, State)>) -> Result<(), Error> {
-        for (i, (play, episode)) in self.plays.iter_mut().zip(&mut run.episodes).enumerate() {
+        for (i, (slot, episode)) in self.collector.slots.iter_mut().zip(&mut run.episodes).enumerate() {
             if episode.is_none() {
                 continue;
             }
             let state = run.environments.take_next().map_err(|error| error.within("trainer.environments"))?;
-            match &self.mid_episode {
+            match &self.collector.mid_episode {
                 MidEpisode::Refused => return Err(CheckpointError::MidEpisode.into()),
                 MidEpisode::Restarted => {
                     *episode = None;
                     run.restarted.push(i);
                 }
                 MidEpisode::Saved { save, load } => {
-                    before.push((i, save(&play.env)?));
-                    load(&mut play.env, state).map_err(|error| error.within("environment"))?;
+                    before.push((i, save(&slot.env)?));
+                    load(&mut slot.env, state).map_err(|error| error.within("environment"))?;
                 }
             }
         }
@@ -285,13 +285,13 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Takes over counters, random streams and episodes.
     fn go_on_with(&mut self, run: RunState) {
-        [self.episode_rng, self.warmup_rng, self.replay_rng] = run.rngs;
-        (self.environment_steps, self.learning_steps, self.updates) =
+        [self.collector.episode_rng, self.collector.warmup_rng, self.updater.replay_rng] = run.rngs;
+        (self.collector.environment_steps, self.updater.learning_steps, self.updater.updates) =
             (run.environment_steps, run.learning_steps, run.updates);
         self.history.evaluations = run.evaluations;
-        self.untold = StepReport::default();
-        for (play, episode) in self.plays.iter_mut().zip(run.episodes) {
-            (play.episode, play.observation) = match episode {
+        self.unreported = StepReport::default();
+        for (slot, episode) in self.collector.slots.iter_mut().zip(run.episodes) {
+            (slot.episode, slot.observation) = match episode {
                 Some((episode, observation)) => (episode, Some(observation)),
                 None => (Episode::default(), None),
             };
