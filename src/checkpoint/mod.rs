@@ -16,9 +16,9 @@
 //!
 //! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Other files beside the parts, such as
 //! those that a file manager leaves, are ignored. Reading one never runs code,
-//! and gives what was saved or an error. [`Trainer::save`](crate::train::Trainer::save) writes,
-//! [`Trainer::resume`](crate::train::Trainer::resume) reads, and [`CheckpointEvery`](crate::train::CheckpointEvery) does it
-//! on a schedule. What each promise rests on is in [`docs/reliability.md`](crate::_docs::reliability).
+//! and gives what was saved or an error. Attach [`CheckpointEvery`](crate::train::CheckpointEvery)
+//! to a trainer, and its run is saved every so many steps; or write by [`Trainer::save`](crate::train::Trainer::save) and read by
+//! [`Trainer::resume`](crate::train::Trainer::resume). [`docs/reliability.md`](crate::_docs::reliability) says which test shows what.
 
 use std::collections::HashMap;
 use std::fmt;

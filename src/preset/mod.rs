@@ -41,13 +41,13 @@ pub struct Preset<C> {
     pub task: Task,
     /// The settings of the algorithm.
     pub algorithm: C,
-    /// Times that each action is taken: [`RepeatAction`]. Steps of the schedule count the actions.
+    /// Times that each action is repeated: [`RepeatAction`]. The steps of the trainer count the actions.
     pub action_repeat: usize,
     /// Widths of the hidden layers of actor and critics.
     pub hidden_dims: Vec<usize>,
     /// What the learning rates are multiplied by along the run; `None` if they stay.
     pub learning_rate_factor: Option<Schedule>,
-    /// The schedule of the run; its length is [`TrainerConfig::environment_steps`].
+    /// Settings of the trainer; [`TrainerConfig::environment_steps`] is the length of the run.
     pub schedule: TrainerConfig,
 }
 

@@ -1,20 +1,22 @@
-//! Attaching to a trainer, before it runs, everything that takes part in the run.
+//! Attaching to a trainer, before it runs, what takes part in the run.
 
+use super::env_slot::MidEpisode;
 use super::{EvaluateEvery, Schedule, Trainer};
 use crate::agent::Agent;
 use crate::config::{ConfigError, at_least};
 use crate::env::Environment;
 use crate::error::Error;
 use crate::replay::Replay;
+use crate::state::SaveState;
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Exchanges the replay, for one that draws its batches by another law.
+    /// Replaces the replay buffer, for example by prioritised sampling.
     ///
-    /// It takes over [`n_step`](TrainerConfig::n_step) and the agent's discount.
+    /// The new replay gets [`n_step`](super::TrainerConfig::n_step) and the agent's discount.
     ///
     /// # Errors
     ///
-    /// - [`Error::Config`] if it holds less than [`learning_starts`](TrainerConfig::learning_starts)
+    /// - [`Error::Config`] if it holds less than [`learning_starts`](super::TrainerConfig::learning_starts)
     /// - [`Error::Replay`] if its transitions have other lengths
     pub fn with_replay(mut self, mut replay: impl Replay + 'static) -> Result<Self, Error> {
         let transitions = replay.transitions_mut();
@@ -25,17 +27,17 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(self)
     }
 
-    /// Evaluates the greedy policy along the run.
+    /// Evaluates the greedy policy during the run.
     ///
-    /// An evaluation that is due and has not been made is made before the next step: after one that failed, and also when a run
-    /// that had no evaluations goes on with them.
+    /// An overdue evaluation is made before the next step. It is overdue if it has failed, or if the run was resumed from one that
+    /// had no evaluations.
     #[must_use]
     pub fn with_evaluation(mut self, evaluation: EvaluateEvery<A>) -> Self {
         self.evaluation = Some(evaluation);
         self
     }
 
-    /// Applies a schedule to the agent before every step.
+    /// Gives the agent the factor of a schedule before every step.
     ///
     /// # Examples
     ///
@@ -61,7 +63,9 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self
     }
 
-    /// Steps the environments over the threads of rayon, with the same bits; worth it if a step takes tens of microseconds.
+    /// Steps the environments in parallel on the threads of rayon, with the same bits.
+    ///
+    /// It pays off if a step takes tens of microseconds.
     #[cfg(feature = "threads")]
     #[must_use]
     pub fn over_threads(mut self) -> Self
@@ -69,6 +73,27 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         E: Send,
     {
         self.collector.step_over_threads();
+        self
+    }
+
+    /// Saves the run in mid-episode with the states of its environments. A resumed run continues bit for bit.
+    #[must_use]
+    pub fn with_environment_state(mut self) -> Self
+    where
+        E: SaveState,
+    {
+        self.collector.mid_episode = MidEpisode::Saved { save: E::save_state, load: E::load_state };
+        self
+    }
+
+    /// Saves the run in mid-episode without the states of its environments, for environments that cannot save it.
+    ///
+    /// The replay is saved with the transitions of the episodes under way, and their steps are counted. A resumed run gives up
+    /// these episodes and begins new ones, each with the next seed. So it is a good run, but not the same, bit for bit, as one that was
+    /// never interrupted. Saving does not disturb the run that is saved.
+    #[must_use]
+    pub fn with_restarted_episodes(mut self) -> Self {
+        self.collector.mid_episode = MidEpisode::Restarted;
         self
     }
 }

@@ -3,32 +3,15 @@
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::behavior::Behavior;
 use super::env_slot::{self, EnvSlot, MidEpisode, StepAll};
 use super::episode::Episode;
 use super::{EnvironmentStep, TrainerConfig};
 use crate::config::at_least;
 use crate::env::{Environment, Spaces, Step, check_action};
 use crate::error::Error;
-use crate::policy::ActError;
 use crate::replay::{Replay, Transition};
 use crate::rng::{Seed, Stream};
-
-/// The behaviour policy: chooses the actions that experience is collected with.
-///
-/// These are the calls of an [`Agent`](crate::agent::Agent) that have nothing to do with learning.
-pub(super) trait Behavior {
-    /// Called with the first observation of every episode.
-    fn observe(&mut self, observation: &[f32]) -> Result<(), ActError>;
-
-    /// Returns one action for each environment, with exploration.
-    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
-
-    /// Called with every step of environment `i`.
-    fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError>;
-
-    /// Called when an episode of environment `i` is over.
-    fn end_episode(&mut self, i: usize);
-}
 
 /// Steps environments, and stores each transition in the replay.
 #[derive(Debug)]

@@ -1,7 +1,9 @@
-//! Training: the loop between an environment and an agent, and everything that watches it.
+//! Training: the loop between environments and an agent, and the observers that watch it.
 
 mod attach;
+mod behavior;
 mod checkpoint_every;
+mod checkpointing;
 mod collect;
 mod console;
 mod csv_evaluations;

@@ -1,7 +1,6 @@
 //! The run of a trainer: takes steps until the end, and notifies the observers.
 
-use std::ops::ControlFlow;
-
+use super::checkpointing::SaveTimer;
 use super::episode::History;
 use super::notify::{self, Answers};
 use super::{AgentInfo, EpisodeSummary, Observer, RunInfo, StepReport, Trainer};
@@ -10,40 +9,41 @@ use crate::env::Environment;
 use crate::error::Error;
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Takes steps until the configured number of episodes or environment steps is over, or an observer ends the run.
+    /// Takes steps until the configured number of episodes or environment steps is reached, an observer ends the run, or it is
+    /// interrupted.
     ///
-    /// Returns the summaries of the episodes that ended in this call. A run that was ended goes on when called again. Several
-    /// environments may end more episodes with the last step than were asked for.
+    /// Returns the summaries of the episodes that ended in this call. Call it again to continue a run that an observer has ended. With
+    /// several environments, the last step may end more episodes than were asked for.
     ///
     /// # Errors
     ///
-    /// As [`step`](Self::step), or [`Error::Observer`].
+    /// As [`step`](Self::step), or [`Error::Observer`]. With [checkpoints](Self::with_checkpoints) also as [`save`](Self::save): a run
+    /// that could not be saved has ended, and can be continued by another call. What can never be saved is refused before the first
+    /// step, or else after the first step and the first update:
+    ///
+    /// - [`CheckpointError::MidEpisode`](crate::checkpoint::CheckpointError::MidEpisode) if nobody has chosen what happens to
+    ///   episodes under way
+    /// - [`CheckpointError::Write`](crate::checkpoint::CheckpointError::Write) or [`Error::State`] if a state has no form as a file
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Vec<EpisodeSummary>, Error> {
-        self.run_with(observers, |_| Ok(ControlFlow::Continue(())))
-    }
-
-    /// As [`run`](Self::run), with a call after every step that may end the run.
-    pub(super) fn run_with(
-        &mut self,
-        observers: &mut [&mut dyn Observer],
-        after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<Vec<EpisodeSummary>, Error> {
-        let outcome = self.run_observed(observers, after_step);
+        let timer = self.begin_saving()?;
+        let outcome = self.run_observed(observers, timer);
         let mut finished = Ok(());
         for observer in observers {
-            // Every observer is told, even if another one fails to finish.
+            // Every observer is notified, even if another one fails to finish.
             finished = finished.and(observer.on_finish().map_err(Error::Observer));
         }
         let episodes = outcome?;
-        finished.map(|()| episodes)
+        finished?;
+        self.save_end()?;
+        Ok(episodes)
     }
 
     fn run_observed(
         &mut self,
         observers: &mut [&mut dyn Observer],
-        mut after_step: impl FnMut(&mut Self) -> Result<ControlFlow<()>, Error>,
+        mut timer: SaveTimer,
     ) -> Result<Vec<EpisodeSummary>, Error> {
-        // What a failed step has left is in the history, of which the observers hear now.
+        // The results of a failed step are in the history, which the observers get now.
         self.unreported = StepReport::default();
         let run = self.run_info();
         for observer in observers.iter_mut() {
@@ -68,9 +68,9 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             };
             let answers = notify::notify_step(observers, &report);
             stepped?;
-            let after = after_step(self);
+            let saved = self.save_if_due(&mut timer);
             answers.outcome?;
-            ended = answers.ended | after?.is_break();
+            ended = answers.ended | saved?.is_break();
         }
         Ok(self.history().iter().skip(episodes_before).collect())
     }

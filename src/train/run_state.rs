@@ -1,4 +1,4 @@
-//! What a trainer adds to a checkpoint: counters, random streams, evaluations, and the episodes under way.
+//! The part `trainer.safetensors` of a checkpoint: counters, random streams, evaluations, and the episodes under way.
 
 use rand::rngs::ChaCha8Rng;
 
@@ -9,23 +9,23 @@ use crate::agent::{Agent, Metrics};
 use crate::env::Environment;
 use crate::state::{State, StateError, States};
 
-/// Largest count that is believed: one that nothing reaches, and that can still be added to.
+/// Largest count that is accepted. No run reaches it, and adding to it does not overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
 /// Names of the random streams of a trainer.
 const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
 
-/// What an environment was doing when the run was saved.
+/// The state of an environment's episode when the run was saved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     BetweenEpisodes,
-    /// Its episode goes on: it is saved.
+    /// Its episode is under way and saved.
     InEpisode,
-    /// Its episode is not saved: a new one begins.
+    /// Its episode is under way and not saved: the resumed run begins a new one.
     Restarted,
 }
 
-/// What the trainer's part of a checkpoint says, before anything is changed.
+/// The trainer's part of a checkpoint, read and checked. Nothing has been changed by it yet.
 pub(super) struct RunState {
     pub(super) environment_steps: usize,
     pub(super) learning_steps: usize,
@@ -33,9 +33,9 @@ pub(super) struct RunState {
     pub(super) rngs: [ChaCha8Rng; 3],
     pub(super) evaluations: Vec<EvaluationSummary>,
     pub(super) replay: State,
-    /// Of each environment the episode that goes on, if there is one: so far, and what the agent sees.
+    /// For each environment, the saved episode and its newest observation, if one is under way.
     pub(super) episodes: Vec<Option<(Episode, Vec<f32>)>>,
-    /// The states of the environments whose episodes go on.
+    /// The states of the environments with saved episodes.
     pub(super) environments: States,
     /// The environments whose episodes are not saved.
     pub(super) restarted: Vec<usize>,

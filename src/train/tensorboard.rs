@@ -26,7 +26,7 @@ mod record;
 /// | `train/NAME` | each episode with an update | mean of the metric over the updates of the episode |
 /// | `step/NAME` | as [`every_steps`](Self::every_steps) says | the metric of one update |
 /// | `evaluation/mean_return`, `evaluation/min_return`, `evaluation/max_return` | each evaluation | over its episodes |
-/// | `settings/NAME` | at the start | the schedule, and what [`with_settings`](Self::with_settings) was given, as texts |
+/// | `settings/NAME` | at the start | the settings of the trainer, and those given to [`with_settings`](Self::with_settings), as texts |
 ///
 /// Values are of single precision, as TensorBoard's own. The file begins with a mark that voids what other files in its folder
 /// hold: one folder shows one run. When a run is resumed by another program, a new file holds all of its episodes and

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::collect::{Behavior, Collected, Collector};
+use super::checkpoint_every::Attached;
+use super::collect::{Collected, Collector};
 use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
 use super::learn::Updater;
 use super::{EpisodeHistory, EvaluationSummary, Schedule, StepReport, TrainerConfig};
 use crate::agent::{Agent, Metrics};
 use crate::config::{ConfigError, at_least};
-use crate::env::{Environment, Spaces, Step};
+use crate::env::{Environment, Spaces};
 use crate::error::Error;
-use crate::policy::ActError;
 use crate::replay::{Replay, ReplayBuffer};
 use crate::rng::Seed;
 
@@ -45,6 +45,7 @@ pub struct Trainer<E, A> {
     pub(super) history: History,
     pub(super) evaluation: Option<EvaluateEvery<A>>,
     pub(super) schedules: Vec<(Schedule, Apply<A>)>,
+    pub(super) checkpoints: Option<Attached<Self, A>>,
     /// Results that no report has had yet: of more than one step only after a failure.
     pub(super) unreported: StepReport,
     evaluation_time: Duration,
@@ -52,25 +53,6 @@ pub struct Trainer<E, A> {
 
 /// A function that gives an agent the factor of a schedule.
 pub(super) type Apply<A> = Box<dyn FnMut(&mut A, f64) -> Result<(), ConfigError> + Send>;
-
-/// Every agent collects experience with its own exploration.
-impl<A: Agent> Behavior for A {
-    fn observe(&mut self, observation: &[f32]) -> Result<(), ActError> {
-        Agent::observe(self, observation)
-    }
-
-    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
-        Agent::explore(self, observations)
-    }
-
-    fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError> {
-        Agent::observe_step(self, i, step)
-    }
-
-    fn end_episode(&mut self, i: usize) {
-        Agent::end_episode(self, i);
-    }
-}
 
 impl<E: fmt::Debug, A: fmt::Debug> fmt::Debug for Trainer<E, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,6 +132,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             history: History::new(config.average_window, A::Metrics::NAMES.len()),
             evaluation: None,
             schedules: Vec::new(),
+            checkpoints: None,
             unreported: StepReport::default(),
             evaluation_time: Duration::ZERO,
         })
@@ -225,7 +208,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             })
         });
         for (i, last_step) in ended {
-            Agent::end_episode(agent, i);
+            agent.end_episode(i);
             let episode = collector.take_episode(i);
             let summary = self.history.finish(episode, &last_step, collector.environment_steps, updater.updates);
             unreported.episodes.push(summary);
