@@ -91,7 +91,7 @@ fn train<C: AgentConfig + 'static>(
     args: &Cli,
 ) -> Result<Vec<EvaluationSummary>, Error> {
     let steps = args.steps.unwrap_or(preset.steps());
-    preset.schedule.environment_steps = Some(steps);
+    preset.trainer_config.environment_steps = Some(steps);
     let every = (steps / args.evaluations).max(1);
     let checkpoints = Checkpoints::open(cell.folder().join("checkpoints"))?.keep(1);
     let mut trainer = preset

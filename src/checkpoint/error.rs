@@ -26,7 +26,7 @@ pub enum CheckpointError {
         /// The directory.
         directory: PathBuf,
     },
-    /// Nothing says what becomes of the episodes under way.
+    /// Nobody has chosen what happens to the episodes under way.
     #[error(
         "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in place of those under way"
     )]

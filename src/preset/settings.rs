@@ -38,7 +38,7 @@ impl Pace {
         }
     }
 
-    fn schedule(&self) -> TrainerConfig {
+    fn trainer_config(&self) -> TrainerConfig {
         TrainerConfig::steps(self.steps)
             .with_batch_size(BATCH_SIZE)
             .with_warmup_steps(self.warmup_steps)
@@ -53,7 +53,7 @@ impl Pace {
             action_repeat: self.action_repeat,
             hidden_dims: HIDDEN_DIMS.into(),
             learning_rate_factor: None,
-            schedule: self.schedule(),
+            trainer_config: self.trainer_config(),
         }
     }
 }
@@ -86,11 +86,11 @@ impl Preset<Td3Config> {
         let mut preset = pace.preset(task, algorithm);
         if task == Task::Pendulum {
             // One update a step of more transitions comes closer to the optimum than two of fewer.
-            preset.schedule.batch_size = 256;
-            preset.schedule.warmup_steps = Some(256);
+            preset.trainer_config.batch_size = 256;
+            preset.trainer_config.warmup_steps = Some(256);
         } else {
             // Its actor moves at every other update.
-            preset.schedule.updates_per_step = 2.0;
+            preset.trainer_config.updates_per_step = 2.0;
         }
         preset
     }

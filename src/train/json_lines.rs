@@ -127,7 +127,7 @@ impl<W: Write> JsonLines<W> {
 
 impl<W: Write> Observer for JsonLines<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has its first line already.
+        // A run that was ended and continues has its first line already.
         if self.metric_names.replace(run.metric_names).is_none() {
             let settings = std::mem::take(&mut self.settings);
             self.write(&Line::Run { schedule: run.config, settings: &settings })?;
@@ -217,7 +217,7 @@ mod tests {
         lines.on_start(&run(&none, &[])).unwrap();
         assert!(lines.on_episode(&episodes[0]).unwrap().is_continue());
         assert!(lines.on_evaluation(&evaluation).unwrap().is_continue());
-        // The run was ended and goes on: no second first line, and nothing twice.
+        // The run was ended and continues: no second first line, and nothing twice.
         lines.on_start(&run(&one, evaluations)).unwrap();
         assert!(lines.on_episode(&episodes[1]).unwrap().is_continue());
         drop(lines);

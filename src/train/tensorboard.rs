@@ -221,7 +221,7 @@ impl<W: Write> TensorBoard<W> {
 
 impl<W: Write> Observer for TensorBoard<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has its head already.
+        // A run that was ended and continues has its head already.
         if self.metric_names.replace(run.metric_names).is_none() {
             self.write(0, What::file_version())?;
             self.write(0, What::start())?;
