@@ -127,8 +127,8 @@ fn environments() {
 
 fn training() {
     fn step<A: Agent>(name: &str, agent: A, batch_size: usize) {
-        let schedule = TrainerConfig::new(usize::MAX).with_batch_size(batch_size).with_learning_starts(1000);
-        let mut trainer = Trainer::new(Pendulum::v1(), agent, &schedule, harness::SEED).unwrap();
+        let trainer_config = TrainerConfig::new(usize::MAX).with_batch_size(batch_size).with_learning_starts(1000);
+        let mut trainer = Trainer::new(Pendulum::v1(), agent, &trainer_config, harness::SEED).unwrap();
         for _ in 0..1000 {
             trainer.step().unwrap();
         }

@@ -97,8 +97,9 @@ fn train(args: &Cli, result: &Path) -> Result<(Policy, Report), Box<dyn std::err
     let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
     let config = SacConfig::new().with_actor_learning_rate(LEARNING_RATE).with_critic_learning_rate(LEARNING_RATE);
     let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
-    let schedule = TrainerConfig::new(args.episodes).with_batch_size(BATCH_SIZE).with_replay_capacity(REPLAY_CAPACITY);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
+    let trainer_config =
+        TrainerConfig::new(args.episodes).with_batch_size(BATCH_SIZE).with_replay_capacity(REPLAY_CAPACITY);
+    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?;
 
     let mut report = RunReport::new(result.with_extension("html"), format!("SAC on Pendulum-v1, seed {}", args.seed))
         .with_optimum("optimum", MEAN_OPTIMUM)

@@ -101,8 +101,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_temperature(TemperatureConfig::Fixed(TEMPERATURE));
     let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
 
-    let schedule = TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
+    let trainer_config = TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300);
+    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?;
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut Console::every(10), &mut diagnosis])?;
     // Nothing for a run that learns.

@@ -92,8 +92,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let critic = SkipCritic::new(&spaces, &mut seed.stream(Stream::CriticWeights), &device);
     let agent = Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, seed)?;
 
-    let schedule = TrainerConfig::new(args.episodes).with_batch_size(128);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
+    let trainer_config = TrainerConfig::new(args.episodes).with_batch_size(128);
+    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?;
     trainer.run(&mut [&mut Console::every(10)])?;
 
     let regret = evaluate(trainer.agent(), &mut PendulumGrid::v1(), 0..256)?.regret(GRID_OPTIMUM);

@@ -74,15 +74,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{config}");
     let agent = Ddpg::new(actor, critic, &spaces, &config, &device, seed)?;
 
-    let schedule = TrainerConfig::new(args.episodes.unwrap_or(EPISODES))
+    let trainer_config = TrainerConfig::new(args.episodes.unwrap_or(EPISODES))
         .with_batch_size(BATCH_SIZE)
         .with_replay_capacity(REPLAY_CAPACITY)
         .with_warmup_steps(0)
         .with_learning_starts(LEARNING_STARTS);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?.with_environment_state();
-    if !cli::train(&mut trainer, &args, "ddpg_pendulum")? {
+    let trainer = Trainer::new(env, agent, &trainer_config, seed)?.with_environment_state();
+    let Some(trainer) = cli::train(trainer, &args, "ddpg_pendulum")? else {
         return Ok(());
-    }
+    };
     if let Some(path) = &args.policy {
         trainer.agent().policy()?.save(path)?;
     }

@@ -93,13 +93,14 @@ fn train<C: AgentConfig + 'static>(
     args: &Cli,
 ) -> Result<Vec<EvaluationSummary>, Error> {
     let steps = args.steps.unwrap_or(preset.steps());
-    preset.schedule.environment_steps = Some(steps);
+    preset.trainer_config.environment_steps = Some(steps);
     let every = (steps / args.evaluations).max(1);
-    let mut trainer = preset.evaluated_trainer(every, &args.device.device(), cell.seed())?;
     let checkpoints = Checkpoints::open(cell.folder().join("checkpoints"))?.keep(1);
-    let mut checkpoints = CheckpointEvery::steps(every, checkpoints)?;
-    checkpoints.resume(&mut trainer)?;
-    checkpoints.run(&mut trainer, &mut [])?;
+    let mut trainer = preset
+        .evaluated_trainer(every, &args.device.device(), cell.seed())?
+        .with_checkpoints(CheckpointEvery::steps(every, checkpoints)?);
+    trainer.resume_newest()?;
+    trainer.run(&mut [])?;
     Ok(trainer.evaluations().to_vec())
 }
 

@@ -67,8 +67,8 @@ fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> 
     let agent = config.init_with(&[64, 64], &Spaces::of(&env)?, device, cell.seed())?;
     let mut judged_in = boat()?;
     let evaluation = EvaluateEvery::steps(500, move |agent: &Sac<_, _>| evaluate(agent, &mut judged_in, 1_000..1_020))?;
-    let schedule = TrainerConfig::steps(6_000).with_batch_size(64).with_warmup_steps(300);
-    let mut trainer = Trainer::new(env, agent, &schedule, cell.seed())?.with_evaluation(evaluation);
+    let trainer_config = TrainerConfig::steps(6_000).with_batch_size(64).with_warmup_steps(300);
+    let mut trainer = Trainer::new(env, agent, &trainer_config, cell.seed())?.with_evaluation(evaluation);
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut diagnosis])?;
     // Nothing for a run that learns.

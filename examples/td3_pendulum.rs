@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Cli { run: args, steps } = Cli::parse();
     let (seed, device) = (Seed(args.seed), args.device.device());
     let mut preset = Preset::td3(Task::Pendulum);
-    preset.schedule.environment_steps = Some(steps.unwrap_or(preset.steps()));
+    preset.trainer_config.environment_steps = Some(steps.unwrap_or(preset.steps()));
     println!("{}", preset.algorithm);
 
     let result = args.result("td3_pendulum");

@@ -169,9 +169,9 @@ impl Cli {
             .setting("steps", self.steps)
             .setting("every", self.every())
             .setting("sac", &sac.algorithm)
-            .setting("sac_schedule", &sac.schedule)
+            .setting("sac_schedule", &sac.trainer_config)
             .setting("td3", &td3.algorithm)
-            .setting("td3_schedule", &td3.schedule)
+            .setting("td3_schedule", &td3.trainer_config)
             .threads(self.threads);
         ROWS.iter().fold(experiment, |experiment, row| experiment.setting(row.name, row.description()))
     }
@@ -229,9 +229,9 @@ fn train<C: AgentConfig + 'static>(
 ) -> Result<Vec<EvaluationSummary>, Error> {
     let (env, device) = (row.wrap(Pendulum::v1())?, args.device.device());
     let agent = preset.algorithm.init_with(&preset.hidden_dims, &Spaces::of(&env)?, &device, seed)?;
-    let schedule = preset.schedule.with_environment_steps(Some(args.steps));
+    let trainer_config = preset.trainer_config.with_environment_steps(Some(args.steps));
     let evaluation = EvaluateEvery::steps(args.every(), |agent: &C::Agent| row.evaluate(agent))?;
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?.with_evaluation(evaluation);
+    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?.with_evaluation(evaluation);
     if let Some(factor) = preset.learning_rate_factor {
         trainer = trainer.with_schedule(factor, C::set_learning_rate_factor);
     }

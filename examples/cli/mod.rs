@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each example uses its own part")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actor_critic::env::pendulum::MEAN_OPTIMUM;
@@ -84,7 +85,7 @@ pub struct RunArgs {
     /// Folder for the results
     #[arg(long, default_value = "runs")]
     pub out: PathBuf,
-    /// Folder for checkpoints: the run is saved there every 1,000 steps and by Ctrl-C, and the same command goes on with it
+    /// Folder for checkpoints: the run is saved there every 1,000 steps and by Ctrl-C, and the same command continues it
     #[arg(long)]
     pub checkpoints: Option<PathBuf>,
     /// File for the greedy policy, once it is trained
@@ -119,12 +120,12 @@ pub fn title(name: &str) -> String {
 
 /// Trains under the lab's console line, a CSV history, a learning curve and a progress bar; with checkpoints if asked.
 ///
-/// Returns whether the run came to its end, and was not interrupted.
+/// Returns the trainer if the run came to its end, and `None` if it was interrupted.
 pub fn train<E: Environment + SaveState, A: Agent + SaveState>(
-    trainer: &mut Trainer<E, A>,
+    mut trainer: Trainer<E, A>,
     args: &RunArgs,
     name: &str,
-) -> Result<bool, Box<dyn std::error::Error>> {
+) -> Result<Option<Trainer<E, A>>, Box<dyn std::error::Error>> {
     let result = args.result(name);
     let mut history = CsvHistory::create(result.with_extension("csv"))?;
     let title = format!("{}, seed {}", title(name), args.seed);
@@ -133,18 +134,21 @@ pub fn train<E: Environment + SaveState, A: Agent + SaveState>(
     let observers: &mut [&mut dyn Observer] = &mut [&mut progress, &mut history, &mut curve];
     let Some(directory) = &args.checkpoints else {
         trainer.run(observers)?;
-        return Ok(true);
+        return Ok(Some(trainer));
     };
 
-    let mut checkpoints = CheckpointEvery::steps(STEPS_BETWEEN_CHECKPOINTS, Checkpoints::open(directory)?)?;
-    if let Some(resumed) = checkpoints.resume(trainer)? {
+    let checkpoints = CheckpointEvery::steps(STEPS_BETWEEN_CHECKPOINTS, Checkpoints::open(directory)?)?;
+    let interrupted = checkpoints.interrupt_flag();
+    let mut trainer = trainer.with_checkpoints(checkpoints);
+    if let Some(resumed) = trainer.resume_newest()? {
         println!("resumed at step {}", resumed.environment_steps);
     }
-    let interrupt = checkpoints.interrupt_flag();
-    ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed))?;
-    checkpoints.run(trainer, observers)?;
-    if checkpoints.is_interrupted() {
-        println!("saved at step {}; the same command goes on from there", trainer.environment_steps());
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    trainer.run(observers)?;
+    if interrupted.load(Ordering::Relaxed) {
+        println!("saved at step {}; the same command continues from there", trainer.environment_steps());
+        return Ok(None);
     }
-    Ok(!checkpoints.is_interrupted())
+    Ok(Some(trainer))
 }

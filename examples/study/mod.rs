@@ -96,12 +96,12 @@ fn learn(setting: &Setting, seed: Seed, episodes: usize, device: &Device) -> Res
         .with_critic_learning_rate(setting.critic_learning_rate)
         .with_noise(NoiseConfig::OrnsteinUhlenbeck(noise));
     let agent = Ddpg::new(actor, critic, &spaces, &config, device, seed)?;
-    let schedule = TrainerConfig::new(episodes)
+    let trainer_config = TrainerConfig::new(episodes)
         .with_batch_size(setting.batch_size)
         .with_replay_capacity(setting.replay_capacity)
         .with_warmup_steps(0)
         .with_learning_starts(setting.batch_size + 1);
-    let mut trainer = Trainer::new(env, agent, &schedule, seed)?;
+    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?;
 
     let mut learning = Vec::new();
     while trainer.episodes() < episodes {

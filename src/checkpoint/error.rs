@@ -26,11 +26,14 @@ pub enum CheckpointError {
         /// The directory.
         directory: PathBuf,
     },
-    /// Nothing says what becomes of the episodes under way.
+    /// Nobody has chosen what happens to the episodes under way.
     #[error(
         "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in place of those under way"
     )]
     MidEpisode,
+    /// A trainer without checkpoints was asked to resume from them.
+    #[error("the trainer has no checkpoints: attach them by `Trainer::with_checkpoints`")]
+    NotAttached,
     /// A state that cannot be saved, or does not fit.
     #[error(transparent)]
     State(#[from] StateError),

@@ -16,9 +16,9 @@
 //!
 //! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Other files beside the parts, such as
 //! those that a file manager leaves, are ignored. Reading one never runs code,
-//! and gives what was saved or an error. [`Trainer::save`](crate::train::Trainer::save) writes,
-//! [`Trainer::resume`](crate::train::Trainer::resume) reads, and [`CheckpointEvery`](crate::train::CheckpointEvery) does it
-//! on a schedule. What each promise rests on is in [`docs/reliability.md`](crate::_docs::reliability).
+//! and gives what was saved or an error. Attach [`CheckpointEvery`](crate::train::CheckpointEvery)
+//! to a trainer, and its run is saved every so many steps; or write by [`Trainer::save`](crate::train::Trainer::save) and read by
+//! [`Trainer::resume`](crate::train::Trainer::resume). [`docs/reliability.md`](crate::_docs::reliability) says which test shows what.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -117,7 +117,7 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Tells whoever watches the program: the run goes on, from an older generation than it could have.
+/// Warns that the run continues from an older generation than it could have.
 fn warn(skipped: &Skipped) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "actor_critic", generation = skipped.generation, "checkpoint skipped: {skipped}");
@@ -173,18 +173,18 @@ impl Checkpoints {
         Ok(checkpoints)
     }
 
-    /// Keeps the newest `n` generations, 3 unless told otherwise, at least 1; one with the best score is kept besides.
+    /// Keeps the newest `n` generations, at least 1, by default 3. The one with the best score is kept as well.
     #[must_use]
     pub fn keep(mut self, n: usize) -> Self {
         self.keep = n.max(1);
         self
     }
 
-    /// Lets a run go on with other values of these settings of the agent or the trainer than it was saved with: to fine-tune.
+    /// Lets a resumed run use other values of these settings of the agent or the trainer than it was saved with, to fine-tune.
     ///
-    /// Without it a resume refuses, names every setting that differs, and changes nothing. What shapes the saved arrays cannot be another:
-    /// the sizes of networks, the kind of noise or temperature, whether observations are normalised, the capacity of the replay. A
-    /// resume with such a setting is refused by the name of the first array that does not fit.
+    /// Without it a resume refuses, names every setting that differs, and changes nothing. Settings that shape the saved arrays cannot
+    /// change: the sizes of networks, the kind of noise or temperature, whether observations are normalised, the capacity of the
+    /// replay. A resume with such a change is refused, and the error names the first array that does not fit.
     ///
     /// # Examples
     ///

@@ -11,7 +11,7 @@
 //! # let device = actor_critic::burn::tensor::Device::flex();
 //! let mut preset = Preset::sac(Task::Pendulum);
 //! // A tenth of a second, to show the way.
-//! preset.schedule.environment_steps = Some(150);
+//! preset.trainer_config.environment_steps = Some(150);
 //! let mut trainer = preset.trainer(&device, Seed(0))?;
 //! trainer.run(&mut [])?;
 //! let evaluation = preset.task.evaluate(trainer.agent())?;
@@ -42,20 +42,20 @@ pub struct Preset<C> {
     pub task: Task,
     /// The settings of the algorithm.
     pub algorithm: C,
-    /// Times that each action is taken: [`RepeatAction`]. Steps of the schedule count the actions.
+    /// Times that each action is repeated: [`RepeatAction`]. The steps of the trainer count the actions.
     pub action_repeat: usize,
     /// Widths of the hidden layers of actor and critics.
     pub hidden_dims: Vec<usize>,
     /// What the learning rates are multiplied by along the run; `None` if they stay.
     pub learning_rate_factor: Option<Schedule>,
-    /// The schedule of the run; its length is [`TrainerConfig::environment_steps`].
-    pub schedule: TrainerConfig,
+    /// Settings of the trainer; [`TrainerConfig::environment_steps`] is the length of the run.
+    pub trainer_config: TrainerConfig,
 }
 
 impl<C: AgentConfig + 'static> Preset<C> {
     /// Returns the length of the run in environment steps.
     pub fn steps(&self) -> usize {
-        self.schedule.environment_steps.unwrap_or(usize::MAX)
+        self.trainer_config.environment_steps.unwrap_or(usize::MAX)
     }
 
     /// Creates the environment.
@@ -84,7 +84,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
     pub fn trainer(&self, device: &Device, seed: Seed) -> Result<PresetTrainer<C::Agent>, Error> {
         let agent = self.agent(device, seed)?;
-        let trainer = Trainer::new(self.environment()?, agent, &self.schedule, seed)?.with_environment_state();
+        let trainer = Trainer::new(self.environment()?, agent, &self.trainer_config, seed)?.with_environment_state();
         Ok(match self.learning_rate_factor {
             Some(schedule) => trainer.with_schedule(schedule, C::set_learning_rate_factor),
             None => trainer,

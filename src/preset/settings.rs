@@ -38,7 +38,7 @@ impl Pace {
         }
     }
 
-    fn schedule(&self) -> TrainerConfig {
+    fn trainer_config(&self) -> TrainerConfig {
         TrainerConfig::steps(self.steps)
             .with_batch_size(BATCH_SIZE)
             .with_warmup_steps(self.warmup_steps)
@@ -53,7 +53,7 @@ impl Pace {
             action_repeat: self.action_repeat,
             hidden_dims: HIDDEN_DIMS.into(),
             learning_rate_factor: None,
-            schedule: self.schedule(),
+            trainer_config: self.trainer_config(),
         }
     }
 }
@@ -85,12 +85,13 @@ impl Preset<Td3Config> {
             .with_noise(noise(task));
         let mut preset = pace.preset(task, algorithm);
         if task == Task::Pendulum {
-            // One update a step of more transitions comes closer to the optimum than two of fewer.
-            preset.schedule.batch_size = 256;
-            preset.schedule.warmup_steps = Some(256);
+            // One update a step of more transitions comes closer to the optimum than two of fewer; and so do an actor that moves at each of them, and more noise.
+            preset.algorithm = preset.algorithm.with_policy_delay(1).with_noise(gaussian(0.2));
+            preset.trainer_config.batch_size = 256;
+            preset.trainer_config.warmup_steps = Some(256);
         } else {
             // Its actor moves at every other update.
-            preset.schedule.updates_per_step = 2.0;
+            preset.trainer_config.updates_per_step = 2.0;
         }
         preset
     }
@@ -114,6 +115,10 @@ impl Preset<DdpgConfig> {
 /// Whether DDPG and TD3 scale rewards. Until the car has reached the flag once, the cost of pushing is all that it knows: scaled, it soon stops.
 fn scale_rewards(task: Task) -> bool {
     task != Task::MountainCarContinuous
+}
+
+fn gaussian(std: f64) -> NoiseConfig {
+    NoiseConfig::Gaussian(GaussianNoiseConfig::new().with_std(std))
 }
 
 fn noise(task: Task) -> NoiseConfig {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
-/// Prints the schedule, then one line every few episodes: episode, its return, and the running average.
+/// Prints the settings of the trainer, then one line every few episodes: episode, its return, and the running average.
 #[derive(Debug)]
 pub struct Console<W = Stdout> {
     every: usize,
@@ -29,7 +29,7 @@ impl<W: Write> Console<W> {
 
 impl<W: Write> Observer for Console<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has shown its schedule already.
+        // A run that was ended and continues has printed its settings already.
         if !std::mem::replace(&mut self.started, true) {
             writeln!(self.out, "{}", run.config)?;
         }

@@ -75,7 +75,7 @@ impl<W: Write> CsvEvaluations<W> {
 
 impl<W: Write> Observer for CsvEvaluations<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has its header already.
+        // A run that was ended and continues has its header already.
         if !std::mem::replace(&mut self.started, true) {
             self.writer.write_record(COLUMNS)?;
             self.writer.flush()?;

@@ -48,7 +48,7 @@ impl<W: Write> Observer for CsvHistory<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
         let columns =
             ["episode", "steps", "environment_steps", "updates", "return", "average_return", "terminated", "truncated"];
-        // A run that was ended and goes on has its header already.
+        // A run that was ended and continues has its header already.
         if self.metrics.is_none() {
             self.metrics = Some(run.metric_names.len());
             self.writer.write_record(columns.iter().chain(run.metric_names))?;
@@ -108,7 +108,7 @@ mod tests {
         let first = episode::summary_for_tests(0, -0.1 - 0.2, -0.3);
         let second = EpisodeSummary { metrics: Some(vec![1e-17, 2.5]), ..episode::summary_for_tests(1, -1.0, -0.65) };
         assert!(history.on_episode(&first).unwrap().is_continue());
-        // The run was ended and goes on: no second header, and no row twice.
+        // The run was ended and continues: no second header, and no row twice.
         let before = [first.clone()].into_iter().collect();
         history
             .on_start(&RunInfo {

@@ -7,8 +7,8 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo,
 
 /// Stops training once the running average of the return reaches `threshold`.
 ///
-/// Waits until `min_episodes` have been run, since the average of a lucky few says little. A run that has reached it before, and is
-/// resumed, takes no step.
+/// It waits for `min_episodes`, since the average of a few lucky episodes says little. A resumed run that has reached the threshold
+/// before takes no step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAt {
     /// Average return to reach.
@@ -35,7 +35,7 @@ impl Observer for StopAt {
 
 /// Stops training once an [evaluation](super::EvaluateEvery) of the greedy policy reaches `threshold`.
 ///
-/// A run that has reached it before, and is resumed, takes no step.
+/// A resumed run that has reached it before takes no step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAtEvaluation {
     /// Mean return to reach.
@@ -60,7 +60,7 @@ impl Observer for StopAtEvaluation {
 
 /// Stops training after `patience` evaluations in a row without a better mean return than the best before.
 ///
-/// A run that is resumed counts on from the evaluations that it has had, and takes no step if they are enough.
+/// A resumed run counts the evaluations that it has had before, and takes no step if they are enough.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopWithoutImprovement {
     patience: usize,
@@ -102,9 +102,9 @@ impl Observer for StopWithoutImprovement {
     }
 }
 
-/// Stops training when so much time has passed since the run began, or went on: for a machine that is lent for some hours.
+/// Stops training when `budget` has passed since the run was started or resumed, for example on a machine that is lent for some hours.
 ///
-/// The run can be resumed, with as much time again, and is then the same as one that was never stopped.
+/// A resumed run gets the same time again, and is then the same as one that was never stopped.
 #[derive(Debug, Clone)]
 pub struct TimeBudget {
     budget: Duration,

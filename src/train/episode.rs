@@ -35,7 +35,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Returns the history of a run of which nothing has been told, with episodes of so many metrics.
+    /// Makes the empty history of a run whose updates have `metrics` metrics.
     pub(super) fn new(window: usize, metrics: usize) -> Self {
         Self { episodes: EpisodeHistory::with_metrics(metrics), evaluations: Vec::new(), window }
     }

@@ -1,4 +1,4 @@
-//! Judging the greedy policy along a run.
+//! Evaluating the greedy policy during a run.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use super::{Evaluation, EvaluationSummary};
 use crate::config::{ConfigError, at_least};
 use crate::error::Error;
 
-/// Evaluates the greedy policy every so many environment steps, and tells of the best.
+/// Evaluates the greedy policy every so many environment steps, and can keep the best policy.
 ///
-/// A [`Trainer`](super::Trainer) takes it by [`with_evaluation`](super::Trainer::with_evaluation). The evaluations are part of the run:
-/// they are in its checkpoints, and [`Observer::on_evaluation`](super::Observer::on_evaluation) hears of each.
+/// Attach it to a trainer by [`Trainer::with_evaluation`](super::Trainer::with_evaluation). The evaluations are part of the run:
+/// checkpoints save them, and [`Observer::on_evaluation`](super::Observer::on_evaluation) is called with each.
 ///
 /// If an evaluation fails, the run ends with its error. The next call of [`Trainer::run`](super::Trainer::run) or
-/// [`Trainer::step`](super::Trainer::step) evaluates again before it takes a step, so that no evaluation is left out.
+/// [`Trainer::step`](super::Trainer::step) evaluates again before it takes a step, so no evaluation is left out.
 ///
 /// # Examples
 ///
@@ -39,7 +39,7 @@ pub struct EvaluateEvery<A> {
     pub(super) steps: usize,
     evaluate: Evaluate<A>,
     on_best: Option<OnBest<A>>,
-    /// An evaluation that was made, and then could not be saved: the next call only saves.
+    /// An evaluation whose policy could not be saved. The next call only saves.
     unsaved: Option<EvaluationSummary>,
 }
 
@@ -66,23 +66,23 @@ impl<A> EvaluateEvery<A> {
         Ok(Self { steps, evaluate: Box::new(evaluate), on_best: None, unsaved: None })
     }
 
-    /// Calls `save` when an evaluation has a higher mean return than each before.
+    /// Calls `save` when an evaluation has a higher mean return than all before.
     #[must_use]
     pub fn keep_best(mut self, save: impl FnMut(&A, &EvaluationSummary) -> Result<(), Error> + Send + 'static) -> Self {
         self.on_best = Some(Box::new(save));
         self
     }
 
-    /// Returns whether a multiple has been passed since the last evaluation.
+    /// Returns whether a multiple of the interval has been passed since the last evaluation.
     ///
-    /// Asked of the evaluations that were made and not of the step before, so that one that failed stays due, and stays so in a
-    /// run that is saved and resumed.
+    /// It looks at the evaluations that were made, not at the last step. So an evaluation that failed stays due, also in a run that is
+    /// saved and resumed.
     pub(super) fn is_due(&self, environment_steps: usize, evaluations: &[EvaluationSummary]) -> bool {
         let last = evaluations.last().map_or(0, |evaluation| evaluation.environment_steps);
         environment_steps / self.steps > last / self.steps
     }
 
-    /// Evaluates, and saves what is better than each of the evaluations before.
+    /// Evaluates, and saves the policy if it is better than in all evaluations before.
     pub(super) fn evaluate(
         &mut self,
         agent: &A,

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::told::{Record, Told};
+use super::logged::{Logged, Record};
 use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, TrainerConfig};
 use crate::log_file;
 
@@ -50,7 +50,7 @@ pub struct JsonLines<W: Write> {
     settings: BTreeMap<String, Value>,
     /// Names of the metrics, once the first line is written.
     metric_names: Option<&'static [&'static str]>,
-    told: Told,
+    logged: Logged,
 }
 
 impl JsonLines<File> {
@@ -70,7 +70,7 @@ impl JsonLines<File> {
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`.
     pub fn to(out: W) -> Self {
-        Self { out, settings: BTreeMap::new(), metric_names: None, told: Told::default() }
+        Self { out, settings: BTreeMap::new(), metric_names: None, logged: Logged::default() }
     }
 
     /// Adds settings to the line of the run, such as the config of the agent.
@@ -109,7 +109,7 @@ impl<W: Write> JsonLines<W> {
             truncated: episode.truncated,
             metrics,
         })?;
-        self.told.episodes += 1;
+        self.logged.episodes += 1;
         Ok(())
     }
 
@@ -120,19 +120,19 @@ impl<W: Write> JsonLines<W> {
             mean_return: evaluation.mean_return(),
             returns: &evaluation.returns,
         })?;
-        self.told.evaluations += 1;
+        self.logged.evaluations += 1;
         Ok(())
     }
 }
 
 impl<W: Write> Observer for JsonLines<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has its first line already.
+        // A run that was ended and continues has its first line already.
         if self.metric_names.replace(run.metric_names).is_none() {
             let settings = std::mem::take(&mut self.settings);
             self.write(&Line::Run { schedule: run.config, settings: &settings })?;
         }
-        self.told.missing(run).try_for_each(|record| match record {
+        self.logged.missing(run).try_for_each(|record| match record {
             Record::Episode(episode) => self.episode(&episode),
             Record::Evaluation(evaluation) => self.evaluation(evaluation),
         })
@@ -217,7 +217,7 @@ mod tests {
         lines.on_start(&run(&none, &[])).unwrap();
         assert!(lines.on_episode(&episodes[0]).unwrap().is_continue());
         assert!(lines.on_evaluation(&evaluation).unwrap().is_continue());
-        // The run was ended and goes on: no second first line, and nothing twice.
+        // The run was ended and continues: no second first line, and nothing twice.
         lines.on_start(&run(&one, evaluations)).unwrap();
         assert!(lines.on_episode(&episodes[1]).unwrap().is_continue());
         drop(lines);

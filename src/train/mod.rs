@@ -1,30 +1,36 @@
-//! Training: the loop between an environment and an agent, and everything that watches it.
+//! Training: the loop between environments and an agent, and the observers that watch it.
 
+mod attach;
+mod behavior;
 mod checkpoint_every;
+mod checkpointing;
+mod collect;
 mod console;
 mod csv_evaluations;
 mod csv_history;
 mod diagnosis;
 mod early_stop;
+mod env_slot;
 mod episode;
 mod evaluate;
 mod evaluate_every;
 mod history;
 mod json_lines;
+mod learn;
+mod logged;
+mod notify;
 mod observer;
-mod play;
 #[cfg(feature = "plot")]
 pub mod plot;
 #[cfg(feature = "progress")]
 mod progress;
 mod resume;
+mod run;
 mod run_state;
 mod schedule;
 mod summary;
-mod tell;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
-mod told;
 #[cfg(feature = "tracing")]
 mod tracing_events;
 mod trainer;

@@ -9,9 +9,9 @@ use crate::env::Spaces;
 /// A failure of an observer's own, such as a full disk.
 pub type ObserverError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Something that is told how a run goes: a console, a file, a picture, a rule to stop.
+/// Watches a run: a console, a file, a picture, a rule to stop.
 ///
-/// Observers see numbers and change none: a run gives the same bits with them and without.
+/// Observers see numbers and change none. A run gives the same bits with them and without.
 pub trait Observer {
     /// Called once, before the first step of a [`Trainer::run`](super::Trainer::run).
     ///
@@ -23,11 +23,11 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Returns whether the rule by which this observer ends a run has been met already; asked after [`on_start`](Self::on_start) of all
-    /// observers. The run then ends before its first step.
+    /// Returns whether the run has already met the rule by which this observer ends it. The run then ends before its first step.
     ///
-    /// So a command that is repeated after the run was ended does nothing more. An observer that answers `Break` by what the run has brought
-    /// so far should answer here by [`history`](RunInfo::history) and [`evaluations`](RunInfo::evaluations).
+    /// Called after [`on_start`](Self::on_start) of all observers. So repeating a command after its run was ended does nothing more. If
+    /// your observer returns `Break` because of the results so far, decide here by [`history`](RunInfo::history) and
+    /// [`evaluations`](RunInfo::evaluations).
     fn is_over(&self, run: &RunInfo<'_>) -> bool {
         let _ = run;
         false
@@ -35,12 +35,12 @@ pub trait Observer {
 
     /// Called after every environment step; `Break` ends the run there, in mid-episode.
     ///
-    /// Also called when something fails after the step was taken, such as an update or an evaluation: the step stands, and the run
-    /// ends after its observers have heard of it.
+    /// Also called when something fails after the step was taken, such as an update or an evaluation. The step stands, and the run
+    /// ends after every observer has been called.
     ///
     /// # Errors
     ///
-    /// Stops the run, after the other observers have heard of the step.
+    /// Stops the run, after the other observers have been called with the step.
     fn on_step(&mut self, step: &StepReport) -> Result<ControlFlow<()>, ObserverError> {
         let _ = step;
         Ok(ControlFlow::Continue(()))
@@ -66,11 +66,11 @@ pub trait Observer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Called once, when the run is over, even if by an error.
+    /// Called once, when the run is over, even after an error.
     ///
     /// # Errors
     ///
-    /// Becomes the run's own, unless it has one already.
+    /// Becomes the error of the run, unless the run already has one.
     fn on_finish(&mut self) -> Result<(), ObserverError> {
         Ok(())
     }
@@ -79,22 +79,22 @@ pub trait Observer {
 /// Watches nothing.
 impl Observer for () {}
 
-/// What is known before the first step.
+/// A run before its first step.
 #[derive(Debug, Clone)]
 pub struct RunInfo<'a> {
-    /// The schedule.
+    /// The settings of the trainer.
     pub config: &'a TrainerConfig,
     /// Names of the metrics in every [`StepReport`] and [`EpisodeSummary`].
     pub metric_names: &'static [&'static str],
-    /// What the agent was built for.
+    /// The agent.
     pub agent: AgentInfo<'a>,
-    /// The episodes that have ended before: none, unless the run was ended or interrupted and goes on.
+    /// The episodes that have ended before: none, unless the run was ended or interrupted and now continues.
     pub history: &'a EpisodeHistory,
     /// The evaluations before, likewise.
     pub evaluations: &'a [EvaluationSummary],
 }
 
-/// What is known of an agent whose type is not.
+/// Facts about an agent whose type is unknown to the observer.
 #[derive(Debug, Clone, Copy)]
 pub struct AgentInfo<'a> {
     /// Its spaces.

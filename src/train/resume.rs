@@ -1,10 +1,10 @@
-//! Saving a whole run, and going on with it in another process.
+//! Saving a run by hand, and resuming it in another process.
 
 use serde_json::{Map, Value};
 
+use super::env_slot::MidEpisode;
 use super::episode::Episode;
 use super::history::EpisodeHistory;
-use super::play::MidEpisode;
 use super::run_state::RunState;
 use super::{StepReport, Trainer, TrainerConfig};
 use crate::agent::{Agent, Metrics};
@@ -16,66 +16,48 @@ use crate::error::Error;
 use crate::replay::ReplayBuffer;
 use crate::state::{SaveState, State, StateError};
 
-/// Settings that say how long a run is, and may always be others.
-const FREE: [&str; 2] = ["episodes", "environment_steps"];
+/// Settings that may always change: they say how long a run is.
+const ALWAYS_ALLOWED: [&str; 2] = ["episodes", "environment_steps"];
 
-/// The setting that is the shape of the replay.
+/// The setting that gives the replay its shape.
 const CAPACITY: &str = "replay_capacity";
 
-/// What a run was resumed from.
+/// The generation that a run was resumed from.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Resumed {
-    /// Number of the generation.
+    /// Its number.
     pub generation: u64,
     /// Environment steps that the run had taken.
     pub environment_steps: usize,
-    /// Episodes that were under way and are not saved, in whose place new ones begin:
+    /// Episodes that were under way and were not saved. New ones begin in their place: see
     /// [`Trainer::with_restarted_episodes`].
     pub restarted_episodes: usize,
-    /// Settings that are not those that the run was saved with, all of them [allowed](Checkpoints::allow_changed).
+    /// Settings that differ from those that the run was saved with. All of them are [allowed](Checkpoints::allow_changed).
     pub changed: Vec<ChangedSetting>,
-    /// Newer generations that were not whole, and why. They have been [reported](Checkpoints::on_skipped) too.
+    /// Newer generations that were damaged, and why. They have been [reported](Checkpoints::on_skipped) too.
     pub skipped: Vec<Skipped>,
 }
 
-impl<E: Environment + SaveState, A: Agent> Trainer<E, A> {
-    /// Lets the run be saved in mid-episode, with the state of its environment: a resumed run goes on bit for bit.
-    #[must_use]
-    pub fn with_environment_state(mut self) -> Self {
-        self.mid_episode = MidEpisode::Saved { save: E::save_state, load: E::load_state };
-        self
-    }
-}
-
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Lets the run be saved in mid-episode although its environment does not save its state.
-    ///
-    /// The transitions of the episodes under way are saved with the replay, and their steps are counted. When the run is resumed,
-    /// each of them is given up, and a new episode begins, with the next seed: so a resumed run is a good one, but not the same, bit for
-    /// bit, as one that was never interrupted. The run that is saved goes on undisturbed.
-    #[must_use]
-    pub fn with_restarted_episodes(mut self) -> Self {
-        self.mid_episode = MidEpisode::Restarted;
-        self
-    }
-
-    /// Returns whether the run can be saved now: in mid-episode only after
+    /// Returns whether the run can be saved now. In mid-episode it can only after
     /// [`with_environment_state`](Self::with_environment_state) or [`with_restarted_episodes`](Self::with_restarted_episodes).
     pub fn can_save(&self) -> bool {
-        self.can_save_in_mid_episode() || self.plays.iter().all(|play| play.observation.is_none())
+        self.can_save_in_mid_episode() || self.collector.slots.iter().all(|slot| slot.observation.is_none())
     }
 
     pub(super) fn can_save_in_mid_episode(&self) -> bool {
-        !matches!(self.mid_episode, MidEpisode::Refused)
+        !matches!(self.collector.mid_episode, MidEpisode::Refused)
     }
 }
 
 impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
-    /// Saves everything that decides how the run goes on; returns the number of the generation.
+    /// Saves everything that the run needs to continue, and returns the number of the new generation.
     ///
-    /// It is written to the side and renamed, so that a crash, a full disk or an error leaves the generations before as they
-    /// were. Parts of the history and the replay that have not changed since the last generation are not written again.
+    /// Call it in a loop of your own over [`step`](Self::step); [`with_checkpoints`](Self::with_checkpoints) lets
+    /// [`run`](Self::run) save by itself. The generation is written to the side and renamed, so that a crash, a full disk or an error
+    /// leaves the generations before as they were. Parts of the history and the replay that have not changed since the last
+    /// generation are not written again.
     ///
     /// # Errors
     ///
@@ -86,7 +68,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         self.save_with_score(checkpoints, None)
     }
 
-    /// As [`save`](Self::save), with what an evaluation of the policy gave; of all generations, the best by that is kept.
+    /// As [`save`](Self::save), with a score of the policy. The generation with the highest score is kept beside the newest ones.
     ///
     /// # Errors
     ///
@@ -104,8 +86,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             environment: short_type_name::<E>(),
             agent_config: agent_config(&agent),
             trainer_config: as_json(&self.config),
-            environment_steps: self.environment_steps as u64,
-            updates: self.updates as u64,
+            environment_steps: self.environment_steps() as u64,
+            updates: self.updates() as u64,
             score,
             ..Manifest::new(self.replay.transitions().replay_form())
         };
@@ -114,8 +96,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok(checkpoints.write(Snapshot { manifest, agent, trainer, history, replay })?)
     }
 
-    /// Requires that the run can be saved at any step from now on, as far as its states tell that without being written.
-    pub(super) fn try_to_save(&self) -> Result<(), Error> {
+    /// Returns an error if the run cannot be saved at every step from now on, as far as that can be known without writing a file.
+    pub(super) fn check_can_be_saved(&self) -> Result<(), Error> {
         if !self.can_save_in_mid_episode() {
             return Err(CheckpointError::MidEpisode.into());
         }
@@ -127,38 +109,37 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok(())
     }
 
-    /// Takes up the newest generation that is whole; `None`, with nothing changed, if there is none at all.
+    /// Restores the run from the newest intact generation. Returns `None`, and changes nothing, if there is no generation.
     ///
-    /// The trainer must be built as the one that was saved: with the same environment, agent, settings and seed.
+    /// Build the trainer like the one that was saved: with the same environment, agent, settings and seed.
     /// [`TrainerConfig::episodes`](super::TrainerConfig::episodes) and
-    /// [`TrainerConfig::environment_steps`](super::TrainerConfig::environment_steps) may be other numbers, and so may what
-    /// [`Checkpoints::allow_changed`] names. After that it goes on as the other one would have, bit for bit, if settings are the same
-    /// and episodes are not [restarted](Self::with_restarted_episodes).
+    /// [`TrainerConfig::environment_steps`](super::TrainerConfig::environment_steps) may change, and so may the settings
+    /// that [`Checkpoints::allow_changed`] names. The resumed run continues as the saved one would have, bit for bit, if the settings
+    /// are the same and episodes are not [restarted](Self::with_restarted_episodes).
     ///
-    /// A newer generation that is not whole is skipped, which is [reported](Checkpoints::on_skipped), by a line on standard error
-    /// unless told otherwise.
+    /// A damaged newer generation is skipped and [reported](Checkpoints::on_skipped), by default on standard error.
     ///
     /// # Errors
     ///
-    /// Nothing has changed then.
+    /// The trainer has not changed then.
     ///
     /// - [`CheckpointError::NoneIntact`] if there are generations, but each is damaged
-    /// - [`CheckpointError::Settings`] if settings differ, with all of them
+    /// - [`CheckpointError::Settings`] if settings differ; it lists all of them
     /// - [`CheckpointError::UnknownSetting`] if a name in [`Checkpoints::allow_changed`] is no setting
-    /// - [`CheckpointError::Differs`] or [`StateError`] if the newest that is whole belongs to something else
+    /// - [`CheckpointError::Differs`] or [`StateError`] if the newest intact generation belongs to another kind of run
     pub fn resume(&mut self, checkpoints: &mut Checkpoints) -> Result<Option<Resumed>, Error> {
         let here = self.settings(checkpoints.allowed())?;
         let Some((generation, skipped)) = checkpoints.read(|manifest| self.accept(manifest, &here))? else {
             return Ok(None);
         };
-        self.take_up(generation, here, skipped).map(Some)
+        self.restore(generation, here, skipped).map(Some)
     }
 
-    /// Takes up one generation of those that are there, such as [`Checkpoints::best`], as [`resume`](Self::resume) does.
+    /// Restores the run from the generation that you name, such as [`Checkpoints::best`].
     ///
-    /// Newer generations stay as they are. What is saved from now on gets higher numbers than theirs, so that the next
-    /// [`resume`](Self::resume) goes on with it; and they are removed like any other, as soon as enough newer ones are there. For a command
-    /// that is repeated, call this once and [`resume`](Self::resume) from then on.
+    /// Newer generations stay as they are. The next save gets a higher number than theirs, so the next [`resume`](Self::resume)
+    /// continues from that save. The older ones are removed like any others, as soon as there are enough newer ones. In a command that is
+    /// repeated, call this once and [`resume`](Self::resume) from then on.
     ///
     /// # Errors
     ///
@@ -169,7 +150,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
     pub fn resume_from(&mut self, checkpoints: &mut Checkpoints, generation: u64) -> Result<Resumed, Error> {
         let here = self.settings(checkpoints.allowed())?;
         let generation = checkpoints.read_generation(generation, |manifest| self.accept(manifest, &here))?;
-        self.take_up(generation, here, Vec::new())
+        self.restore(generation, here, Vec::new())
     }
 
     fn settings(&self, allowed: &[String]) -> Result<Settings, Error> {
@@ -221,8 +202,8 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok((EpisodeHistory::with_metrics(here), replay))
     }
 
-    /// Goes on as the generation does; nothing has changed on an error.
-    fn take_up(
+    /// Restores the run from a generation that was read. Changes nothing if there is an error.
+    fn restore(
         &mut self,
         generation: Generation<EpisodeHistory>,
         here: Settings,
@@ -237,7 +218,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         let counts = history.check_counts(run.environment_steps, run.updates);
         counts.map_err(|error| error.within("history"))?;
 
-        // What can fail and changes something comes last, and what has changed is undone if the next fails.
+        // What can fail and changes something comes last. If one of these fails, the ones before are undone.
         let mut before = Vec::new();
         let loaded = self.load_environments(&mut run, &mut before).and_then(|()| {
             self.agent.load_state(agent).map_err(|error| error.within("agent"))?;
@@ -249,49 +230,49 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             Ok(())
         });
         if let Err(error) = loaded {
-            if let MidEpisode::Saved { load, .. } = self.mid_episode {
-                before.into_iter().try_for_each(|(i, state)| load(&mut self.plays[i].env, state))?;
+            if let MidEpisode::Saved { load, .. } = self.collector.mid_episode {
+                before.into_iter().try_for_each(|(i, state)| load(&mut self.collector.slots[i].env, state))?;
             }
             return Err(error);
         }
         self.history.episodes = history;
         let (environment_steps, restarted_episodes) = (run.environment_steps, run.restarted.len());
-        self.go_on_with(run);
+        self.restore_counters(run);
         let generation = manifest.generation;
         Ok(Resumed { generation, environment_steps, restarted_episodes, changed, skipped })
     }
 
-    /// Loads the environments whose episodes go on; `before` gets their states, to undo it.
+    /// Loads the environments whose episodes continue. `before` gets the states they had, to undo it.
     fn load_environments(&mut self, run: &mut RunState, before: &mut Vec<(usize, State)>) -> Result<(), Error> {
-        for (i, (play, episode)) in self.plays.iter_mut().zip(&mut run.episodes).enumerate() {
+        for (i, (slot, episode)) in self.collector.slots.iter_mut().zip(&mut run.episodes).enumerate() {
             if episode.is_none() {
                 continue;
             }
             let state = run.environments.take_next().map_err(|error| error.within("trainer.environments"))?;
-            match &self.mid_episode {
+            match &self.collector.mid_episode {
                 MidEpisode::Refused => return Err(CheckpointError::MidEpisode.into()),
                 MidEpisode::Restarted => {
                     *episode = None;
                     run.restarted.push(i);
                 }
                 MidEpisode::Saved { save, load } => {
-                    before.push((i, save(&play.env)?));
-                    load(&mut play.env, state).map_err(|error| error.within("environment"))?;
+                    before.push((i, save(&slot.env)?));
+                    load(&mut slot.env, state).map_err(|error| error.within("environment"))?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Takes over counters, random streams and episodes.
-    fn go_on_with(&mut self, run: RunState) {
-        [self.episode_rng, self.warmup_rng, self.replay_rng] = run.rngs;
-        (self.environment_steps, self.learning_steps, self.updates) =
+    /// Restores counters, random streams and episodes.
+    fn restore_counters(&mut self, run: RunState) {
+        [self.collector.episode_rng, self.collector.warmup_rng, self.updater.replay_rng] = run.rngs;
+        (self.collector.environment_steps, self.updater.learning_steps, self.updater.updates) =
             (run.environment_steps, run.learning_steps, run.updates);
         self.history.evaluations = run.evaluations;
-        self.untold = StepReport::default();
-        for (play, episode) in self.plays.iter_mut().zip(run.episodes) {
-            (play.episode, play.observation) = match episode {
+        self.unreported = StepReport::default();
+        for (slot, episode) in self.collector.slots.iter_mut().zip(run.episodes) {
+            (slot.episode, slot.observation) = match episode {
                 Some((episode, observation)) => (episode, Some(observation)),
                 None => (Episode::default(), None),
             };
@@ -303,18 +284,18 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
     }
 }
 
-/// The settings of the run that a generation is to be taken up by.
+/// The settings of the run that resumes.
 struct Settings {
-    /// Of the agent as it is.
+    /// State of the agent before the resume.
     state: State,
     agent: Value,
     trainer: Value,
-    /// Names of those that may differ.
+    /// Names of the settings that may differ.
     allowed: Vec<String>,
 }
 
 impl Settings {
-    /// Returns the settings that are not those of a generation.
+    /// Returns the settings that differ from those of a generation.
     fn changed(&self, manifest: &Manifest) -> Vec<ChangedSetting> {
         let mut changed = changed(&manifest.agent_config, &self.agent);
         changed.extend(changed_of_trainer(&manifest.trainer_config, &self.trainer));
@@ -323,7 +304,7 @@ impl Settings {
 }
 
 fn changed_of_trainer(saved: &Value, here: &Value) -> impl Iterator<Item = ChangedSetting> {
-    changed(saved, here).into_iter().filter(|setting| !FREE.contains(&setting.name.as_str()))
+    changed(saved, here).into_iter().filter(|setting| !ALWAYS_ALLOWED.contains(&setting.name.as_str()))
 }
 
 fn changed(saved: &Value, here: &Value) -> Vec<ChangedSetting> {

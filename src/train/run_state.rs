@@ -1,31 +1,31 @@
-//! What a trainer adds to a checkpoint: counters, random streams, evaluations, and the episodes under way.
+//! The part `trainer.safetensors` of a checkpoint: counters, random streams, evaluations, and the episodes under way.
 
 use rand::rngs::ChaCha8Rng;
 
+use super::env_slot::{EnvSlot, MidEpisode};
 use super::episode::Episode;
-use super::play::{MidEpisode, Play};
 use super::{EvaluationSummary, Trainer};
 use crate::agent::{Agent, Metrics};
 use crate::env::Environment;
 use crate::state::{State, StateError, States};
 
-/// Largest count that is believed: one that nothing reaches, and that can still be added to.
+/// Largest count that is accepted. No run reaches it, and adding to it does not overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
 /// Names of the random streams of a trainer.
 const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
 
-/// What an environment was doing when the run was saved.
+/// The state of an environment's episode when the run was saved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     BetweenEpisodes,
-    /// Its episode goes on: it is saved.
+    /// Its episode is under way and saved.
     InEpisode,
-    /// Its episode is not saved: a new one begins.
+    /// Its episode is under way and not saved: the resumed run begins a new one.
     Restarted,
 }
 
-/// What the trainer's part of a checkpoint says, before anything is changed.
+/// The trainer's part of a checkpoint, read and checked. Nothing has been changed by it yet.
 pub(super) struct RunState {
     pub(super) environment_steps: usize,
     pub(super) learning_steps: usize,
@@ -33,9 +33,9 @@ pub(super) struct RunState {
     pub(super) rngs: [ChaCha8Rng; 3],
     pub(super) evaluations: Vec<EvaluationSummary>,
     pub(super) replay: State,
-    /// Of each environment the episode that goes on, if there is one: so far, and what the agent sees.
+    /// For each environment, the saved episode and its newest observation, if one is under way.
     pub(super) episodes: Vec<Option<(Episode, Vec<f32>)>>,
-    /// The states of the environments whose episodes go on.
+    /// The states of the environments with saved episodes.
     pub(super) environments: States,
     /// The environments whose episodes are not saved.
     pub(super) restarted: Vec<usize>,
@@ -44,27 +44,29 @@ pub(super) struct RunState {
 impl<E: Environment, A: Agent> Trainer<E, A> {
     pub(super) fn run_state(&self) -> Result<State, StateError> {
         let mut state = State::new();
-        state.put("environment_steps", self.environment_steps as u64);
-        state.put("updates", self.updates as u64);
-        for (name, rng) in RNGS.into_iter().zip([&self.episode_rng, &self.warmup_rng, &self.replay_rng]) {
+        state.put("environment_steps", self.environment_steps() as u64);
+        state.put("updates", self.updates() as u64);
+        for (name, rng) in
+            RNGS.into_iter().zip([&self.collector.episode_rng, &self.collector.warmup_rng, &self.updater.replay_rng])
+        {
             state.put_rng(name, rng);
         }
-        state.put("learning_steps", self.learning_steps as u64);
+        state.put("learning_steps", self.updater.learning_steps as u64);
         state.put_state("evaluations", evaluations_state(&self.history.evaluations));
         state.put_state("replay", self.replay.save_state()?);
-        let saved: Vec<&Play<E>> = match &self.mid_episode {
-            MidEpisode::Saved { .. } => self.plays.iter().filter(|play| play.observation.is_some()).collect(),
+        let saved: Vec<&EnvSlot<E>> = match &self.collector.mid_episode {
+            MidEpisode::Saved { .. } => self.collector.slots.iter().filter(|slot| slot.observation.is_some()).collect(),
             MidEpisode::Restarted | MidEpisode::Refused => Vec::new(),
         };
-        let phases = self.plays.iter().map(|play| match (&play.observation, &self.mid_episode) {
+        let phases = self.collector.slots.iter().map(|slot| match (&slot.observation, &self.collector.mid_episode) {
             (None, _) => Phase::BetweenEpisodes,
             (Some(_), MidEpisode::Saved { .. }) => Phase::InEpisode,
             (Some(_), _) => Phase::Restarted,
         });
-        state.put_array("phases", &[self.plays.len()], phases.map(|phase| phase as u64).collect());
+        state.put_array("phases", &[self.collector.slots.len()], phases.map(|phase| phase as u64).collect());
         state.put_state("episodes", episodes_state(&saved, self.spaces().observation().dim(), A::Metrics::NAMES.len()));
-        let environments: Result<_, _> = match &self.mid_episode {
-            MidEpisode::Saved { save, .. } => saved.iter().map(|play| save(&play.env)).collect(),
+        let environments: Result<_, _> = match &self.collector.mid_episode {
+            MidEpisode::Saved { save, .. } => saved.iter().map(|slot| save(&slot.env)).collect(),
             MidEpisode::Restarted | MidEpisode::Refused => Ok(Vec::new()),
         };
         state.put_states("environments", environments.map_err(|error| error.within("environment"))?);
@@ -75,7 +77,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let environment_steps = state.take_count("environment_steps")?;
         let updates = state.take_count("updates")?;
         let mut rng = |name, here| state.take_rng(name, here);
-        let rngs = [rng(RNGS[0], &self.episode_rng)?, rng(RNGS[1], &self.warmup_rng)?, rng(RNGS[2], &self.replay_rng)?];
+        let rngs = [
+            rng(RNGS[0], &self.collector.episode_rng)?,
+            rng(RNGS[1], &self.collector.warmup_rng)?,
+            rng(RNGS[2], &self.updater.replay_rng)?,
+        ];
         let evaluations = parse_evaluations(state.take_state("evaluations"), environment_steps, updates);
         let evaluations = evaluations.map_err(|error| error.within("evaluations"))?;
         let learning_steps = state.take_count("learning_steps")?;
@@ -83,7 +89,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             return Err(StateError::invalid("learning_steps", format!("at most {environment_steps}"), learning_steps));
         }
         let replay = state.take_state("replay");
-        let phases = parse_phases(state.take_row("phases")?, self.plays.len())?;
+        let phases = parse_phases(state.take_row("phases")?, self.collector.slots.len())?;
         let in_episode = phases.iter().filter(|phase| **phase == Phase::InEpisode).count();
         let dims = (in_episode, self.spaces().observation().dim(), A::Metrics::NAMES.len());
         let episodes = parse_episodes(state.take_state("episodes"), dims).map_err(|error| error.within("episodes"))?;
@@ -129,18 +135,18 @@ fn parse_phases(phases: Vec<u64>, environments: usize) -> Result<Vec<Phase>, Sta
 }
 
 /// Returns the episodes under way, a row for each.
-fn episodes_state<E>(plays: &[&Play<E>], observation_dim: usize, metrics: usize) -> State {
-    let (n, mut state) = (plays.len(), State::new());
-    let counts = |of: fn(&Episode) -> usize| plays.iter().map(|play| of(&play.episode) as u64).collect();
-    let observations = plays.iter().flat_map(|play| play.observation.iter().flatten().copied());
+fn episodes_state<E>(slots: &[&EnvSlot<E>], observation_dim: usize, metrics: usize) -> State {
+    let (n, mut state) = (slots.len(), State::new());
+    let counts = |of: fn(&Episode) -> usize| slots.iter().map(|slot| of(&slot.episode) as u64).collect();
+    let observations = slots.iter().flat_map(|slot| slot.observation.iter().flatten().copied());
     state.put_array("observation", &[n, observation_dim], observations.collect());
     state.put_array("steps", &[n], counts(|episode| episode.steps));
-    state.put_array("return", &[n], plays.iter().map(|play| play.episode.episode_return).collect());
+    state.put_array("return", &[n], slots.iter().map(|slot| slot.episode.episode_return).collect());
     state.put_array("updates", &[n], counts(|episode| episode.updates));
     let mut sums = Vec::with_capacity(n * metrics);
-    for (i, play) in plays.iter().enumerate() {
+    for (i, slot) in slots.iter().enumerate() {
         // Empty until the first update.
-        sums.extend_from_slice(&play.episode.metric_sums);
+        sums.extend_from_slice(&slot.episode.metric_sums);
         sums.resize((i + 1) * metrics, 0.0);
     }
     state.put_array("metric_sums", &[n, metrics], sums);

@@ -1,9 +1,11 @@
-//! Numbers that change along a run.
+//! Factors that change during a run.
 
 use crate::config::{ConfigError, at_least, non_negative};
 
-/// A factor as a function of the environment steps that have been taken, and of nothing else: so a run that is resumed
-/// has it too.
+/// A factor that changes with the number of environment steps.
+///
+/// It depends on nothing else, so a resumed run has the same factor. Attach it to a trainer by
+/// [`Trainer::with_schedule`](super::Trainer::with_schedule).
 ///
 /// # Examples
 ///
@@ -30,7 +32,7 @@ enum Shape {
 }
 
 impl Schedule {
-    /// Goes from `first` to `last` in a straight line over `steps` environment steps, and stays there.
+    /// Makes a schedule that goes from `first` to `last` in a straight line over `steps` environment steps, and stays there.
     ///
     /// # Errors
     ///
@@ -39,7 +41,7 @@ impl Schedule {
         Self::new(first, last, steps, Shape::Linear)
     }
 
-    /// Goes from `first` to `last` along half a cosine over `steps` environment steps, and stays there[^1].
+    /// Makes a schedule that goes from `first` to `last` along half a cosine over `steps` environment steps, and stays there[^1].
     ///
     /// # Errors
     ///
@@ -50,7 +52,7 @@ impl Schedule {
         Self::new(first, last, steps, Shape::Cosine)
     }
 
-    /// Is `first` for `steps` environment steps, then `last`.
+    /// Makes a schedule that is `first` for `steps` environment steps, then `last`.
     ///
     /// # Errors
     ///
@@ -66,7 +68,7 @@ impl Schedule {
         Ok(Self { first, last, steps, shape })
     }
 
-    /// Returns the factor after so many environment steps.
+    /// Returns the factor after `environment_steps` steps.
     pub fn factor(&self, environment_steps: usize) -> f64 {
         if environment_steps >= self.steps {
             return self.last;

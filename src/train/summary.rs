@@ -1,27 +1,27 @@
-//! What a step, an episode and an evaluation have brought.
+//! The results of a step, of an episode and of an evaluation.
 
 use std::time::Duration;
 
-/// What one environment step brought.
+/// The results of one step of the trainer: one environment step in each environment.
 ///
-/// Two reports are equal if all but [`evaluation_time`](Self::evaluation_time) is: the same run gives the same reports.
+/// Two reports are equal if everything but [`evaluation_time`](Self::evaluation_time) is equal. So the same run gives the same reports.
 #[derive(Debug, Clone, Default)]
 pub struct StepReport {
     /// Environment steps so far.
     pub environment_steps: usize,
     /// Updates so far.
     pub updates: usize,
-    /// Whether the actions were random ones of the warm-up, and not the agent's.
+    /// Whether the actions were random ones of the warm-up, not the agent's.
     pub is_warmup: bool,
-    /// What each environment was given and has answered; an environment that failed is left out.
+    /// The step of each environment, without environments that failed.
     pub environments: Vec<EnvironmentStep>,
     /// Metrics of the last update in this step; `None` before learning starts.
     pub metrics: Option<Vec<f64>>,
     /// The episodes that this step ended: at most one for each environment. After a step that failed, its episodes too.
     pub episodes: Vec<EpisodeSummary>,
-    /// The evaluation after this step, if there was one. After one that failed, also the one that makes up for it.
+    /// The evaluation after this step, if there was one; before it, an overdue one that had failed.
     pub evaluations: Vec<EvaluationSummary>,
-    /// How long the evaluations took, those that failed included: the only number here that the clock decides.
+    /// How long the evaluations took, those that failed included. This is the only number here that comes from a clock.
     pub evaluation_time: Duration,
 }
 
@@ -50,9 +50,9 @@ impl PartialEq for StepReport {
 pub struct EnvironmentStep {
     /// Number of the environment, from 0.
     pub environment: usize,
-    /// What it was given, in environment units.
+    /// The action, in environment units.
     pub action: Vec<f32>,
-    /// What it has answered: the observation that follows.
+    /// The observation after the action.
     pub observation: Vec<f32>,
     /// The reward, undiscounted.
     pub reward: f32,
@@ -62,7 +62,7 @@ pub struct EnvironmentStep {
     pub truncated: bool,
 }
 
-/// What an evaluation of the greedy policy in mid-run brought.
+/// The results of an evaluation of the greedy policy during a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationSummary {
     /// Environment steps so far; those of the evaluation do not count.
@@ -80,7 +80,7 @@ impl EvaluationSummary {
     }
 }
 
-/// What one episode brought.
+/// The results of one episode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpisodeSummary {
     /// Index of the episode, from 0.

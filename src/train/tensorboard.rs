@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prost::Message;
 use serde::Serialize;
 
-use super::told::{Record, Told};
+use super::logged::{Logged, Record};
 use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, StepReport};
 use crate::log_file;
 use event::{Event, What};
@@ -26,7 +26,7 @@ mod record;
 /// | `train/NAME` | each episode with an update | mean of the metric over the updates of the episode |
 /// | `step/NAME` | as [`every_steps`](Self::every_steps) says | the metric of one update |
 /// | `evaluation/mean_return`, `evaluation/min_return`, `evaluation/max_return` | each evaluation | over its episodes |
-/// | `settings/NAME` | at the start | the schedule, and what [`with_settings`](Self::with_settings) was given, as texts |
+/// | `settings/NAME` | at the start | the settings of the trainer, and those given to [`with_settings`](Self::with_settings), as texts |
 ///
 /// Values are of single precision, as TensorBoard's own. The file begins with a mark that voids what other files in its folder
 /// hold: one folder shows one run. When a run is resumed by another program, a new file holds all of its episodes and
@@ -56,7 +56,7 @@ pub struct TensorBoard<W: Write = File> {
     metric_names: Option<&'static [&'static str]>,
     /// Environment steps at the last step that was seen in this part of the run.
     last_step: Option<usize>,
-    told: Told,
+    logged: Logged,
 }
 
 /// Seconds since 1970.
@@ -66,7 +66,7 @@ impl<W: Write> fmt::Debug for TensorBoard<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TensorBoard")
             .field("every_steps", &self.every_steps)
-            .field("told", &self.told)
+            .field("logged", &self.logged)
             .finish_non_exhaustive()
     }
 }
@@ -148,7 +148,7 @@ impl<W: Write> TensorBoard<W> {
             settings: Vec::new(),
             metric_names: None,
             last_step: None,
-            told: Told::default(),
+            logged: Logged::default(),
         }
     }
 
@@ -201,7 +201,7 @@ impl<W: Write> TensorBoard<W> {
         let rollout = rollout.map(|(tag, value)| (tag.to_owned(), value)).into_iter();
         let scalars = rollout.chain(self.metrics("train", episode.metrics.as_deref()));
         self.write(episode.environment_steps, What::scalars(scalars))?;
-        self.told.episodes += 1;
+        self.logged.episodes += 1;
         Ok(())
     }
 
@@ -214,14 +214,14 @@ impl<W: Write> TensorBoard<W> {
         ];
         let scalars = numbers.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value?)));
         self.write(evaluation.environment_steps, What::scalars(scalars))?;
-        self.told.evaluations += 1;
+        self.logged.evaluations += 1;
         Ok(())
     }
 }
 
 impl<W: Write> Observer for TensorBoard<W> {
     fn on_start(&mut self, run: &RunInfo<'_>) -> Result<(), ObserverError> {
-        // A run that was ended and goes on has its head already.
+        // A run that was ended and continues has its head already.
         if self.metric_names.replace(run.metric_names).is_none() {
             self.write(0, What::file_version())?;
             self.write(0, What::start())?;
@@ -231,7 +231,7 @@ impl<W: Write> Observer for TensorBoard<W> {
             }
         }
         self.last_step = None;
-        self.told.missing(run).try_for_each(|record| match record {
+        self.logged.missing(run).try_for_each(|record| match record {
             Record::Episode(episode) => self.episode(&episode),
             Record::Evaluation(evaluation) => self.evaluation(evaluation),
         })

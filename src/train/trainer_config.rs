@@ -1,4 +1,4 @@
-//! The settings of a run that are not the agent's.
+//! Settings of a trainer.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::config::{ConfigError, at_least, at_most, positive};
 /// Steps of the warm-up, if neither it nor the first update is set.
 const WARMUP_STEPS: usize = 1_000;
 
-/// The schedule of a [`Trainer`](super::Trainer): how long it runs, when it learns, and what the replay holds.
+/// Settings of a [`Trainer`](super::Trainer): how long it runs, when it learns, and what the replay holds.
 ///
 /// | Field | Default | Lab, DDPG | Lab, SAC |
 /// |---|---|---|---|
@@ -21,8 +21,8 @@ const WARMUP_STEPS: usize = 1_000;
 /// | `updates_per_step` | 1 | 1 | 1 |
 /// | `n_step` | 1 | 1 | 1 |
 ///
-/// `warmup_steps` and `learning_starts` follow each other: set one, and the other is the same; set both, and they differ.
-/// [`resolved`](Self::resolved) says what both are.
+/// Set `warmup_steps` or `learning_starts`, and the other gets the same value; set both, and each has its own.
+/// [`resolved`](Self::resolved) returns both as numbers.
 ///
 /// # Examples
 ///
@@ -38,23 +38,23 @@ const WARMUP_STEPS: usize = 1_000;
 pub struct TrainerConfig {
     /// Episodes to run, at least 1.
     pub episodes: usize,
-    /// Environment steps to run at most, at least 1; no limit by default. A run ends by this or by `episodes`, whichever comes first.
+    /// Most environment steps to run, at least 1; no limit by default. A run ends by this or by `episodes`, whichever comes first.
     pub environment_steps: Option<usize>,
     /// Transitions in a batch, n, at least 1.
     pub batch_size: usize,
     /// Transitions that the replay keeps, at least `learning_starts`.
     pub replay_capacity: usize,
-    /// Environment steps with uniformly random actions before the agent acts. Also known as start steps.
+    /// Environment steps with uniformly random actions, before the agent acts. Also called start steps.
     ///
     /// `None`: as many as `learning_starts`, or 1,000 if that is `None` too.
     pub warmup_steps: Option<usize>,
     /// Transitions stored before the first update, at least `batch_size`.
     ///
-    /// `None`: as many as `warmup_steps`, or `batch_size` if that is more. So an agent that acts has learned.
+    /// `None`: as many as `warmup_steps`, or `batch_size` if that is more. So the agent learns before it acts.
     pub learning_starts: Option<usize>,
     /// Updates for each environment step once learning has started, `(0, ∞)`; with 0.1, one for every ten steps.
     pub updates_per_step: f64,
-    /// Steps in a return before it is bootstrapped, at least 1: [`ReplayBuffer::with_n_step`](crate::replay::ReplayBuffer::with_n_step).
+    /// Rewards in a return before it bootstraps, at least 1: see [`ReplayBuffer::with_n_step`](crate::replay::ReplayBuffer::with_n_step).
     pub n_step: usize,
     /// Episodes in the running average of returns, at least 1.
     pub average_window: usize,
@@ -70,7 +70,7 @@ impl fmt::Display for TrainerConfig {
 }
 
 impl TrainerConfig {
-    /// Makes the schedule of a run of so many episodes.
+    /// Makes the settings of a run of `episodes` episodes.
     pub fn new(episodes: usize) -> Self {
         Self {
             episodes,
@@ -85,12 +85,12 @@ impl TrainerConfig {
         }
     }
 
-    /// Makes the schedule of a run of so many environment steps, however many episodes that are.
+    /// Makes the settings of a run of `environment_steps` steps, however many episodes that are.
     pub fn steps(environment_steps: usize) -> Self {
         Self::new(usize::MAX).with_environment_steps(environment_steps)
     }
 
-    /// Ends the run after so many environment steps, if its episodes are not over before; `None` for no such limit.
+    /// Sets the number of environment steps after which the run ends, unless its episodes are over before; `None` for no limit.
     #[must_use]
     pub fn with_environment_steps(mut self, environment_steps: impl Into<Option<usize>>) -> Self {
         self.environment_steps = environment_steps.into();
@@ -111,14 +111,14 @@ impl TrainerConfig {
         self
     }
 
-    /// Sets the number of random actions at the beginning; `None` to follow `learning_starts`.
+    /// Sets the number of random actions at the beginning; `None` for the value of `learning_starts`.
     #[must_use]
     pub fn with_warmup_steps(mut self, warmup_steps: impl Into<Option<usize>>) -> Self {
         self.warmup_steps = warmup_steps.into();
         self
     }
 
-    /// Sets the number of transitions before the first update; `None` to follow `warmup_steps`.
+    /// Sets the number of transitions before the first update; `None` for the value of `warmup_steps`.
     #[must_use]
     pub fn with_learning_starts(mut self, learning_starts: impl Into<Option<usize>>) -> Self {
         self.learning_starts = learning_starts.into();
@@ -146,17 +146,17 @@ impl TrainerConfig {
         self
     }
 
-    /// Returns the number of random actions at the beginning: the field, or what it follows.
+    /// Returns the number of random actions at the beginning: the field, or its default.
     pub fn warmup_steps(&self) -> usize {
         self.warmup_steps.or(self.learning_starts).unwrap_or(WARMUP_STEPS)
     }
 
-    /// Returns the number of transitions before the first update: the field, or what it follows.
+    /// Returns the number of transitions before the first update: the field, or its default.
     pub fn learning_starts(&self) -> usize {
         self.learning_starts.unwrap_or_else(|| self.warmup_steps().max(self.batch_size))
     }
 
-    /// Returns the same schedule with `warmup_steps` and `learning_starts` as numbers. A trainer keeps its schedule so.
+    /// Returns the same settings with `warmup_steps` and `learning_starts` as numbers. A trainer keeps them in this form.
     #[must_use]
     pub fn resolved(&self) -> Self {
         let (warmup_steps, learning_starts) = (self.warmup_steps(), self.learning_starts());
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn json_gives_back_the_same_schedule_and_takes_that_of_before() {
+    fn json_gives_back_the_same_settings_and_takes_those_of_before() {
         let config = TrainerConfig::steps(7).with_learning_starts(300).with_updates_per_step(0.1);
         assert_eq!(serde_json::from_str::<TrainerConfig>(&config.to_string()).unwrap(), config);
         let before = config.resolved().with_environment_steps(None).to_string();

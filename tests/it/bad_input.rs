@@ -6,8 +6,8 @@ use actor_critic::burn::module::Module;
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::config::ConfigError;
 use actor_critic::nn::{
-    ActionSample, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig, Reduction,
-    StochasticActor,
+    ActionSample, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig,
+    Reduction, StochasticActor,
 };
 use actor_critic::noise::ActionNoise;
 use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};

@@ -1,5 +1,6 @@
 //! When a run is saved, and which of its checkpoints are kept.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
@@ -20,6 +21,10 @@ fn trainer(episodes: usize) -> Trainer<TimeLimit<Pendulum>, Agents> {
     Trainer::new(env, agent, &config, seed).unwrap()
 }
 
+fn every(steps: usize, folder: &Path) -> CheckpointEvery<Agents> {
+    CheckpointEvery::steps(steps, Checkpoints::open(folder).unwrap()).unwrap()
+}
+
 fn manifest(checkpoints: &Checkpoints, generation: u64) -> Value {
     let text = std::fs::read_to_string(checkpoints.path(generation).join("manifest.json")).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -36,20 +41,22 @@ fn the_newest_generations_and_the_best_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = Checkpoints::open(folder.path()).unwrap().keep(2);
     let mut scores = [-3.0, -1.0, -2.0, -5.0, -4.0, -6.0, -1.0, -9.0].into_iter();
-    let mut schedule = CheckpointEvery::steps(50, checkpoints).unwrap();
-    schedule = schedule.keep_best(move |_: &mut Agents| Ok(scores.next().unwrap()));
-    let mut trainer = trainer(2).with_environment_state();
-    schedule.run(&mut trainer, &mut []).unwrap();
+    let every = CheckpointEvery::steps(50, checkpoints).unwrap();
+    let every = every.keep_best(move |_: &Agents| Ok(scores.next().unwrap()));
+    let mut saved = trainer(2).with_environment_state().with_checkpoints(every);
+    saved.run(&mut []).unwrap();
     // Eight saves; of two that are best, the later one, which is among the newest two.
-    let checkpoints = schedule.checkpoints();
+    let checkpoints = saved.checkpoints().unwrap();
     assert_eq!(checkpoints.generations().unwrap(), [6, 7]);
     assert_eq!((checkpoints.best(), steps(checkpoints)), (Some(6), vec![350, 400]));
-    drop(schedule);
+    drop(saved);
 
     // The scores are read back with the directory.
     let checkpoints = Checkpoints::open(folder.path()).unwrap().keep(1);
     assert_eq!(checkpoints.best(), Some(6));
     let mut checkpoints = checkpoints;
+    let mut trainer = trainer(2).with_environment_state();
+    trainer.resume(&mut checkpoints).unwrap();
     trainer.save(&mut checkpoints).unwrap();
     assert_eq!(checkpoints.generations().unwrap(), [6, 8], "the best, and the newest");
 }
@@ -57,21 +64,20 @@ fn the_newest_generations_and_the_best_are_kept() {
 #[test]
 fn an_environment_that_cannot_be_saved_is_refused_before_the_first_step() {
     let folder = tempfile::tempdir().unwrap();
-    let mut schedule = CheckpointEvery::steps(150, Checkpoints::open(folder.path()).unwrap()).unwrap();
-    let mut first = trainer(3);
-    let error = schedule.run(&mut first, &mut []).unwrap_err().to_string();
+    let mut first = trainer(3).with_checkpoints(every(150, folder.path()));
+    let error = first.run(&mut []).unwrap_err().to_string();
     assert_eq!(
         error,
         "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call \
          `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in \
          place of those under way"
     );
-    assert_eq!((first.environment_steps(), schedule.checkpoints().generations().unwrap()), (0, vec![]));
-    drop(schedule);
+    assert_eq!((first.environment_steps(), first.checkpoints().unwrap().generations().unwrap()), (0, vec![]));
+    drop(first);
 
     // By hand it can be saved between episodes, and nowhere else.
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
-    first = trainer(4);
+    let mut first = trainer(4);
     first.step().unwrap();
     assert!(!first.can_save());
     let error = first.save(&mut checkpoints).unwrap_err();
@@ -93,30 +99,50 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let mut reference = trainer(2);
     let episodes = reference.run(&mut []).unwrap();
 
-    let mut first = trainer(2).with_environment_state();
-    let mut schedule = CheckpointEvery::steps(1_000, Checkpoints::open(folder.path()).unwrap()).unwrap();
+    let checkpoints = every(1_000, folder.path());
+    let interrupt = checkpoints.interrupt_flag();
+    let mut first = trainer(2).with_environment_state().with_checkpoints(checkpoints);
     first.step().unwrap();
-    schedule.interrupt_flag().store(true, Ordering::Relaxed);
-    assert_eq!(schedule.run(&mut first, &mut []).unwrap(), []);
-    assert!(schedule.is_interrupted());
-    assert_eq!((first.environment_steps(), steps(schedule.checkpoints())), (2, vec![2]));
-    drop(schedule);
+    interrupt.store(true, Ordering::Relaxed);
+    assert_eq!(first.run(&mut []).unwrap(), []);
+    assert!(interrupt.load(Ordering::Relaxed));
+    assert_eq!((first.environment_steps(), steps(first.checkpoints().unwrap())), (2, vec![2]));
+    drop(first);
 
-    let mut second = trainer(2).with_environment_state();
-    let mut schedule = CheckpointEvery::steps(1_000, Checkpoints::open(folder.path()).unwrap()).unwrap();
-    assert_eq!(schedule.resume(&mut second).unwrap().unwrap().environment_steps, 2);
-    assert_eq!(schedule.run(&mut second, &mut []).unwrap(), episodes);
-    drop(schedule);
+    let begin = |episodes| trainer(episodes).with_environment_state().with_checkpoints(every(1_000, folder.path()));
+    let mut second = begin(2);
+    assert_eq!(second.resume_newest().unwrap().unwrap().environment_steps, 2);
+    assert_eq!(second.run(&mut []).unwrap(), episodes);
+    drop(second);
 
     // A run that is over stays over, and is not saved again; with more episodes it goes on.
-    let mut schedule = CheckpointEvery::steps(1_000, Checkpoints::open(folder.path()).unwrap()).unwrap();
-    let mut third = trainer(2).with_environment_state();
-    assert_eq!(schedule.resume(&mut third).unwrap().unwrap().environment_steps, 400);
-    assert_eq!(schedule.run(&mut third, &mut []).unwrap(), []);
-    assert_eq!((steps(schedule.checkpoints()), third.history()), (vec![2, 400], &episodes.iter().cloned().collect()));
-    let mut longer = trainer(3).with_environment_state();
-    schedule.resume(&mut longer).unwrap();
-    assert_eq!(schedule.run(&mut longer, &mut []).unwrap().len(), 1);
+    let mut third = begin(2);
+    assert_eq!(third.resume_newest().unwrap().unwrap().environment_steps, 400);
+    assert_eq!(third.run(&mut []).unwrap(), []);
+    let saved = steps(third.checkpoints().unwrap());
+    assert_eq!((saved, third.history()), (vec![2, 400], &episodes.iter().cloned().collect()));
+    drop(third);
+    let mut longer = begin(3);
+    longer.resume_newest().unwrap();
+    assert_eq!(longer.run(&mut []).unwrap().len(), 1);
+}
+
+#[test]
+fn a_trainer_with_checkpoints_can_be_sent_to_a_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = every(150, folder.path()).keep_best(|_: &Agents| Ok(0.0));
+    let mut trainer = trainer(1).with_environment_state().with_checkpoints(checkpoints);
+    let trainer = std::thread::spawn(move || trainer.run(&mut []).map(|_| trainer)).join().unwrap().unwrap();
+    assert_eq!(steps(trainer.checkpoints().unwrap()), [150, 200]);
+}
+
+#[test]
+fn a_trainer_without_checkpoints_says_that_they_are_missing() {
+    let mut trainer = trainer(1);
+    assert!(trainer.checkpoints().is_none());
+    let error = trainer.resume_newest().unwrap_err().to_string();
+    assert_eq!(error, "the trainer has no checkpoints: attach them by `Trainer::with_checkpoints`");
+    assert_eq!(trainer.resume_generation(0).unwrap_err().to_string(), error);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn healthy<C: AgentConfig + 'static>(mut preset: Preset<C>)
 where
     C::Agent: SaveState,
 {
-    preset.schedule.environment_steps = Some(3_000);
+    preset.trainer_config.environment_steps = Some(3_000);
     let judge = |agent: &C::Agent| evaluate(agent, &mut Pendulum::v1(), 1_000..1_010);
     let mut trainer =
         preset.trainer(&Device::flex(), Seed(0)).unwrap().with_evaluation(EvaluateEvery::steps(500, judge).unwrap());

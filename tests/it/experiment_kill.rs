@@ -45,12 +45,12 @@ fn train(cell: &Cell) -> Result<Vec<EvaluationSummary>, Error> {
     let evaluation =
         EvaluateEvery::steps(100, |agent: &small_run::SmallAgent| evaluate(agent, &mut Pendulum::v1(), 0..2))?;
     let trainer = Trainer::new(Pendulum::v1(), agent, &small_run::config(), cell.seed())?;
-    let mut trainer = trainer.with_environment_state().with_evaluation(evaluation);
-    let mut checkpoints = CheckpointEvery::steps(50, Checkpoints::open(cell.folder().join("checkpoints"))?)?;
-    if checkpoints.resume(&mut trainer)?.is_some() {
+    let checkpoints = CheckpointEvery::steps(50, Checkpoints::open(cell.folder().join("checkpoints"))?)?;
+    let mut trainer = trainer.with_environment_state().with_evaluation(evaluation).with_checkpoints(checkpoints);
+    if trainer.resume_newest()?.is_some() {
         fs::write(cell.folder().join(RESUMED), "from a checkpoint").unwrap();
     }
-    checkpoints.run(&mut trainer, &mut [])?;
+    trainer.run(&mut [])?;
     Ok(trainer.evaluations().to_vec())
 }
 

@@ -144,18 +144,21 @@ fn an_observer_that_fails_keeps_nothing_from_the_others() {
 fn a_policy_that_cannot_be_scored_is_saved_without_a_score() {
     let folder = tempfile::tempdir().unwrap();
     let mut fails = true;
-    let score = move |_: &mut SmallAgent| match std::mem::take(&mut fails) {
+    let score = move |_: &SmallAgent| match std::mem::take(&mut fails) {
         true => Err(EnvironmentError::other("the simulator is busy").into()),
         false => Ok(1.0),
     };
     let checkpoints = Checkpoints::open(folder.path()).unwrap();
-    let mut checkpoints = CheckpointEvery::steps(150, checkpoints).unwrap().keep_best(score);
-    let mut interrupted = trainer(1);
-    let error = checkpoints.run(&mut interrupted, &mut []).unwrap_err();
+    let checkpoints = CheckpointEvery::steps(150, checkpoints).unwrap().keep_best(score);
+    let mut interrupted = trainer(1).with_checkpoints(checkpoints);
+    let error = interrupted.run(&mut []).unwrap_err();
     assert_eq!(error.to_string(), "the environment failed: the simulator is busy");
-    let mut resumed = trainer(1);
-    assert_eq!(checkpoints.resume(&mut resumed).unwrap().unwrap().environment_steps, 150);
-    checkpoints.run(&mut resumed, &mut []).unwrap();
+    drop(interrupted);
+    let checkpoints = Checkpoints::open(folder.path()).unwrap();
+    let checkpoints = CheckpointEvery::steps(150, checkpoints).unwrap().keep_best(|_: &SmallAgent| Ok(1.0));
+    let mut resumed = trainer(1).with_checkpoints(checkpoints);
+    assert_eq!(resumed.resume_newest().unwrap().unwrap().environment_steps, 150);
+    resumed.run(&mut []).unwrap();
     assert_eq!(resumed.environment_steps(), 200);
 }
 

@@ -38,6 +38,10 @@ fn every(steps: usize, folder: &tempfile::TempDir) -> CheckpointEvery<SmallDdpg>
     CheckpointEvery::steps(steps, Checkpoints::open(folder.path()).unwrap()).unwrap()
 }
 
+fn generations<E: Environment>(trainer: &Trainer<E, SmallDdpg>) -> Vec<u64> {
+    trainer.checkpoints().unwrap().generations().unwrap()
+}
+
 /// Sets the flag of a handler of Ctrl-C after so many environment steps.
 struct CtrlC(usize, Arc<AtomicBool>);
 
@@ -52,38 +56,40 @@ impl Observer for CtrlC {
 fn environments_that_restart_are_saved_on_time_and_when_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let config = by_steps(900);
-    let error = every(100, &folder).run(&mut two(&config), &mut []).unwrap_err();
+    let error = two(&config).with_checkpoints(every(100, &folder)).run(&mut []).unwrap_err();
     assert!(matches!(error, Error::Checkpoint(CheckpointError::MidEpisode)), "{error}");
 
-    let mut checkpoints = every(100, &folder);
-    let mut first = two(&config).with_restarted_episodes();
+    let checkpoints = every(100, &folder);
     let mut ctrl_c = CtrlC(330, checkpoints.interrupt_flag());
-    checkpoints.run(&mut first, &mut [&mut ctrl_c]).unwrap();
+    let mut first = two(&config).with_restarted_episodes().with_checkpoints(checkpoints);
+    first.run(&mut [&mut ctrl_c]).unwrap();
     assert_eq!(first.environment_steps(), 330);
-    assert_eq!(checkpoints.checkpoints().generations().unwrap(), [1, 2, 3], "of 100, 200, 300 and 330 steps");
-    drop(checkpoints);
+    assert_eq!(generations(&first), [1, 2, 3], "of 100, 200, 300 and 330 steps");
+    // Its directory is free for the next one, and the trainer is there to be compared.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let first = first.with_checkpoints(every(100, &elsewhere));
 
-    let mut checkpoints = every(100, &folder);
-    let mut second = two(&config).with_restarted_episodes();
-    let resumed = checkpoints.resume(&mut second).unwrap().unwrap();
+    let mut second = two(&config).with_restarted_episodes().with_checkpoints(every(100, &folder));
+    let resumed = second.resume_newest().unwrap().unwrap();
     assert_eq!((resumed.environment_steps, resumed.restarted_episodes, resumed.skipped.len()), (330, 2, 0));
     assert_eq!((second.history(), second.replay().len(), second.updates()), (first.history(), 330, first.updates()));
     assert_eq!(second.agent().save_state().unwrap(), first.agent().save_state().unwrap());
-    checkpoints.run(&mut second, &mut []).unwrap();
+    second.run(&mut []).unwrap();
     assert_eq!((second.environment_steps(), first.environment_steps()), (900, 330));
     // Whole episodes only, and what follows is no continuation of what was given up.
     assert!(second.history().iter().all(|episode| [97, 101].contains(&episode.steps)));
     // A run that is over is not saved again.
-    let newest = checkpoints.checkpoints().generations().unwrap();
-    checkpoints.run(&mut second, &mut []).unwrap();
-    assert_eq!(checkpoints.checkpoints().generations().unwrap(), newest);
+    let newest = generations(&second);
+    second.run(&mut []).unwrap();
+    assert_eq!(generations(&second), newest);
 }
 
 #[test]
 fn saving_does_not_disturb_a_run_whose_episodes_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut saved, mut alone) = (two(&by_steps(400)).with_restarted_episodes(), two(&by_steps(400)));
-    every(50, &folder).run(&mut saved, &mut []).unwrap();
+    let (saved, mut alone) = (two(&by_steps(400)).with_restarted_episodes(), two(&by_steps(400)));
+    let mut saved = saved.with_checkpoints(every(50, &folder));
+    saved.run(&mut []).unwrap();
     alone.run(&mut []).unwrap();
     assert_eq!(saved.history(), alone.history());
     assert_eq!(saved.agent().save_state().unwrap(), alone.agent().save_state().unwrap());
@@ -133,18 +139,17 @@ fn the_end_of_a_run_in_mid_episode_is_saved() {
     let folder = tempfile::tempdir().unwrap();
     let config = by_steps(40);
     let make = || Trainer::new(limited(300), ddpg(&DdpgConfig::new()), &config, Seed(0)).unwrap();
-    let mut trainer = make().with_restarted_episodes();
-    every(1_000, &folder).run(&mut trainer, &mut []).unwrap();
-    let mut resumed = make().with_restarted_episodes();
-    assert_eq!(every(1_000, &folder).resume(&mut resumed).unwrap().unwrap().environment_steps, 40);
+    make().with_restarted_episodes().with_checkpoints(every(1_000, &folder)).run(&mut []).unwrap();
+    let mut resumed = make().with_restarted_episodes().with_checkpoints(every(1_000, &folder));
+    assert_eq!(resumed.resume_newest().unwrap().unwrap().environment_steps, 40);
 
     // One that was over before anything saves it, too.
     let folder = tempfile::tempdir().unwrap();
     let mut trainer = make().with_environment_state();
     trainer.run(&mut []).unwrap();
-    let mut checkpoints = every(1_000, &folder);
-    checkpoints.run(&mut trainer, &mut []).unwrap();
-    assert_eq!(checkpoints.checkpoints().generations().unwrap(), [0]);
+    let mut trainer = trainer.with_checkpoints(every(1_000, &folder));
+    trainer.run(&mut []).unwrap();
+    assert_eq!(generations(&trainer), [0]);
 }
 
 #[test]
@@ -160,11 +165,9 @@ fn four_thousand_environments_are_saved_and_go_on_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let mut whole = make(5);
     whole.run(&mut []).unwrap();
-    let mut first = make(3);
-    every(2 * N, &folder).run(&mut first, &mut []).unwrap();
-    let mut second = make(5);
-    let mut checkpoints = every(2 * N, &folder);
-    assert_eq!(checkpoints.resume(&mut second).unwrap().unwrap().environment_steps, 3 * N);
+    make(3).with_checkpoints(every(2 * N, &folder)).run(&mut []).unwrap();
+    let mut second = make(5).with_checkpoints(every(2 * N, &folder));
+    assert_eq!(second.resume_newest().unwrap().unwrap().environment_steps, 3 * N);
     second.run(&mut []).unwrap();
     assert_eq!(second.history(), whole.history());
     assert!(second.agent().save_state().unwrap() == whole.agent().save_state().unwrap());
@@ -212,8 +215,8 @@ fn what_cannot_be_saved_is_refused_at_once_with_the_cause() {
         let folder = tempfile::tempdir().unwrap();
         let env = Unsavable(limited(300), names);
         let trainer = Trainer::new(env, ddpg(&DdpgConfig::new()), &by_steps(900), Seed(0)).unwrap();
-        let mut trainer = trainer.with_environment_state();
-        let error = every(500, &folder).run(&mut trainer, &mut []).unwrap_err().to_string();
+        let mut trainer = trainer.with_environment_state().with_checkpoints(every(500, &folder));
+        let error = trainer.run(&mut []).unwrap_err().to_string();
         (trainer.environment_steps(), error)
     };
     let (steps, error) = refused(Some(5_000));
@@ -233,27 +236,30 @@ fn a_run_goes_on_from_its_best_generation() {
     let make = |steps| two(&by_steps(steps)).with_environment_state();
     let mut score = 0.0;
     let checkpoints = Checkpoints::open(folder.path()).unwrap().keep(1);
-    let mut first = CheckpointEvery::steps(50, checkpoints).unwrap().keep_best(move |_: &mut SmallDdpg| {
+    let scored = CheckpointEvery::steps(50, checkpoints).unwrap().keep_best(move |_: &SmallDdpg| {
         score -= 1.0;
         Ok(score)
     });
-    first.run(&mut make(200), &mut []).unwrap();
-    assert_eq!((first.checkpoints().best(), first.checkpoints().generations().unwrap()), (Some(0), vec![0, 3]));
+    let mut first = make(200).with_checkpoints(scored);
+    first.run(&mut []).unwrap();
+    assert_eq!((first.checkpoints().unwrap().best(), generations(&first)), (Some(0), vec![0, 3]));
     drop(first);
 
     let mut whole = make(200);
     whole.run(&mut []).unwrap();
-    let (mut trainer, mut checkpoints) = (make(200), every(1_000, &folder));
-    let best = checkpoints.checkpoints().best().unwrap();
-    assert_eq!(checkpoints.resume_from(&mut trainer, best).unwrap().environment_steps, 50);
-    assert_eq!(checkpoints.checkpoints().generations().unwrap(), [0, 3], "nothing is removed by going back");
-    checkpoints.run(&mut trainer, &mut []).unwrap();
+    let mut trainer = make(200).with_checkpoints(every(1_000, &folder));
+    let best = trainer.checkpoints().unwrap().best().unwrap();
+    assert_eq!(trainer.resume_generation(best).unwrap().environment_steps, 50);
+    assert_eq!(generations(&trainer), [0, 3], "nothing is removed by going back");
+    trainer.run(&mut []).unwrap();
     assert_eq!(trainer.history(), whole.history());
     // The other branch is older now, and a plain resume takes up this one.
-    assert_eq!(checkpoints.checkpoints().generations().unwrap(), [0, 3, 4]);
-    assert_eq!(checkpoints.resume(&mut make(200)).unwrap().unwrap().generation, 4);
+    assert_eq!(generations(&trainer), [0, 3, 4]);
+    drop(trainer);
+    let mut trainer = make(200).with_checkpoints(every(1_000, &folder));
+    assert_eq!(trainer.resume_newest().unwrap().unwrap().generation, 4);
 
-    let error = checkpoints.resume_from(&mut trainer, 2).unwrap_err().to_string();
+    let error = trainer.resume_generation(2).unwrap_err().to_string();
     assert_eq!(error, format!("there is no generation 2 in {}, only [0, 3, 4]", folder.path().display()));
 }
 
@@ -352,10 +358,10 @@ fn repeated(stop: &dyn Fn() -> Box<dyn Observer>) -> [usize; 3] {
         let flat = |_: &SmallDdpg| Ok(Evaluation { returns: vec![-1.0] });
         let evaluation = EvaluateEvery::steps(10, flat).unwrap();
         let trainer = Trainer::new(limited(20), ddpg(&DdpgConfig::new()), &by_steps(500), Seed(0)).unwrap();
-        let mut trainer = trainer.with_environment_state().with_evaluation(evaluation);
-        let mut checkpoints = every(10, &folder);
-        checkpoints.resume(&mut trainer).unwrap();
-        checkpoints.run(&mut trainer, &mut [stop().as_mut()]).unwrap();
+        let trainer = trainer.with_environment_state().with_evaluation(evaluation);
+        let mut trainer = trainer.with_checkpoints(every(10, &folder));
+        trainer.resume_newest().unwrap();
+        trainer.run(&mut [stop().as_mut()]).unwrap();
         trainer.environment_steps()
     })
 }

@@ -39,13 +39,15 @@ fn work<A: Agent + SaveState>(agent: A, env: impl Environment + SaveState, episo
         .with_replay_capacity(1_500)
         .with_warmup_steps(300)
         .with_learning_starts(100);
-    let mut trainer = Trainer::new(env, agent, &config, Seed(5)).unwrap().with_environment_state();
     let checkpoints = Checkpoints::open(folder.join("checkpoints")).unwrap();
-    let mut checkpoints = CheckpointEvery::steps(STEPS_BETWEEN_SAVES, checkpoints).unwrap();
-    checkpoints.resume(&mut trainer).unwrap();
+    let mut trainer = Trainer::new(env, agent, &config, Seed(5))
+        .unwrap()
+        .with_environment_state()
+        .with_checkpoints(CheckpointEvery::steps(STEPS_BETWEEN_SAVES, checkpoints).unwrap());
+    trainer.resume_newest().unwrap();
     let mut history = CsvHistory::create(folder.join("history.csv")).unwrap();
     println!("{BEGUN}");
-    checkpoints.run(&mut trainer, &mut [&mut history]).unwrap();
+    trainer.run(&mut [&mut history]).unwrap();
 }
 
 fn worker(job: &str) {

@@ -6,10 +6,10 @@ use actor_critic::preset::{Preset, Task};
 /// Trains for some steps beyond the beginning of learning, stops in mid-run, goes on in a new trainer, and compares.
 fn goes_on<C: AgentConfig + Clone + 'static>(mut preset: Preset<C>) {
     let device = Device::flex();
-    preset.schedule.warmup_steps = Some(20);
-    preset.schedule.learning_starts = Some(preset.schedule.batch_size);
-    preset.schedule.replay_capacity = 2 * preset.schedule.batch_size;
-    preset.schedule.environment_steps = Some(preset.schedule.batch_size + 20);
+    preset.trainer_config.warmup_steps = Some(20);
+    preset.trainer_config.learning_starts = Some(preset.trainer_config.batch_size);
+    preset.trainer_config.replay_capacity = 2 * preset.trainer_config.batch_size;
+    preset.trainer_config.environment_steps = Some(preset.trainer_config.batch_size + 20);
     let steps = preset.steps();
     let task = preset.task;
 

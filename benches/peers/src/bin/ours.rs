@@ -118,12 +118,12 @@ fn update(args: &Args, mut agent: impl Agent) -> Result<(), Box<dyn std::error::
 fn run(args: &Args, agent: impl Agent) -> Result<(), Box<dyn std::error::Error>> {
     let (batch, warmup, steps) = (args.number("batch", 128), args.number("warmup", 1000), args.number("steps", 10_000));
     // The lab learns once the buffer holds more than one batch. The random actions end with what is not timed.
-    let schedule = TrainerConfig::new(1)
+    let trainer_config = TrainerConfig::new(1)
         .with_batch_size(batch)
         .with_replay_capacity(REPLAY_CAPACITY)
         .with_warmup_steps(if args.word(1) == "sac" { warmup } else { 0 })
         .with_learning_starts(batch + 1);
-    let mut trainer = Trainer::new(Pendulum::v1(), agent, &schedule, SEED)?;
+    let mut trainer = Trainer::new(Pendulum::v1(), agent, &trainer_config, SEED)?;
     for _ in 0..warmup {
         trainer.step()?;
     }

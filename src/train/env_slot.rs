@@ -1,4 +1,4 @@
-//! One of the environments of a trainer, and the episode under way in it.
+//! One environment of a trainer, with the episode under way in it.
 
 use super::episode::Episode;
 use crate::env::{Environment, EnvironmentError, Spaces, Step};
@@ -6,28 +6,28 @@ use crate::state::{State, StateError};
 
 /// An environment with its episode.
 #[derive(Debug)]
-pub(super) struct Play<E> {
+pub(super) struct EnvSlot<E> {
     pub(super) env: E,
     pub(super) episode: Episode,
-    /// What the agent sees now; `None` between episodes.
+    /// The observation to act on next; `None` between episodes.
     pub(super) observation: Option<Vec<f32>>,
 }
 
-/// What becomes of an episode under way when a run is saved.
+/// What happens to an episode under way when a run is saved.
 #[derive(Debug)]
 pub(super) enum MidEpisode<E> {
-    /// Nobody has said: the run can be saved between episodes only.
+    /// Nobody has chosen: the run can be saved between episodes only.
     Refused,
-    /// It is not saved, and a new one begins when the run is resumed.
+    /// The episode is not saved. The resumed run begins a new one.
     Restarted,
-    /// It is saved with the state of its environment, and goes on.
+    /// The episode is saved with the state of its environment. The resumed run continues it.
     Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
 }
 
-/// How all environments are stepped at once, each with its action.
-pub(super) type StepAll<E> = fn(&mut [Play<E>], &[Vec<f32>], &Spaces) -> Vec<Result<Step, EnvironmentError>>;
+/// A function that steps every environment, each with its own action.
+pub(super) type StepAll<E> = fn(&mut [EnvSlot<E>], &[Vec<f32>], &Spaces) -> Vec<Result<Step, EnvironmentError>>;
 
-impl<E: Environment> Play<E> {
+impl<E: Environment> EnvSlot<E> {
     pub(super) fn new(env: E) -> Self {
         Self { env, episode: Episode::default(), observation: None }
     }
@@ -47,22 +47,22 @@ impl<E: Environment> Play<E> {
 
 /// Steps one environment after the other.
 pub(super) fn in_order<E: Environment>(
-    plays: &mut [Play<E>],
+    slots: &mut [EnvSlot<E>],
     actions: &[Vec<f32>],
     spaces: &Spaces,
 ) -> Vec<Result<Step, EnvironmentError>> {
-    plays.iter_mut().zip(actions).map(|(play, action)| play.step(action, spaces)).collect()
+    slots.iter_mut().zip(actions).map(|(slot, action)| slot.step(action, spaces)).collect()
 }
 
-/// Steps the environments over the threads of rayon; their order stays.
+/// Steps the environments in parallel on the threads of rayon. The results keep the order of the environments.
 #[cfg(feature = "threads")]
 pub(super) fn over_threads<E: Environment + Send>(
-    plays: &mut [Play<E>],
+    slots: &mut [EnvSlot<E>],
     actions: &[Vec<f32>],
     spaces: &Spaces,
 ) -> Vec<Result<Step, EnvironmentError>> {
     use rayon::prelude::{
         IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator,
     };
-    plays.par_iter_mut().zip(actions.par_iter()).map(|(play, action)| play.step(action, spaces)).collect()
+    slots.par_iter_mut().zip(actions.par_iter()).map(|(slot, action)| slot.step(action, spaces)).collect()
 }

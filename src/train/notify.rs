@@ -1,11 +1,11 @@
-//! Telling observers what a step has brought.
+//! Notifying observers of a step, its episodes and its evaluations.
 
 use std::ops::ControlFlow;
 
 use super::{Observer, ObserverError, StepReport};
 use crate::error::Error;
 
-/// What the observers answered.
+/// The answers of the observers.
 pub(super) struct Answers {
     /// Whether one of them ends the run.
     pub(super) ended: bool,
@@ -14,6 +14,10 @@ pub(super) struct Answers {
 }
 
 impl Answers {
+    fn none() -> Self {
+        Self { ended: false, outcome: Ok(()) }
+    }
+
     fn add(&mut self, answer: Result<ControlFlow<()>, ObserverError>) {
         match answer {
             Ok(flow) => self.ended |= flow.is_break(),
@@ -23,22 +27,22 @@ impl Answers {
     }
 }
 
-/// Tells every observer of a step, its episodes and its evaluations, even if another observer fails.
-pub(super) fn tell_step(observers: &mut [&mut dyn Observer], report: &StepReport) -> Answers {
-    let mut answers = Answers { ended: false, outcome: Ok(()) };
+/// Notifies every observer of a step, its episodes and its evaluations, even if another observer fails.
+pub(super) fn notify_step(observers: &mut [&mut dyn Observer], report: &StepReport) -> Answers {
+    let mut answers = Answers::none();
     observers.iter_mut().for_each(|observer| answers.add(observer.on_step(report)));
-    tell_ends(observers, report, &mut answers);
+    notify_ends(observers, report, &mut answers);
     answers
 }
 
-/// Tells every observer of evaluations that were made up for before a step was taken.
-pub(super) fn tell_made_up(observers: &mut [&mut dyn Observer], report: &StepReport) -> Answers {
-    let mut answers = Answers { ended: false, outcome: Ok(()) };
-    tell_ends(observers, report, &mut answers);
+/// Notifies every observer of an overdue evaluation, which was made before any step.
+pub(super) fn notify_overdue(observers: &mut [&mut dyn Observer], report: &StepReport) -> Answers {
+    let mut answers = Answers::none();
+    notify_ends(observers, report, &mut answers);
     answers
 }
 
-fn tell_ends(observers: &mut [&mut dyn Observer], report: &StepReport, answers: &mut Answers) {
+fn notify_ends(observers: &mut [&mut dyn Observer], report: &StepReport, answers: &mut Answers) {
     for episode in &report.episodes {
         observers.iter_mut().for_each(|observer| answers.add(observer.on_episode(episode)));
     }

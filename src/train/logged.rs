@@ -1,24 +1,24 @@
-//! What an observer that keeps a log has been told, so that the log of a run that goes on is whole.
+//! Records that a log has already, so that the log of a resumed run is complete.
 
 use super::{EpisodeSummary, EvaluationSummary, RunInfo};
 
-/// Counts the records that a log has.
+/// Counts of the records in a log.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Logged {
     pub(super) episodes: usize,
     pub(super) evaluations: usize,
 }
 
-/// A record of a run before the part that begins.
+/// A record of the run before it was interrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Record<'a> {
     Episode(EpisodeSummary),
     Evaluation(&'a EvaluationSummary),
 }
 
-impl Told {
-    /// Returns the records of the run so far that the log lacks, in the order in which they came: at the same step,
-    /// episodes before evaluations.
+impl Logged {
+    /// Returns the records that the log lacks, in the order in which they were made. At the same step, episodes come before
+    /// evaluations.
     pub(super) fn missing<'a>(&self, run: &RunInfo<'a>) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let mut episodes = run.history.iter().skip(self.episodes).peekable();
         let mut evaluations = run.evaluations.iter().skip(self.evaluations).peekable();
@@ -56,7 +56,7 @@ mod tests {
         };
         let [first, second, third] = episodes;
         assert_eq!(
-            Told::default().missing(&run).collect::<Vec<_>>(),
+            Logged::default().missing(&run).collect::<Vec<_>>(),
             [
                 Record::Episode(first),
                 Record::Evaluation(&evaluations[0]),
@@ -65,9 +65,9 @@ mod tests {
                 Record::Episode(third.clone()),
             ]
         );
-        let told = Told { episodes: 2, evaluations: 1 };
+        let logged = Logged { episodes: 2, evaluations: 1 };
         assert_eq!(
-            told.missing(&run).collect::<Vec<_>>(),
+            logged.missing(&run).collect::<Vec<_>>(),
             [Record::Evaluation(&evaluations[1]), Record::Episode(third)]
         );
     }

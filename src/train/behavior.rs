@@ -1,0 +1,41 @@
+//! The behaviour policy: how an agent acts while experience is collected.
+
+use crate::agent::Agent;
+use crate::env::Step;
+use crate::policy::ActError;
+
+/// Chooses the actions that experience is collected with.
+///
+/// These are the methods of an [`Agent`] that have nothing to do with learning.
+pub(super) trait Behavior {
+    /// Called with the first observation of every episode.
+    fn observe(&mut self, observation: &[f32]) -> Result<(), ActError>;
+
+    /// Returns one action for each environment, with exploration.
+    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
+
+    /// Called with every step of environment `i`.
+    fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError>;
+
+    /// Called when an episode of environment `i` is over.
+    fn end_episode(&mut self, i: usize);
+}
+
+/// Every agent collects experience with its own exploration.
+impl<A: Agent> Behavior for A {
+    fn observe(&mut self, observation: &[f32]) -> Result<(), ActError> {
+        Agent::observe(self, observation)
+    }
+
+    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
+        Agent::explore(self, observations)
+    }
+
+    fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError> {
+        Agent::observe_step(self, i, step)
+    }
+
+    fn end_episode(&mut self, i: usize) {
+        Agent::end_episode(self, i);
+    }
+}
