@@ -148,7 +148,7 @@ impl BoxSpace {
     pub fn require_actions(&self) -> Result<(), SpaceError> {
         self.require_finite()?;
         for (axis, (&low, &high)) in self.low.iter().zip(&self.high).enumerate() {
-            if !(is_sound(low) && is_sound(high)) {
+            if !(is_in_range(low) && is_in_range(high)) {
                 return Err(SpaceError::ActionTooLarge { axis, low, high });
             }
         }
@@ -217,13 +217,13 @@ impl BoxSpace {
 pub const MAX_MAGNITUDE: f32 = 1e18;
 
 /// Returns whether a number can be worked with: not NaN, and not beyond [`MAX_MAGNITUDE`].
-pub(crate) fn is_sound(value: f32) -> bool {
+pub(crate) fn is_in_range(value: f32) -> bool {
     value.abs() <= MAX_MAGNITUDE
 }
 
 /// Returns the index and value of the first component that is NaN, infinite, or beyond [`MAX_MAGNITUDE`].
-pub(crate) fn first_unsound(values: &[f32]) -> Option<(usize, f32)> {
-    values.iter().copied().enumerate().find(|&(_, value)| !is_sound(value))
+pub(crate) fn first_out_of_range(values: &[f32]) -> Option<(usize, f32)> {
+    values.iter().copied().enumerate().find(|&(_, value)| !is_in_range(value))
 }
 
 /// Returns the index and value of the first component that is NaN or infinite.

@@ -80,7 +80,7 @@ impl<M: Module> Target<M> {
     }
 
     /// Returns the same target with the parameters of the part `part` of a state.
-    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+    pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let module = parameters::load_parameters(self.module(), state.take_state(part));
         Ok(Self(Some(module.map_err(|error| error.within(part))?)))
     }

@@ -5,8 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
-use crate::fused::{self, AdamStep, Unsound};
-use crate::space::is_sound;
+use crate::fused::{self, AdamStep, OutOfRange};
+use crate::space::is_in_range;
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
 
@@ -49,7 +49,11 @@ impl Adam {
     ///
     /// Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure. The others have
     /// been moved all the same.
-    pub(crate) fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Option<UnsoundParameter>) {
+    pub(crate) fn step<M: Module>(
+        &mut self,
+        module: M,
+        gradients: GradientsParams,
+    ) -> (M, Option<ParameterOutOfRange>) {
         self.steps = self.steps.saturating_add(1);
         let AdamConfig { betas: [beta_1, beta_2], epsilon } = self.config;
         let bias_1 = 1.0 - beta_1.powi(self.steps);
@@ -60,18 +64,18 @@ impl Adam {
             step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
             epsilon: epsilon * root_bias_2,
         };
-        let mut step = Step { adam: self, gradients, scalars, unsound: Vec::new(), sums: Vec::new() };
+        let mut step = Step { adam: self, gradients, scalars, out_of_range: Vec::new(), sums: Vec::new() };
         let module = module.map(&mut step);
-        let found = step.unsound.into_iter().chain(unsound_sums(step.sums));
-        (module, found.min_by_key(|unsound| unsound.what == Unsound::Gradient))
+        let found = step.out_of_range.into_iter().chain(sums_out_of_range(step.sums));
+        (module, found.min_by_key(|out_of_range| out_of_range.what == OutOfRange::Gradient))
     }
 }
 
 /// A parameter that no number can come back from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct UnsoundParameter {
+pub(crate) struct ParameterOutOfRange {
     pub(crate) id: ParamId,
-    pub(crate) what: Unsound,
+    pub(crate) what: OutOfRange,
     /// The first such value; without the kernel, the root of the sum of their squares.
     pub(crate) value: f64,
 }
@@ -83,7 +87,7 @@ struct Sums {
     weight: Tensor<1>,
 }
 
-fn unsound_sums(sums: Vec<Sums>) -> Vec<UnsoundParameter> {
+fn sums_out_of_range(sums: Vec<Sums>) -> Vec<ParameterOutOfRange> {
     if sums.is_empty() {
         return Vec::new();
     }
@@ -91,11 +95,11 @@ fn unsound_sums(sums: Vec<Sums>) -> Vec<UnsoundParameter> {
     let sums = Tensor::cat(sums.into_iter().flat_map(|sums| [sums.weight, sums.gradient]).collect(), 0);
     // A device that cannot be read from fails at the next loss, with an error of its own.
     let sums: Vec<f32> = sums.try_into_vec_as().unwrap_or_default();
-    let whats = [Unsound::Weight, Unsound::Gradient].into_iter().cycle();
+    let whats = [OutOfRange::Weight, OutOfRange::Gradient].into_iter().cycle();
     let of_ids = ids.into_iter().flat_map(|id| [id, id]);
     let all = of_ids.zip(whats).zip(sums);
-    all.filter(|&(_, sum)| !is_sound(sum.sqrt()))
-        .map(|((id, what), sum)| UnsoundParameter { id, what, value: f64::from(sum).sqrt() })
+    all.filter(|&(_, sum)| !is_in_range(sum.sqrt()))
+        .map(|((id, what), sum)| ParameterOutOfRange { id, what, value: f64::from(sum).sqrt() })
         .collect()
 }
 
@@ -109,7 +113,7 @@ impl Adam {
     }
 
     /// Returns the same optimizer with the steps and moments of a state, for the parameters of `module`.
-    pub(crate) fn loaded<M: Module>(&self, module: &M, mut state: State) -> Result<Self, StateError> {
+    pub(crate) fn restored<M: Module>(&self, module: &M, mut state: State) -> Result<Self, StateError> {
         let mut adam = Self::new(self.learning_rate, self.config);
         let steps: u64 = state.take("steps")?;
         adam.steps =
@@ -173,7 +177,7 @@ struct Step<'a> {
     adam: &'a mut Adam,
     gradients: GradientsParams,
     scalars: AdamStep,
-    unsound: Vec<UnsoundParameter>,
+    out_of_range: Vec<ParameterOutOfRange>,
     /// Empty where the kernel looks at every number as it passes.
     sums: Vec<Sums>,
 }
@@ -187,7 +191,7 @@ impl Step<'_> {
         let (parameter, [first, second]) = if fused::applies(&parameter) {
             let moved = fused::adam(parameter, gradient, moments, self.scalars);
             if let Some((what, value)) = fused::take_report() {
-                self.unsound.push(UnsoundParameter { id, what, value: value.into() });
+                self.out_of_range.push(ParameterOutOfRange { id, what, value: value.into() });
             }
             moved
         } else {

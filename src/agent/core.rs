@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
 use super::AgentError;
-use super::learner::{ACTOR, CRITIC, Learner, unsound_weight};
+use super::learner::{ACTOR, CRITIC, Learner, weight_out_of_range};
 use super::settings::Shared;
 use crate::boundary::{ActError, Boundary};
 use crate::config::{ConfigError, at_least, non_negative};
@@ -137,10 +137,10 @@ impl<A: Actor, C: Critic> Core<A, C> {
     /// Names the weight that made a loss diverge, if that is what did.
     fn cause(&self, error: AgentError) -> AgentError {
         let AgentError::Diverged { .. } = error else { return error };
-        (self.critics.unsound_weight())
-            .or_else(|| self.actor.unsound_weight())
-            .or_else(|| unsound_weight("target critic", self.target_critics.module()))
-            .or_else(|| unsound_weight("target actor", self.target_actor.as_ref()?.module()))
+        (self.critics.weight_out_of_range())
+            .or_else(|| self.actor.weight_out_of_range())
+            .or_else(|| weight_out_of_range("target critic", self.target_critics.module()))
+            .or_else(|| weight_out_of_range("target actor", self.target_actor.as_ref()?.module()))
             .unwrap_or(error)
     }
 
@@ -174,12 +174,12 @@ impl<A: Actor, C: Critic> Core<A, C> {
         expect_same_config("config", &state.take_text("config")?, &config, &default)?;
         self.boundary.spaces.expect_saved("spaces", &state.take_text("spaces")?)?;
         Ok(Self {
-            boundary: self.boundary.loaded("boundary", state)?,
-            actor: self.actor.loaded("actor", state)?,
-            critics: self.critics.loaded("critics", state)?,
-            target_critics: self.target_critics.loaded("target_critics", state)?,
+            boundary: self.boundary.restored("boundary", state)?,
+            actor: self.actor.restored("actor", state)?,
+            critics: self.critics.restored("critics", state)?,
+            target_critics: self.target_critics.restored("target_critics", state)?,
             target_actor: match &self.target_actor {
-                Some(target) => Some(target.loaded("target_actor", state)?),
+                Some(target) => Some(target.restored("target_actor", state)?),
                 None => None,
             },
             settings: self.settings,

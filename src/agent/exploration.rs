@@ -80,8 +80,8 @@ impl Saved for Exploration {
             let mut processes = Vec::new();
             for _ in 0..count {
                 let mut process = self.processes[0].fresh();
-                let loaded = saved.take_next().and_then(|state| process.load_state(state));
-                loaded.map_err(|error| error.within("processes"))?;
+                let restored = saved.take_next().and_then(|state| process.load_state(state));
+                restored.map_err(|error| error.within("processes"))?;
                 processes.push(process);
             }
             state.finish()?;

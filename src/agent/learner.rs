@@ -5,10 +5,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::AgentError;
-use super::adam::{Adam, AdamConfig, UnsoundParameter};
+use super::adam::{Adam, AdamConfig, ParameterOutOfRange};
 use super::gradient_norm::clip_gradient_norm;
-use crate::fused::Unsound;
-use crate::space::is_sound;
+use crate::fused::OutOfRange;
+use crate::space::is_in_range;
 use crate::state::{State, StateError, parameters};
 
 /// A network being trained, with its optimizer.
@@ -84,10 +84,10 @@ impl<M: Module> Learner<M> {
         // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
         let Networks { tracked, plain } = self.networks.take().expect("the networks are only away during a step");
         drop(plain);
-        let (moved, unsound) = self.optimizer.step(tracked, gradients);
+        let (moved, out_of_range) = self.optimizer.step(tracked, gradients);
         self.networks = Some(Networks::of(moved));
-        match unsound {
-            Some(UnsoundParameter { id, what, value }) => Err(AgentError::Parameter {
+        match out_of_range {
+            Some(ParameterOutOfRange { id, what, value }) => Err(AgentError::Parameter {
                 quantity: what.name(),
                 network: self.names.network,
                 parameter: parameters::path_of(self.plain(), id),
@@ -109,8 +109,8 @@ impl<M: Module> Learner<M> {
     }
 
     /// Returns the first weight that is not a number, or beyond all measure.
-    pub(crate) fn unsound_weight(&self) -> Option<AgentError> {
-        unsound_weight(self.names.network, self.plain())
+    pub(crate) fn weight_out_of_range(&self) -> Option<AgentError> {
+        weight_out_of_range(self.names.network, self.plain())
     }
 
     /// Steps down several losses at once and returns their mean.
@@ -132,11 +132,11 @@ impl<M: Module> Learner<M> {
     }
 
     /// Returns the same learner with network and optimizer of the part `part` of a state.
-    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+    pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let load = |mut state: State| {
             let network = parameters::load_parameters(self.plain(), state.take_state("network"));
             let network = network.map_err(|error| error.within("network"))?;
-            let optimizer = self.optimizer.loaded(&network, state.take_state("optimizer"));
+            let optimizer = self.optimizer.restored(&network, state.take_state("optimizer"));
             let mut optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
             optimizer.learning_rate_factor = state.take("learning_rate_factor")?;
             state.finish()?;
@@ -155,9 +155,9 @@ impl<M: Module> Learner<M> {
 }
 
 /// Returns an error that names the first weight of `module` that is not a number, or beyond all measure.
-pub(crate) fn unsound_weight<M: Module>(network: &'static str, module: &M) -> Option<AgentError> {
-    let (parameter, value) = parameters::find(module, |value| !is_sound(value))?;
-    let quantity = Unsound::Weight.name();
+pub(crate) fn weight_out_of_range<M: Module>(network: &'static str, module: &M) -> Option<AgentError> {
+    let (parameter, value) = parameters::find(module, |value| !is_in_range(value))?;
+    let quantity = OutOfRange::Weight.name();
     Some(AgentError::Parameter { quantity, network, parameter, value: value.into() })
 }
 

@@ -149,7 +149,7 @@ impl Saved for Temperature {
             let restored = match self {
                 Self::Fixed(value) => Self::Fixed(*value),
                 Self::Learned { log_temperature, target_entropy, .. } => {
-                    let log_temperature = Box::new(log_temperature.loaded("learner", &mut state)?);
+                    let log_temperature = Box::new(log_temperature.restored("learner", &mut state)?);
                     let value: f64 = state.take("value")?;
                     if value <= 0.0 {
                         return Err(StateError::invalid("value", "positive", value));

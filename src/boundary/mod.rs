@@ -180,17 +180,17 @@ impl Boundary {
     }
 
     /// Returns the same boundary with the statistics of the part `part` of a state.
-    pub(crate) fn loaded(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
+    pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let mut saved = state.take_state(part);
         let mut load = || {
             let mut boundary = self.clone();
             if let Some(statistics) = &mut boundary.statistics {
-                let loaded = statistics.loaded(saved.take_state("observations"));
-                *statistics = loaded.map_err(|error| error.within("observations"))?;
+                let restored = statistics.restored(saved.take_state("observations"));
+                *statistics = restored.map_err(|error| error.within("observations"))?;
                 boundary.normalization = Some(statistics.normalization());
             }
             if let Some(scale) = &mut boundary.reward_scale {
-                *scale = scale.loaded(saved.take_state("rewards")).map_err(|error| error.within("rewards"))?;
+                *scale = scale.restored(saved.take_state("rewards")).map_err(|error| error.within("rewards"))?;
             }
             std::mem::take(&mut saved).finish()?;
             Ok(boundary)

@@ -113,7 +113,7 @@ impl RunningStatistics {
         state
     }
 
-    pub(super) fn loaded(&self, mut state: State) -> Result<Self, StateError> {
+    pub(super) fn restored(&self, mut state: State) -> Result<Self, StateError> {
         let dim = self.mean.len();
         let count: f64 = state.take("count")?;
         let (mean, variance): (Vec<f64>, Vec<f64>) =
@@ -216,7 +216,7 @@ mod tests {
     fn a_state_with_a_negative_variance_is_refused() {
         let mut saved = RunningStatistics::new(1);
         saved.variance[0] = -1.0;
-        let error = RunningStatistics::new(1).loaded(saved.save_state()).unwrap_err();
+        let error = RunningStatistics::new(1).restored(saved.save_state()).unwrap_err();
         assert_eq!(error.to_string(), "`variance` must be counts and variances of at least 0, got -1");
     }
 }

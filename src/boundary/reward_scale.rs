@@ -73,7 +73,7 @@ impl RewardScale {
         state
     }
 
-    pub(super) fn loaded(&self, mut state: State) -> Result<Self, StateError> {
+    pub(super) fn restored(&self, mut state: State) -> Result<Self, StateError> {
         let returns: Vec<f64> = state.take_row("returns")?;
         if returns.len() > MAX_ENVIRONMENTS {
             return Err(StateError::invalid("returns", format!("at most {MAX_ENVIRONMENTS} long"), returns.len()));
@@ -132,6 +132,6 @@ mod tests {
     #[test]
     fn a_state_gives_the_same_scale() {
         let saved = scale(1.0);
-        assert_eq!(RewardScale::new(0.5).loaded(saved.save_state()).unwrap(), saved);
+        assert_eq!(RewardScale::new(0.5).restored(saved.save_state()).unwrap(), saved);
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 
 use super::{Environment, EnvironmentError, Step};
 use crate::rng::{Seed, Stream};
-use crate::space::{BoxSpace, abbreviated, first_difference, first_unsound, is_sound, number};
+use crate::space::{BoxSpace, abbreviated, first_difference, first_out_of_range, is_in_range, number};
 pub use rule::{Moment, Rule};
 pub use saved_state::check_saved_state;
 
@@ -250,7 +250,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         self.check_spaces(moment)?;
         let rules = [Rule::ObservationLength, Rule::ObservationFinite, Rule::ObservationInSpace];
         self.check_observation(&step.observation, rules, moment)?;
-        require(is_sound(step.reward), Rule::RewardFinite, moment, || number(step.reward).to_string())?;
+        require(is_in_range(step.reward), Rule::RewardFinite, moment, || number(step.reward).to_string())?;
         Ok(step)
     }
 
@@ -280,7 +280,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
     ) -> Result<(), ContractViolation> {
         let (expected, found) = (self.observation_space.dim(), observation.len());
         require(found == expected, length, moment, || format!("{found} instead of {expected}"))?;
-        if let Some((axis, value)) = first_unsound(observation) {
+        if let Some((axis, value)) = first_out_of_range(observation) {
             return Err(violation(finite, moment, format!("{} on axis {axis}", number(value))));
         }
         match self.observation_space.first_outside(observation) {

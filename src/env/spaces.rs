@@ -1,7 +1,7 @@
 //! The two spaces of an environment.
 
 use super::{Environment, EnvironmentError, Step};
-use crate::space::{BoxSpace, Difference, SpaceError, first_unsound, is_sound};
+use crate::space::{BoxSpace, Difference, SpaceError, first_out_of_range, is_in_range};
 use crate::state::StateError;
 
 /// The two spaces of an environment, checked.
@@ -89,7 +89,7 @@ impl Spaces {
         if expected != found {
             return Err(EnvironmentError::ObservationLength { expected, found });
         }
-        match first_unsound(observation) {
+        match first_out_of_range(observation) {
             Some((axis, value)) if value.is_finite() => {
                 Err(EnvironmentError::TooLarge { quantity: "observation", axis, value })
             }
@@ -107,7 +107,7 @@ impl Spaces {
     pub fn check_step(&self, step: &Step) -> Result<(), EnvironmentError> {
         self.check_observation(&step.observation)?;
         match step.reward {
-            value if is_sound(value) => Ok(()),
+            value if is_in_range(value) => Ok(()),
             value if value.is_finite() => Err(EnvironmentError::TooLarge { quantity: "reward", axis: 0, value }),
             value => Err(EnvironmentError::NonFiniteReward { value }),
         }

@@ -14,8 +14,8 @@ use burn_flex::FlexTensor;
 use self::stack::{Input, Stack};
 use super::kernel::{self, Buffer, LayerGradient};
 use super::operation::{NetworkOps, ParameterOps, Tensors};
-use super::{AdamStep, MlpShape, Unsound, report};
-use crate::space::is_sound;
+use super::{AdamStep, MlpShape, OutOfRange, report};
+use crate::space::is_in_range;
 
 impl NetworkOps for Flex {
     fn perceptron(inputs: Tensors<Self>, parameters: Tensors<Self>, shape: MlpShape) -> FlexTensor {
@@ -260,13 +260,13 @@ impl ParameterOps for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let gradient = dense(gradient);
         let [theta, m, v] = [&mut parameter, &mut first, &mut second].map(in_place);
-        let mut sound = true;
-        kernel::adam(theta, slice(&gradient), m, v, step, &mut sound);
-        if !sound {
+        let mut in_range = true;
+        kernel::adam(theta, slice(&gradient), m, v, step, &mut in_range);
+        if !in_range {
             // A weight is the cause and a gradient what comes of it.
-            let first = |values: &[f32]| values.iter().copied().find(|&value| !is_sound(value));
-            let weight = first(theta).map(|value| (Unsound::Weight, value));
-            report(weight.or_else(|| first(slice(&gradient)).map(|value| (Unsound::Gradient, value))));
+            let first = |values: &[f32]| values.iter().copied().find(|&value| !is_in_range(value));
+            let weight = first(theta).map(|value| (OutOfRange::Weight, value));
+            report(weight.or_else(|| first(slice(&gradient)).map(|value| (OutOfRange::Gradient, value))));
         }
         recycle(gradient);
         (parameter, first, second)

@@ -89,12 +89,12 @@ pub(crate) struct AdamStep {
 
 /// What Adam has met that no number can come back from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Unsound {
+pub(crate) enum OutOfRange {
     Gradient,
     Weight,
 }
 
-impl Unsound {
+impl OutOfRange {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gradient => "gradient",
@@ -105,16 +105,16 @@ impl Unsound {
 
 thread_local! {
     /// What the kernel of Adam has met: an operation that burn dispatches returns tensors and nothing else.
-    static REPORTED: Cell<Option<(Unsound, f32)>> = const { Cell::new(None) };
+    static REPORTED: Cell<Option<(OutOfRange, f32)>> = const { Cell::new(None) };
 }
 
 #[cfg(feature = "flex")]
-fn report(unsound: Option<(Unsound, f32)>) {
-    REPORTED.set(unsound);
+fn report(out_of_range: Option<(OutOfRange, f32)>) {
+    REPORTED.set(out_of_range);
 }
 
 /// Takes what the last [`adam`] of this thread has met.
-pub(crate) fn take_report() -> Option<(Unsound, f32)> {
+pub(crate) fn take_report() -> Option<(OutOfRange, f32)> {
     REPORTED.take()
 }
 

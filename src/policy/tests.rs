@@ -38,17 +38,17 @@ fn a_policy_that_was_loaded_acts_as_the_one_that_was_saved() {
     for (i, policy) in policies(&device).into_iter().enumerate() {
         let path = folder.path().join(format!("new/{i}.safetensors"));
         policy.save(&path).unwrap();
-        let loaded = Policy::load(&path, &device).unwrap();
-        assert_eq!(loaded.spaces(), policy.spaces());
+        let restored = Policy::load(&path, &device).unwrap();
+        assert_eq!(restored.spaces(), policy.spaces());
         for observation in OBSERVATIONS {
-            assert_eq!(loaded.action(&observation).unwrap(), policy.action(&observation).unwrap());
+            assert_eq!(restored.action(&observation).unwrap(), policy.action(&observation).unwrap());
             let sample =
                 |policy: &Policy| policy.sample(&observation, &mut Seed(1).stream(Stream::Exploration)).unwrap();
-            assert_eq!(sample(&loaded), sample(&policy));
+            assert_eq!(sample(&restored), sample(&policy));
             let random = sample(&policy) != policy.action(&observation).unwrap();
             assert_eq!(random, !matches!(policy.network(), PolicyNetwork::Deterministic(_)));
         }
-        assert_eq!(loaded.to_bytes().unwrap(), policy.to_bytes().unwrap());
+        assert_eq!(restored.to_bytes().unwrap(), policy.to_bytes().unwrap());
     }
     assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 3, "nothing unfinished stays");
 }

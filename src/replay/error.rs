@@ -1,7 +1,7 @@
 //! Why a replay refused something.
 
 use crate::config::ConfigError;
-use crate::space::{MAX_MAGNITUDE, count, first_unsound};
+use crate::space::{MAX_MAGNITUDE, count, first_out_of_range};
 
 /// Why the replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -87,12 +87,12 @@ pub enum ReplayError {
     EmptyBatch,
 }
 
-/// Requires one part of a transition to have its length, and sound numbers.
+/// Requires one part of a transition to have its length, and numbers in range.
 pub(super) fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
     if values.len() != expected {
         return Err(ReplayError::Length { field, expected, found: values.len() });
     }
-    match first_unsound(values) {
+    match first_out_of_range(values) {
         Some((index, value)) if value.is_finite() => Err(ReplayError::TooLarge { field, index, value }),
         Some((index, value)) => Err(ReplayError::NonFinite { field, index, value }),
         None => Ok(()),

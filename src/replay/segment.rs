@@ -9,7 +9,7 @@ use super::ReplayBuffer;
 use super::layout::RowLayout;
 use super::next_observation::NextObservation;
 use crate::digest::Digest;
-use crate::space::{MAX_MAGNITUDE, first_unsound};
+use crate::space::{MAX_MAGNITUDE, first_out_of_range};
 use crate::state::{FileError, State, StateError};
 
 /// Longest header of a piece, in bytes; that of three arrays takes a third.
@@ -161,7 +161,7 @@ impl ReplayBuffer {
         let last_observations: Vec<f32> = state.take_array(LAST_OBSERVATIONS, &[last, self.layout.observation_dim])?;
         state.finish()?;
         for (name, values) in [(ROWS, &values), (LAST_OBSERVATIONS, &last_observations)] {
-            if let Some((_, value)) = first_unsound(values) {
+            if let Some((_, value)) = first_out_of_range(values) {
                 let rule = format!("finite and at most {MAX_MAGNITUDE:e} in magnitude");
                 return Err(StateError::invalid(name, rule, value).into());
             }

@@ -51,10 +51,10 @@ pub fn load_parameters<M: Module>(module: &M, state: State) -> Result<M, StateEr
     // Integer and boolean parameters are found by the visitor: a mapper has no way to fail.
     save_parameters(module)?;
     let mut load = Load { path: Vec::new(), state, outcome: Ok(()) };
-    let loaded = module.valid().map(&mut load);
+    let restored = module.valid().map(&mut load);
     load.outcome?;
     load.state.finish()?;
-    Ok(loaded)
+    Ok(restored)
 }
 
 /// Something that is called with path, id and value, off the tape, of each float parameter of a module.

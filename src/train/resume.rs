@@ -220,7 +220,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
         // What can fail and changes something comes last. If one of these fails, the ones before are undone.
         let mut before = Vec::new();
-        let loaded = self.load_environments(&mut run, &mut before).and_then(|()| {
+        let restored = self.load_environments(&mut run, &mut before).and_then(|()| {
             self.agent.load_state(agent).map_err(|error| error.within("agent"))?;
             let state = std::mem::take(&mut run.replay);
             if let Err(error) = self.replay.load(replay, state) {
@@ -229,7 +229,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
             }
             Ok(())
         });
-        if let Err(error) = loaded {
+        if let Err(error) = restored {
             if let MidEpisode::Saved { load, .. } = self.collector.mid_episode {
                 before.into_iter().try_for_each(|(i, state)| load(&mut self.collector.slots[i].env, state))?;
             }

@@ -226,7 +226,7 @@ impl SaveState for MountainCarContinuous {
             self.car = None;
             return Ok(());
         }
-        let loaded = MountainCarState { position: state.take("position")?, velocity: state.take("velocity")? };
+        let restored = MountainCarState { position: state.take("position")?, velocity: state.take("velocity")? };
         let precision = if state.take_flag("single_precision")? { Precision::Single } else { Precision::Double };
         let arrived = state.take_flag("arrived")?;
         state.finish()?;
@@ -237,9 +237,9 @@ impl SaveState for MountainCarContinuous {
             }
             Err(StateError::invalid(name, format!("in [{low}, {high}]"), value))
         };
-        within("position", loaded.position, MIN_POSITION, MAX_POSITION)?;
-        within("velocity", loaded.velocity, -MAX_SPEED, MAX_SPEED)?;
-        self.car = Some(Car { state: loaded, precision, arrived });
+        within("position", restored.position, MIN_POSITION, MAX_POSITION)?;
+        within("velocity", restored.velocity, -MAX_SPEED, MAX_SPEED)?;
+        self.car = Some(Car { state: restored, precision, arrived });
         Ok(())
     }
 }

@@ -251,9 +251,10 @@ impl SaveState for Pendulum {
             self.state = None;
             return Ok(());
         }
-        let loaded = PendulumState { theta: state.take("theta")?, theta_dot: state.take("theta_dot")? };
+        let restored = PendulumState { theta: state.take("theta")?, theta_dot: state.take("theta_dot")? };
         state.finish()?;
-        self.reset_to(loaded).map_err(|error| StateError::invalid("theta_dot", error.to_string(), loaded.theta_dot))?;
+        self.reset_to(restored)
+            .map_err(|error| StateError::invalid("theta_dot", error.to_string(), restored.theta_dot))?;
         Ok(())
     }
 }

@@ -13,14 +13,14 @@ per_instruction_set! {
     /// The moments of a parameter whose gradient stays 0, that of a dead unit, halve every few steps until they are
     /// subnormal, where a processor takes a hundred times as long. They become 0 before that.
     ///
-    /// Clears `sound` if a gradient or a parameter is not a number, or beyond all measure; such a gradient moves no parameter.
+    /// Clears `in_range` if a gradient or a parameter is not a number, or beyond all measure; such a gradient moves no parameter.
     pub(crate) fn adam(
         parameters: &mut [f32],
         gradient: &[f32],
         first: &mut [f32],
         second: &mut [f32],
         step: AdamStep,
-        sound: &mut bool,
+        in_range: &mut bool,
     ) = adam_body
 }
 
@@ -31,7 +31,7 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
     first: &mut [f32],
     second: &mut [f32],
     step: AdamStep,
-    sound: &mut bool,
+    in_range: &mut bool,
 ) {
     let AdamStep { beta_1, beta_2, step_size, epsilon } = step;
     let (keep_1, take_1) = (beta_1 as f32, (1.0 - beta_1) as f32);
@@ -39,7 +39,7 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
     let (step_size, epsilon) = (step_size as f32, epsilon as f32);
     let n = parameters.len();
     let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
-    let mut all_sound = true;
+    let mut all_in_range = true;
     for i in 0..n {
         let g = gradient[i];
         let m = first[i] * keep_1 + g * take_1;
@@ -52,12 +52,12 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
         second[i] = v;
         let before = parameters[i];
         // False for NaN. Without a branch, so that it costs next to nothing.
-        let sound = g.abs() <= MAX_MAGNITUDE;
-        let theta = if sound { before - m / (v.sqrt() + epsilon) * step_size } else { before };
+        let in_range = g.abs() <= MAX_MAGNITUDE;
+        let theta = if in_range { before - m / (v.sqrt() + epsilon) * step_size } else { before };
         parameters[i] = theta;
-        all_sound &= sound & (theta.abs() <= MAX_MAGNITUDE);
+        all_in_range &= in_range & (theta.abs() <= MAX_MAGNITUDE);
     }
-    *sound &= all_sound;
+    *in_range &= all_in_range;
 }
 
 per_instruction_set! {

@@ -171,16 +171,16 @@ fn adam_sees_a_number_that_none_comes_back_from() {
             for in_gradient in [true, false] {
                 let (mut parameters, mut gradient) = (vec![1.0; 37], vec![0.5; 37]);
                 let (mut first, mut second) = (vec![0.0; 37], vec![0.0; 37]);
-                let mut sound = true;
-                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut sound);
-                assert!(sound);
+                let mut in_range = true;
+                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut in_range);
+                assert!(in_range);
                 if in_gradient {
                     gradient[place] = bad;
                 } else {
                     parameters[place] = bad;
                 }
-                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut sound);
-                assert!(!sound, "{bad} at {place}");
+                adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut in_range);
+                assert!(!in_range, "{bad} at {place}");
             }
         }
     }
