@@ -1,11 +1,16 @@
 //! Files of a run that no other run may write meanwhile.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+#[cfg(feature = "plot")]
+mod claim;
+
+#[cfg(feature = "plot")]
+pub(crate) use claim::Claim;
 
 /// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -74,88 +79,10 @@ pub(crate) fn lock(file: &File, path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// The right to write a file when a run is over, held from its beginning.
-///
-/// What the file held before stays until it is written. A file that was not there is empty until then, and is removed if it
-/// stays empty.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Claim(State);
-
-#[derive(Debug, Clone, Default)]
-enum State {
-    /// The run has not begun, or is over.
-    #[default]
-    None,
-    Held(Arc<Held>),
-    Refused,
-}
-
-#[derive(Debug)]
-struct Held {
-    file: File,
-    path: PathBuf,
-    is_new: bool,
-}
-
-/// Who may write a file makes no difference between two observers that have seen the same.
-impl PartialEq for Claim {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Claim {
-    /// Takes the right for a run, if it is not held already.
-    pub(crate) fn take(&mut self, path: &Path) -> Result<(), LogError> {
-        if let State::Held(held) = &self.0
-            && held.path == path
-        {
-            return Ok(());
-        }
-        self.0 = State::Refused;
-        let is_new = !path.exists();
-        let held = Held { file: open(path)?, path: path.to_path_buf(), is_new };
-        self.0 = State::Held(Arc::new(held));
-        Ok(())
-    }
-
-    /// Returns whether the file belongs to another run.
-    pub(crate) fn is_refused(&self) -> bool {
-        matches!(self.0, State::Refused)
-    }
-
-    /// Writes the file through the handle that has the lock, and gives the right back.
-    ///
-    /// Returns `false` if it was never taken, with nothing written.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
-        let State::Held(held) = std::mem::take(&mut self.0) else { return Ok(false) };
-        let mut file = &held.file;
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(bytes)?;
-        Ok(true)
-    }
-
-    /// Gives the right back with nothing written.
-    pub(crate) fn give_back(&mut self) {
-        self.0 = State::None;
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.is_new && self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-            // A file that stays does no harm but to be empty.
-            let _ = std::fs::remove_file(&self.path);
-        }
-        // To close the file is not enough: a program that another thread starts has it open until its own code begins.
-        let _ = self.file.unlock();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn a_second_writer_is_refused_and_the_lines_of_the_first_stay() {
