@@ -1,9 +1,35 @@
 //! What agents with a stochastic policy and a temperature share.
 
-use super::core::Core;
+use super::core::{Core, Saved};
 use super::temperature::TemperatureConfig;
 use crate::config::ConfigError;
 use crate::nn::{Critic, StochasticActor};
+use crate::state::{State, StateError};
+
+/// What the latest step of the actor and of the temperature reported.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ActorStep {
+    /// Loss of the actor, in units of the reward.
+    pub(super) loss: f64,
+    pub(super) entropy: f64,
+    pub(super) temperature_loss: f64,
+}
+
+impl Saved for ActorStep {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        state.put_array(name, &[3], vec![self.loss, self.entropy, self.temperature_loss]);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        // Files from before there was a delay have none: every update overwrites it.
+        if state.shape(name).is_err() {
+            return Ok(Self::default());
+        }
+        let values: Vec<f64> = state.take_array(name, &[3])?;
+        Ok(Self { loss: values[0], entropy: values[1], temperature_loss: values[2] })
+    }
+}
 
 /// Requires a density of a policy whose entropy decides the temperature.
 pub(super) fn check_density<A: StochasticActor, C: Critic>(

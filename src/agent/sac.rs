@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::agent_config::DefaultNetworks;
 use super::core::{Core, CriticStep, agent};
-use super::maximum_entropy::{check_density, maximum_entropy_agent};
+use super::maximum_entropy::{ActorStep, check_density, maximum_entropy_agent};
 use super::settings::{agent_config, agent_metrics};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{AgentError, Update};
@@ -23,6 +23,9 @@ agent_config! {
         /// The weight of the entropy, fixed or learned.
         #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
         pub temperature: TemperatureConfig,
+        /// Updates of the critics for one of the actor and the temperature, at least 1. Default: 1; REDQ has as many as updates a step.
+        #[config(default = 1)]
+        pub policy_delay: usize,
         /// Updates between two steps of the target, at least 1.
         #[config(default = 1)]
         pub target_update_interval: usize,
@@ -38,6 +41,7 @@ agent_config! {
 impl SacConfig {
     fn validate_own(&self) -> Result<(), ConfigError> {
         self.temperature.validate()?;
+        at_least("policy_delay", 1, self.policy_delay)?;
         at_least("target_update_interval", 1, self.target_update_interval)
     }
 
@@ -56,7 +60,7 @@ impl SacConfig {
 }
 
 agent_metrics! {
-    /// What one [`Sac`] update reports.
+    /// What one [`Sac`] update reports. All but the loss of the critics is of the latest step of the actor, and 0 before the first.
     pub struct SacMetrics {
         /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
         critic_loss,
@@ -82,10 +86,11 @@ pub struct Sac<A, C: Critic> {
     exploration_rng: ChaCha8Rng,
     update_rng: ChaCha8Rng,
     updates: usize,
+    latest: ActorStep,
     config: SacConfig,
 }
 
-agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration_rng, update_rng, updates]);
+agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration_rng, update_rng, updates, latest]);
 maximum_entropy_agent!(Sac, SacConfig);
 
 impl<A: StochasticActor, C: Critic> Sac<A, C> {
@@ -118,6 +123,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
             exploration_rng: seed.stream(Stream::Exploration),
             update_rng: seed.stream(Stream::Update),
             updates: 0,
+            latest: ActorStep::default(),
             config: config.clone(),
         })
     }
@@ -162,14 +168,18 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ) -> Result<Update<SacMetrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
-        let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
-        let actor_loss = self.core.step_actor(loss)?;
-        let (entropy, temperature_loss) = self.temperature.update(log_probs)?;
         self.updates += 1;
+        if self.updates.is_multiple_of(self.config.policy_delay) {
+            let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
+            let loss = self.core.step_actor(loss)?;
+            let (entropy, temperature_loss) = self.temperature.update(log_probs)?;
+            self.latest = ActorStep { loss, entropy, temperature_loss };
+        }
         if self.updates.is_multiple_of(self.config.target_update_interval) {
             self.core.follow()?;
         }
-        let temperature = self.temperature();
+        let (ActorStep { loss: actor_loss, entropy, temperature_loss }, temperature) =
+            (self.latest, self.temperature());
         Ok(Update {
             metrics: SacMetrics { critic_loss, actor_loss, entropy, temperature, temperature_loss },
             td_errors,

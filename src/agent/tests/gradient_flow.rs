@@ -10,8 +10,10 @@ use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::nn::lab::{ClippedNoise, ClippedNoiseConfig};
 use actor_critic::nn::{
     ActionBounds, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, QNetwork, QNetworkConfig,
+    Reduction,
 };
 use actor_critic::prelude::*;
+use actor_critic::state::State;
 
 fn spaces() -> Spaces {
     let action = BoxSpace::new(vec![-2.0, -0.5], vec![2.0, 1.5]).unwrap();
@@ -144,6 +146,73 @@ fn the_target_follows_every_so_many_updates() {
         assert_eq!(values(agent.target_critics()), before);
         agent.update(&batch(&device)).unwrap();
         assert_ne!(values(agent.target_critics()), before);
+    }
+}
+
+#[test]
+fn sac_moves_the_actor_and_the_temperature_after_a_delay_and_reports_their_latest_step() {
+    for device in fixture::devices() {
+        let mut agent = SacConfig::new().with_policy_delay(2).init(&spaces(), &device, Seed(0)).unwrap();
+        let (actor, target) = (values(agent.actor()), values(agent.target_critics()));
+        let first = agent.update(&batch(&device)).unwrap().metrics;
+        assert_eq!(values(agent.actor()), actor);
+        assert_ne!(values(agent.target_critics()), target);
+        assert_eq!((first.actor_loss, first.entropy, first.temperature, first.temperature_loss), (0.0, 0.0, 1.0, 0.0));
+        let second = agent.update(&batch(&device)).unwrap().metrics;
+        assert_ne!(values(agent.actor()), actor);
+        assert!(second.actor_loss != 0.0 && second.entropy != 0.0 && second.temperature != 1.0);
+
+        let mut restored = SacConfig::new().with_policy_delay(2).init(&spaces(), &device, Seed(0)).unwrap();
+        restored.load_state(agent.save_state().unwrap()).unwrap();
+        let third = agent.update(&batch(&device)).unwrap().metrics;
+        assert_eq!((third.actor_loss, third.entropy), (second.actor_loss, second.entropy));
+        assert_ne!(third.critic_loss, second.critic_loss);
+        assert_eq!(restored.update(&batch(&device)).unwrap().metrics, third);
+    }
+}
+
+/// A state of before `policy_delay`, the reductions and Adam's betas were settings.
+#[test]
+fn a_state_that_lacks_newer_settings_is_restored() {
+    let device = fixture::devices().remove(0);
+    let mut agent = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    agent.update(&batch(&device)).unwrap();
+    let old = |mut state: State| {
+        let config: serde_json::Value = serde_json::from_str(&state.take_text("config").unwrap()).unwrap();
+        let newer = ["policy_delay", "target_reduction", "actor_reduction", "adam_betas"];
+        let serde_json::Value::Object(mut fields) = config else { panic!("settings are an object") };
+        newer.iter().for_each(|field| drop(fields.remove(*field).unwrap()));
+        state.put_text("config", serde_json::Value::Object(fields).to_string());
+        state.take_array::<f64>("latest", &[3]).unwrap();
+        state
+    };
+    let mut restored = SacConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    restored.load_state(old(agent.save_state().unwrap())).unwrap();
+    assert_eq!(restored.update(&batch(&device)).unwrap(), agent.update(&batch(&device)).unwrap());
+
+    let mut other = SacConfig::new().with_policy_delay(2).init(&spaces(), &device, Seed(0)).unwrap();
+    let error = other.load_state(old(agent.save_state().unwrap())).unwrap_err();
+    assert_eq!(error.to_string(), "`config.policy_delay` must be the same as when the state was saved: 1 then, 2 now");
+}
+
+#[test]
+fn redq_is_a_matter_of_settings() {
+    for device in fixture::devices() {
+        let mut rng = Seed(0).stream(Stream::CriticWeights);
+        let critic = QNetworkConfig::new().with_hidden_dims(vec![8]);
+        let critics = (0..5).map(|_| critic.init(&spaces(), &mut rng, &device).unwrap()).collect();
+        let actor = GaussianActorConfig::new().with_hidden_dims(vec![8]).init(&spaces(), &mut rng, &device).unwrap();
+        let config = SacConfig::new()
+            .with_target_reduction(Reduction::SmallestOf(2))
+            .with_actor_reduction(Reduction::Mean)
+            .with_policy_delay(3);
+        let critics = Ensemble::new(critics).unwrap();
+        let mut agent = Sac::new(actor, critics, &spaces(), &config, &device, Seed(0)).unwrap();
+        let actor = values(agent.actor());
+        for update in 1..=3 {
+            agent.update(&batch(&device)).unwrap();
+            assert_eq!(values(agent.actor()) != actor, update == 3);
+        }
     }
 }
 
