@@ -43,6 +43,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     ///
     /// ```
     /// use actor_critic::prelude::*;
+    /// use actor_critic::train::Schedule;
     ///
     /// # let device = actor_critic::burn::tensor::Device::flex();
     /// let env = Pendulum::v1();
