@@ -46,18 +46,18 @@ pub use sac::{Sac, SacConfig, SacMetrics};
 pub use td3::{Td3, Td3Config, Td3Metrics};
 pub use temperature::{LearnedTemperatureConfig, TemperatureConfig};
 
-/// What an agent brings to order one before its networks see it.
+/// Which numbers an agent normalises before its networks see them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Normalizes {
-    /// Whether it does so with observations.
+    /// Whether it normalises observations.
     pub observations: bool,
-    /// Whether it does so with rewards.
+    /// Whether it scales rewards.
     pub rewards: bool,
 }
 
-/// Something that acts, and learns from batches.
+/// A learning agent: explores, and updates its networks from batches.
 ///
-/// An agent owns its networks, optimizers and exploration. Environment, replay and schedule belong to the
+/// An agent owns its networks, optimizers and exploration. Environment, replay and the number of updates belong to the
 /// [`Trainer`](crate::train::Trainer) or to a loop of your own.
 ///
 /// # Contract
@@ -104,16 +104,16 @@ pub trait Agent: Act {
         Normalizes::default()
     }
 
-    /// Returns the weight of the future γ, which the replay needs for returns of several steps.
+    /// Returns the weight of the future γ. Whoever draws a batch passes it to the replay, which computes the [discounts](Batch::discounts).
     fn discount(&self) -> f64;
 
-    /// Takes one gradient step on each network.
+    /// Takes one update: a gradient step on the critics, and on the actor when its turn has come.
     ///
     /// The batch is in environment units; the agent normalises it.
     ///
     /// # Errors
     ///
-    /// - [`AgentError::Batch`] if the batch does not fit, or has a number that is not finite or too large, before anything is changed
+    /// - [`AgentError::Batch`] if the batch has the wrong shapes; nothing is changed. Its numbers were checked when it was made
     /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
     ///   it belongs to has not
     /// - [`AgentError::Parameter`] if a weight or a gradient is not finite, or too large; its network may have moved
@@ -129,13 +129,13 @@ pub trait Agent: Act {
     }
 }
 
-/// What an update has learned.
+/// The result of an update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update<M> {
-    /// Losses and the like, in environment units.
+    /// Losses and other measures, in environment units.
     pub metrics: M,
-    /// How wrong the critics were about each transition, before the step: `|y − Q(o, a)|`, the mean over critics, in the units that they
-    /// learn in. `None` unless the batch has [`weights`](Batch::weights).
+    /// Temporal difference error of each transition before the step: `|y − Q(o, a)|`, the mean over critics, in the units that critics
+    /// learn. `None` unless the batch has [`weights`](Batch::weights).
     pub td_errors: Option<Vec<f32>>,
 }
 
