@@ -297,10 +297,18 @@ struct Settings {
 impl Settings {
     /// Returns the settings that differ from those of a generation.
     fn changed(&self, manifest: &Manifest) -> Vec<ChangedSetting> {
-        let mut changed = changed(&manifest.agent_config, &self.agent);
+        let mut changed = changed_of_agent(&manifest.agent_config, &self.agent, &self.allowed);
         changed.extend(changed_of_trainer(&manifest.trainer_config, &self.trainer));
         changed
     }
+}
+
+/// Leaves out settings that the saved agent lacks, unless they may differ: they are newer than the file, and the agent compares them with their
+/// defaults when it restores its state.
+fn changed_of_agent(saved: &Value, here: &Value, allowed: &[String]) -> Vec<ChangedSetting> {
+    let mut changed = changed(saved, here);
+    changed.retain(|setting| saved.get(&setting.name).is_some() || allowed.contains(&setting.name));
+    changed
 }
 
 fn changed_of_trainer(saved: &Value, here: &Value) -> impl Iterator<Item = ChangedSetting> {
@@ -323,4 +331,23 @@ fn agent_config(state: &State) -> Value {
 
 fn as_json(config: &TrainerConfig) -> Value {
     serde_json::to_value(config).expect("a configuration is numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_setting_that_is_newer_than_the_file_is_left_to_the_agent() {
+        let (saved, here) = (json!({"tau": 0.005}), json!({"tau": 0.005, "policy_delay": 2}));
+        assert!(changed_of_agent(&saved, &here, &[]).is_empty());
+        let allowed = changed_of_agent(&saved, &here, &["policy_delay".to_owned()]);
+        assert_eq!(allowed, [ChangedSetting::new("policy_delay".to_owned(), "absent".to_owned(), "2".to_owned())]);
+        // One that is gone, or differs, is named.
+        let names = |saved: Value, here: Value| -> Vec<String> {
+            changed_of_agent(&saved, &here, &[]).into_iter().map(|setting| setting.name).collect()
+        };
+        assert_eq!(names(json!({"tau": 0.005, "old": 1}), json!({"tau": 0.01})), ["old", "tau"]);
+    }
 }
