@@ -20,13 +20,15 @@ fn main() {
         ("ndarray", Device::ndarray()),
         #[cfg(feature = "wgpu")]
         ("wgpu", Device::wgpu(Default::default())),
+        #[cfg(feature = "vulkan")]
+        ("vulkan", Device::vulkan(Default::default())),
     ];
     for (width, batch_size) in [(64, 100), (256, 256)] {
         let replay = harness::replay(1000);
         let mut updates: Vec<Box<dyn FnMut()>> = Vec::new();
         for (_, device) in &backends {
             let mut agent = SacConfig::new().init_with(&[width; 2], &harness::spaces(), device, harness::SEED).unwrap();
-            let batch = replay.sample(batch_size, 0.99, &mut harness::SEED.stream(Stream::Replay), device).unwrap();
+            let batch = replay.sample(batch_size, 0.99, &mut harness::SEED.stream(Stream::Replay)).unwrap();
             updates.push(Box::new(move || {
                 agent.update(&batch).unwrap();
             }));

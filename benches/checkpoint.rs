@@ -53,7 +53,7 @@ fn trainer() -> Result<Trainer<Drift, impl Agent + SaveState>, Error> {
     let next_observation = &observation;
     let transition =
         Transition { observation: &observation, action: &action, reward: 1.0, next_observation, terminated: false };
-    agent.update(&Batch::new(&[transition], 0.99, &Device::flex())?)?;
+    agent.update(&Batch::new(&[transition], 0.99)?)?;
     let capacity = TRANSITIONS + (SAVES + 1) * STEPS_BETWEEN;
     let config = TrainerConfig::new(usize::MAX)
         .with_replay_capacity(capacity)

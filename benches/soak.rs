@@ -18,7 +18,7 @@ use std::time::Instant;
 use actor_critic::agent::Agent;
 use actor_critic::prelude::*;
 use actor_critic::rand::rngs::ChaCha8Rng;
-use actor_critic::replay::Minibatch;
+use actor_critic::replay::Batch;
 use clap::Parser;
 
 /// Few numbers, so that what is not arithmetic counts.
@@ -50,7 +50,7 @@ struct Life<A> {
     observation: Vec<f32>,
     episodes: u64,
     replay: ReplayBuffer,
-    minibatch: Minibatch,
+    batch: Batch,
     rng: ChaCha8Rng,
     actions_per_update: usize,
 }
@@ -64,7 +64,7 @@ impl<A: Agent> Life<A> {
             env,
             episodes: 0,
             replay: harness::replay(REPLAY),
-            minibatch: Minibatch::new(),
+            batch: Batch::default(),
             rng: harness::SEED.stream(Stream::Replay),
             actions_per_update: cli.actions / cli.updates,
         }
@@ -84,9 +84,8 @@ impl<A: Agent> Life<A> {
     }
 
     fn update(&mut self) {
-        self.replay.sample_into(BATCH, 0.99, &mut self.rng, &mut self.minibatch).unwrap();
-        let batch = self.minibatch.upload(self.agent.device());
-        self.agent.update(&batch).unwrap();
+        self.replay.sample_into(BATCH, 0.99, &mut self.rng, &mut self.batch).unwrap();
+        self.agent.update(&self.batch).unwrap();
     }
 
     /// Acts and learns; returns the seconds that it took.

@@ -13,7 +13,7 @@ use actor_critic::agent::Agent;
 use actor_critic::burn::tensor::Tensor;
 use actor_critic::env::MountainCarContinuous;
 use actor_critic::prelude::*;
-use actor_critic::replay::Minibatch;
+use actor_critic::replay::Batch;
 use harness::interleaved;
 
 const BUDGET: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ fn actions() {
 
 fn replay() {
     let mut replay = harness::replay(1_000_000);
-    let (mut rng, mut minibatch) = (harness::SEED.stream(Stream::Replay), Minibatch::new());
+    let (mut rng, mut batch) = (harness::SEED.stream(Stream::Replay), Batch::default());
     let transition = Transition {
         observation: &[0.1, 0.2, 0.3],
         action: &[0.4],
@@ -98,11 +98,11 @@ fn replay() {
     };
     let [sample, memory] = interleaved(
         BUDGET,
-        [&mut || replay.sample_into(128, 0.99, &mut rng, black_box(&mut minibatch)).unwrap(), &mut latency],
+        [&mut || replay.sample_into(128, 0.99, &mut rng, black_box(&mut batch)).unwrap(), &mut latency],
     )
     .map(|seconds| seconds * MICRO);
     println!("replay-sample-128-of-1000000 … {sample:.2} µs … 128 reads from as much memory {memory:.2} µs");
-    let [upload] = interleaved(BUDGET, [&mut || drop(black_box(minibatch.upload(&harness::device())))]);
+    let [upload] = interleaved(BUDGET, [&mut || drop(black_box(batch.upload(&harness::device())))]);
     println!("replay-upload-128 … {:.2} µs", upload * MICRO);
 }
 
@@ -132,7 +132,7 @@ fn training() {
         for _ in 0..1000 {
             trainer.step().unwrap();
         }
-        let [seconds] = interleaved(2 * BUDGET, [&mut || drop(trainer.step().unwrap())]);
+        let [seconds] = interleaved(2 * BUDGET, [&mut || _ = trainer.step().unwrap()]);
         println!("{name} … {:.3} ms", seconds * 1e3);
     }
     step("training-step-ddpg-lab-batch-128", harness::ddpg_lab(), 128);

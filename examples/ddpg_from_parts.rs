@@ -88,21 +88,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             replay.push(&Transition::new(&observation, &action, &step))?;
 
             if replay.len() > BATCH_SIZE {
-                let batch = replay.sample(BATCH_SIZE, DISCOUNT, &mut replay_rng, &device)?;
+                let batch = replay.sample(BATCH_SIZE, DISCOUNT, &mut replay_rng)?.upload(&device);
 
                 // y = r + γ (1 − d) Q′(o′, μ′(o′)); the batch has γ (1 − d) as `discounts`.
-                let next_actions = target_actor.act(batch.next_observations().clone());
-                let next_values = target_critic.q_value(batch.next_observations().clone(), next_actions);
-                let targets = td_target(batch.rewards().clone(), batch.discounts().clone(), next_values);
+                let next_actions = target_actor.act(batch.next_observations.clone());
+                let next_values = target_critic.q_value(batch.next_observations.clone(), next_actions);
+                let targets = td_target(batch.rewards.clone(), batch.discounts.clone(), next_values);
 
                 // Critic: descend (Q(o, a) − y)².
-                let values = critic.q_value(batch.observations().clone(), batch.actions().clone());
+                let values = critic.q_value(batch.observations.clone(), batch.actions.clone());
                 let gradients = GradientsParams::from_grads(td_loss(values, targets).backward(), &critic);
                 critic = critic_optimizer.step(CRITIC_LEARNING_RATE, critic, gradients);
 
                 // Actor: ascend Q(o, μ(o)); `valid` makes the critic's weights constants.
-                let actions = actor.act(batch.observations().clone());
-                let values = critic.valid().q_value(batch.observations().clone(), actions);
+                let actions = actor.act(batch.observations.clone());
+                let values = critic.valid().q_value(batch.observations.clone(), actions);
                 let gradients = GradientsParams::from_grads(deterministic_actor_loss(values).backward(), &actor);
                 actor = actor_optimizer.step(ACTOR_LEARNING_RATE, actor, gradients);
 

@@ -87,26 +87,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             replay.push(&Transition::new(&observation, &action, &step))?;
 
             if replay.len() > BATCH_SIZE {
-                let batch = replay.sample(BATCH_SIZE, DISCOUNT, &mut replay_rng, &device)?;
+                let batch = replay.sample(BATCH_SIZE, DISCOUNT, &mut replay_rng)?.upload(&device);
                 let mut noise = || normal(BATCH_SIZE, spaces.action().dim(), &mut update_rng, &device);
                 let temperature = f64::from(log_temperature.valid().value.val().try_into_scalar::<f32>()?).exp();
 
                 // y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′)), a′ ~ π; the batch has γ (1 − d) as `discounts`.
-                let next = actor.valid().sample(batch.next_observations().clone(), noise());
-                let next_values = smallest(target_critics.q_values(batch.next_observations().clone(), next.actions));
+                let next = actor.valid().sample(batch.next_observations.clone(), noise());
+                let next_values = smallest(target_critics.q_values(batch.next_observations.clone(), next.actions));
                 let next_values = soft_value(next_values, next.log_probs.expect(DENSITY), temperature);
-                let targets = td_target(batch.rewards().clone(), batch.discounts().clone(), next_values);
+                let targets = td_target(batch.rewards.clone(), batch.discounts.clone(), next_values);
 
                 // Critics: descend (Q₁(o, a) − y)² + (Q₂(o, a) − y)².
-                let values = critics.q_values(batch.observations().clone(), batch.actions().clone());
+                let values = critics.q_values(batch.observations.clone(), batch.actions.clone());
                 let losses = values.into_iter().map(|values| td_loss(values, targets.clone()));
                 let loss = losses.reduce(|sum, loss| sum + loss).expect("there are two critics");
                 let gradients = GradientsParams::from_grads(loss.backward(), &critics);
                 critics = critic_optimizer.step(LEARNING_RATE, critics, gradients);
 
                 // Actor: descend α log π(a∣o) − min Q(o, a), a ~ π; `valid` makes the critics' weights constants.
-                let sample = actor.sample(batch.observations().clone(), noise());
-                let values = smallest(critics.valid().q_values(batch.observations().clone(), sample.actions));
+                let sample = actor.sample(batch.observations.clone(), noise());
+                let values = smallest(critics.valid().q_values(batch.observations.clone(), sample.actions));
                 let log_probs = sample.log_probs.expect(DENSITY);
                 let loss = soft_actor_loss(values, log_probs.clone(), temperature);
                 let gradients = GradientsParams::from_grads(loss.backward(), &actor);

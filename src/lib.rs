@@ -15,6 +15,7 @@ mod error;
 pub mod experiment;
 pub mod fused;
 mod log_file;
+mod matrix;
 pub mod nn;
 pub mod noise;
 pub mod objective;

@@ -5,8 +5,6 @@
 
 use burn::tensor::{Tensor, assert_shape};
 
-use crate::fused;
-
 /// Computes the bootstrapped target `y = r + γᵐ (1 − d) Q′(o′, a′)`[^1].
 ///
 /// With m = 1 that is DDPG's Algorithm 1; with more, r is the discounted sum of the rewards of m steps[^2]. Each row has its own m.
@@ -96,9 +94,6 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [n, _] = values.dims();
     assert_shape!(values, [n, 1]);
     assert_shape!(targets, [n, 1]);
-    if fused::applies(&values) && fused::applies(&targets) && !targets.is_autodiff() {
-        return fused::mean_squared_error(values, targets);
-    }
     (values - targets).square().mean()
 }
 

@@ -186,12 +186,17 @@ impl BoxSpace {
 
     /// Returns half the length of each interval: the scale that maps `[−1, 1]` onto it.
     pub fn half_range(&self) -> Vec<f32> {
-        (self.low.iter().zip(&self.high)).map(|(low, high)| high / 2.0 - low / 2.0).collect()
+        self.axes().map(|(_, half_range)| half_range).collect()
     }
 
     /// Returns the middle of each interval: the shift that maps `[−1, 1]` onto it.
     pub fn center(&self) -> Vec<f32> {
-        (self.low.iter().zip(&self.high)).map(|(low, high)| high / 2.0 + low / 2.0).collect()
+        self.axes().map(|(center, _)| center).collect()
+    }
+
+    /// Returns center and half-range of each axis.
+    pub(crate) fn axes(&self) -> impl Iterator<Item = (f32, f32)> + Clone + '_ {
+        self.low.iter().zip(&self.high).map(|(low, high)| (high / 2.0 + low / 2.0, high / 2.0 - low / 2.0))
     }
 
     /// Draws a point uniformly from the box, one draw per axis in order.
@@ -200,14 +205,24 @@ impl BoxSpace {
     ///
     /// Panics if a bound is infinite.
     pub fn sample(&self, rng: &mut impl Rng) -> Vec<f32> {
-        (self.low.iter().zip(&self.high))
-            .map(|(&low, &high)| {
-                assert!(low.is_finite() && high.is_finite(), "only a finite box has a uniform distribution");
-                // In f64 the width cannot overflow; rounding to f32 cannot leave the interval.
-                let (low, high) = (f64::from(low), f64::from(high));
-                (low + (high - low) * rng.random::<f64>()) as f32
-            })
-            .collect()
+        let mut point = vec![0.0; self.dim()];
+        self.sample_into(rng, &mut point);
+        point
+    }
+
+    /// As [`sample`](Self::sample), into `point`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a bound is infinite, or if `point` does not have [`dim`](Self::dim) components.
+    pub fn sample_into(&self, rng: &mut impl Rng, point: &mut [f32]) {
+        assert_eq!(point.len(), self.dim(), "point must have one component per axis");
+        for ((&low, &high), x) in self.low.iter().zip(&self.high).zip(point) {
+            assert!(low.is_finite() && high.is_finite(), "only a finite box has a uniform distribution");
+            // In f64 the width cannot overflow; rounding to f32 cannot leave the interval.
+            let (low, high) = (f64::from(low), f64::from(high));
+            *x = (low + (high - low) * rng.random::<f64>()) as f32;
+        }
     }
 }
 

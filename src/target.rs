@@ -5,7 +5,6 @@ use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
 use crate::fused;
-use crate::state::{State, StateError, parameters};
 
 /// Why a target could not follow a source.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -61,36 +60,11 @@ fn blend<M: Module>(target: M, source: Parameters, tau: f64) -> M {
     if tau == 0.0 { target } else { target.map(&mut Blend { source, tau }) }
 }
 
-/// A target network that belongs to an agent.
-#[derive(Debug)]
-pub(crate) struct Target<M>(Option<M>);
-
-impl<M: Module> Target<M> {
-    /// Begins as a copy of `source`, off the tape.
-    pub(crate) fn new(source: &M) -> Self {
-        Self(Some(source.valid()))
-    }
-
-    pub(crate) fn module(&self) -> &M {
-        self.0.as_ref().expect("the target is only away while it is blended")
-    }
-
-    pub(crate) fn save_state(&self) -> Result<State, StateError> {
-        parameters::save_parameters(self.module())
-    }
-
-    /// Returns the same target with the parameters of the part `part` of a state.
-    pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
-        let module = parameters::load_parameters(self.module(), state.take_state(part));
-        Ok(Self(Some(module.map_err(|error| error.within(part))?)))
-    }
-
-    pub(crate) fn follow(&mut self, source: &M, tau: f64) -> Result<(), TargetError> {
-        let source = partners(self.module(), source)?;
-        // Moved out, not cloned: a parameter with a single owner is blended in place.
-        self.0 = self.0.take().map(|target| blend(target, source, tau));
-        Ok(())
-    }
+/// As [`polyak_update`], of a target that is moved out of its place, for a share in `[0, 1]`.
+pub(crate) fn follow<M: Module>(target: &mut Option<M>, source: &M, tau: f64) -> Result<Option<M>, TargetError> {
+    let Some(module) = &*target else { return Ok(None) };
+    let source = partners(module, source)?;
+    Ok(target.take().map(|target| blend(target, source, tau)))
 }
 
 /// Every float parameter of a module, off the tape.

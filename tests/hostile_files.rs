@@ -130,7 +130,7 @@ fn large_files_that_are_valid_stay_within_the_bound() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut saved = trainer();
-    (0..rows - 1).for_each(|_| drop(saved.step().unwrap()));
+    (0..rows - 1).for_each(|_| _ = saved.step().unwrap());
     saved.save(&mut checkpoints).unwrap();
     let mut resuming = trainer();
     let (_, peak) = ALLOCATOR.peak_above_start(|| resuming.resume(&mut checkpoints).unwrap().unwrap());

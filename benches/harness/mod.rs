@@ -83,7 +83,7 @@ pub fn replay(len: usize) -> ReplayBuffer {
 }
 
 pub fn batch(n: usize) -> Batch {
-    replay(1000).sample(n, 0.99, &mut SEED.stream(Stream::Replay), &device()).unwrap()
+    replay(1000).sample(n, 0.99, &mut SEED.stream(Stream::Replay)).unwrap()
 }
 
 /// Returns a matrix of numbers in `[−1, 1)`.

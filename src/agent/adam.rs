@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::container::TensorContainer;
 
-use crate::fused::{self, AdamStep, OutOfRange};
+use crate::fused::{self, AdamStep, OutOfRange, check_squares, moment_names};
 use crate::space::is_in_range;
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
@@ -18,33 +18,71 @@ pub(crate) struct AdamConfig {
     pub(crate) epsilon: f64,
 }
 
-/// The Adam optimizer[^1] of one network.
+/// The Adam optimizer[^1] of one network, but for its moments.
 ///
 /// burn's own takes powers of β₂ in single precision. Early in training that leaves `1 − β₂ᵗ`, and so the length of every
 /// step, off by 1e-5, which is what PyTorch's gradients are compared to a few updates later.
 ///
 /// [^1]: D. Kingma, J. Ba (2014). *Adam: A Method for Stochastic Optimization*. arXiv:1412.6980, Algorithm 1 in the order of
 /// section 2's last paragraph.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Adam {
     learning_rate: f64,
     /// What a schedule multiplies the learning rate by.
     pub(crate) learning_rate_factor: f64,
     config: AdamConfig,
     steps: i32,
-    first_moments: TensorContainer<ParamId>,
-    second_moments: TensorContainer<ParamId>,
 }
 
 impl Adam {
     pub(crate) fn new(learning_rate: f64, config: AdamConfig) -> Self {
-        let (first_moments, second_moments) = (TensorContainer::new(), TensorContainer::new());
-        Self { learning_rate, learning_rate_factor: 1.0, config, steps: 0, first_moments, second_moments }
+        Self { learning_rate, learning_rate_factor: 1.0, config, steps: 0 }
     }
 
     pub(crate) fn reconfigure(&mut self, learning_rate: f64, config: AdamConfig) {
         (self.learning_rate, self.config) = (learning_rate, config);
     }
 
+    /// Returns the scalars of the next step, with the corrections for the moments' bias folded into two.
+    pub(crate) fn next_step(&mut self) -> AdamStep {
+        self.steps = self.steps.saturating_add(1);
+        let AdamConfig { betas: [beta_1, beta_2], epsilon } = self.config;
+        let bias_1 = 1.0 - beta_1.powi(self.steps);
+        let root_bias_2 = (1.0 - beta_2.powi(self.steps)).sqrt();
+        AdamStep {
+            beta_1,
+            beta_2,
+            step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
+            epsilon: epsilon * root_bias_2,
+        }
+    }
+
+    pub(crate) fn has_stepped(&self) -> bool {
+        self.steps > 0
+    }
+
+    /// Puts the number of steps.
+    pub(crate) fn save(&self, state: &mut State) {
+        state.put("steps", self.steps as u64);
+    }
+
+    /// Returns the same optimizer after the steps of a state.
+    pub(crate) fn restored(&self, state: &mut State) -> Result<Self, StateError> {
+        let steps: u64 = state.take("steps")?;
+        let steps =
+            i32::try_from(steps).map_err(|_| StateError::invalid("steps", format!("at most {}", i32::MAX), steps))?;
+        Ok(Self { steps, ..*self })
+    }
+}
+
+/// The moments of Adam of the parameters of a module.
+#[derive(Default)]
+pub(crate) struct Moments {
+    first: TensorContainer<ParamId>,
+    second: TensorContainer<ParamId>,
+}
+
+impl Moments {
     /// Moves every parameter that has a gradient; those without stay as they are.
     ///
     /// Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure. The others have
@@ -53,31 +91,25 @@ impl Adam {
         &mut self,
         module: M,
         gradients: GradientsParams,
-    ) -> (M, Option<ParameterOutOfRange>) {
-        self.steps = self.steps.saturating_add(1);
-        let AdamConfig { betas: [beta_1, beta_2], epsilon } = self.config;
-        let bias_1 = 1.0 - beta_1.powi(self.steps);
-        let root_bias_2 = (1.0 - beta_2.powi(self.steps)).sqrt();
-        let scalars = AdamStep {
-            beta_1,
-            beta_2,
-            step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
-            epsilon: epsilon * root_bias_2,
-        };
-        let mut step = Step { adam: self, gradients, scalars, out_of_range: Vec::new(), sums: Vec::new() };
+        scalars: AdamStep,
+    ) -> (M, Option<(OutOfRange, ParamId, f32)>) {
+        let mut step = Step { moments: self, gradients, scalars, out_of_range: Vec::new(), sums: Vec::new() };
         let module = module.map(&mut step);
         let found = step.out_of_range.into_iter().chain(sums_out_of_range(step.sums));
-        (module, found.min_by_key(|out_of_range| out_of_range.what == OutOfRange::Gradient))
+        (module, found.min_by_key(|&(what, ..)| what == OutOfRange::Gradient))
     }
-}
 
-/// A parameter that no number can come back from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ParameterOutOfRange {
-    pub(crate) id: ParamId,
-    pub(crate) what: OutOfRange,
-    /// The first such value; without the kernel, the root of the sum of their squares.
-    pub(crate) value: f64,
+    /// Puts the moments under the paths of their parameters in `module`.
+    pub(crate) fn save<M: Module>(&self, module: &M, state: &mut State) -> Result<(), StateError> {
+        parameters::visit(module, &mut Save { moments: self, state })
+    }
+
+    /// Takes the moments of the parameters of `module`.
+    pub(crate) fn load<M: Module>(module: &M, state: &mut State) -> Result<Self, StateError> {
+        let mut load = Load { moments: Self::default(), state };
+        parameters::visit(module, &mut load)?;
+        Ok(load.moments)
+    }
 }
 
 /// Sums of squares of a gradient and of the parameter that it moves, to be read all at once.
@@ -87,7 +119,8 @@ struct Sums {
     weight: Tensor<1>,
 }
 
-fn sums_out_of_range(sums: Vec<Sums>) -> Vec<ParameterOutOfRange> {
+/// Returns the root of each sum of squares that is out of range.
+fn sums_out_of_range(sums: Vec<Sums>) -> Vec<(OutOfRange, ParamId, f32)> {
     if sums.is_empty() {
         return Vec::new();
     }
@@ -98,86 +131,53 @@ fn sums_out_of_range(sums: Vec<Sums>) -> Vec<ParameterOutOfRange> {
     let whats = [OutOfRange::Weight, OutOfRange::Gradient].into_iter().cycle();
     let of_ids = ids.into_iter().flat_map(|id| [id, id]);
     let all = of_ids.zip(whats).zip(sums);
-    all.filter(|&(_, sum)| !is_in_range(sum.sqrt()))
-        .map(|((id, what), sum)| ParameterOutOfRange { id, what, value: f64::from(sum).sqrt() })
-        .collect()
-}
-
-impl Adam {
-    /// Returns the number of steps, and the moments under the paths of their parameters in `module`.
-    pub(crate) fn save_state<M: Module>(&self, module: &M) -> Result<State, StateError> {
-        let mut save = Save { adam: self, state: State::new() };
-        save.state.put("steps", self.steps as u64);
-        parameters::visit(module, &mut save)?;
-        Ok(save.state)
-    }
-
-    /// Returns the same optimizer with the steps and moments of a state, for the parameters of `module`.
-    pub(crate) fn restored<M: Module>(&self, module: &M, mut state: State) -> Result<Self, StateError> {
-        let mut adam = Self::new(self.learning_rate, self.config);
-        let steps: u64 = state.take("steps")?;
-        adam.steps =
-            i32::try_from(steps).map_err(|_| StateError::invalid("steps", format!("at most {}", i32::MAX), steps))?;
-        let mut load = Load { adam, state };
-        parameters::visit(module, &mut load)?;
-        load.state.finish()?;
-        Ok(load.adam)
-    }
-}
-
-/// Names of the moments of the parameter `name`.
-fn moment_names(name: &str) -> [String; 2] {
-    ["first_moments", "second_moments"].map(|moments| format!("{moments}.{name}"))
+    all.filter(|&(_, sum)| !is_in_range(sum.sqrt())).map(|((id, what), sum)| (what, id, sum.sqrt())).collect()
 }
 
 struct Save<'a> {
-    adam: &'a Adam,
-    state: State,
+    moments: &'a Moments,
+    state: &'a mut State,
 }
 
 impl Visit for Save<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, _: Tensor<D>) -> Result<(), StateError> {
-        let moments = [&self.adam.first_moments, &self.adam.second_moments];
+        let moments = [&self.moments.first, &self.moments.second];
         for (name, moments) in moment_names(name).iter().zip(moments) {
             // A parameter that has had no gradient yet has no moments.
             if let Some(moment) = moments.get::<Tensor<D>>(&id) {
-                parameters::put(&mut self.state, name, moment)?;
+                parameters::put(self.state, name, moment)?;
             }
         }
         Ok(())
     }
 }
 
-struct Load {
-    adam: Adam,
-    state: State,
+struct Load<'a> {
+    moments: Moments,
+    state: &'a mut State,
 }
 
-impl Visit for Load {
+impl Visit for Load<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, value: Tensor<D>) -> Result<(), StateError> {
         let names = moment_names(name);
         if names.iter().all(|name| self.state.shape(name).is_err()) {
             return Ok(());
         }
-        let [first, second] = names.each_ref().map(|name| parameters::take(&mut self.state, name, &value));
+        let [first, second] = names.each_ref().map(|name| parameters::take(self.state, name, &value));
         let (first, second) = (first?, second?);
-        // A mean of squares, whose root is taken.
-        let squares = second.clone().try_into_vec_as::<f32>().unwrap_or_default();
-        if let Some(square) = squares.into_iter().find(|&square| square < 0.0) {
-            return Err(StateError::invalid(&names[1], "at least 0", square));
-        }
-        self.adam.first_moments.register(id, first);
-        self.adam.second_moments.register(id, second);
+        check_squares(&names[1], &second.clone().try_into_vec_as::<f32>().unwrap_or_default())?;
+        self.moments.first.register(id, first);
+        self.moments.second.register(id, second);
         Ok(())
     }
 }
 
-/// One step under way, with the corrections for the moments' bias folded into two scalars.
+/// One step under way.
 struct Step<'a> {
-    adam: &'a mut Adam,
+    moments: &'a mut Moments,
     gradients: GradientsParams,
     scalars: AdamStep,
-    out_of_range: Vec<ParameterOutOfRange>,
+    out_of_range: Vec<(OutOfRange, ParamId, f32)>,
     /// Empty where the kernel looks at every number as it passes.
     sums: Vec<Sums>,
 }
@@ -185,13 +185,13 @@ struct Step<'a> {
 impl Step<'_> {
     /// Moves one parameter, and its moments with it.
     fn moved<const D: usize>(&mut self, id: ParamId, parameter: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
-        let Adam { first_moments, second_moments, .. } = &mut *self.adam;
-        let moments = [&mut *first_moments, &mut *second_moments]
+        let Moments { first, second } = &mut *self.moments;
+        let moments = [&mut *first, &mut *second]
             .map(|moments| moments.remove::<Tensor<D>>(&id).unwrap_or_else(|| gradient.zeros_like()));
-        let (parameter, [first, second]) = if fused::applies(&parameter) {
+        let (parameter, [first_moment, second_moment]) = if fused::applies(&parameter) {
             let moved = fused::adam(parameter, gradient, moments, self.scalars);
             if let Some((what, value)) = fused::take_report() {
-                self.out_of_range.push(ParameterOutOfRange { id, what, value: value.into() });
+                self.out_of_range.push((what, id, value));
             }
             moved
         } else {
@@ -199,8 +199,8 @@ impl Step<'_> {
             self.sums.push(Sums { id, gradient: gradient_sum, weight: weight_sum });
             adam_step(parameter, gradient, moments, self.scalars)
         };
-        first_moments.register(id, first);
-        second_moments.register(id, second);
+        first.register(id, first_moment);
+        second.register(id, second_moment);
         parameter
     }
 }
@@ -258,11 +258,15 @@ mod tests {
         AdamConfig { betas: [0.9, 0.999], epsilon }
     }
 
+    fn step(adam: &mut Adam, moments: &mut Moments, layer: Linear, gradients: GradientsParams) -> Linear {
+        moments.step(layer, gradients, adam.next_step()).0
+    }
+
     #[test]
     fn the_first_step_has_the_length_of_the_learning_rate() {
         let layer = layer();
         let gradients = gradients(&layer, [1e-3, -7.0]);
-        let (layer, _) = Adam::new(0.01, config(1e-12)).step(layer, gradients);
+        let layer = step(&mut Adam::new(0.01, config(1e-12)), &mut Moments::default(), layer, gradients);
         assert_eq!(weight(&layer), [0.99, -1.99]);
         let bias: TensorData = layer.bias.unwrap().val().inner().into_data();
         bias.assert_eq(&TensorData::from([0.5_f32, 0.5]), true);
@@ -270,12 +274,12 @@ mod tests {
 
     #[test]
     fn many_steps_equal_the_paper_in_double_precision() {
-        let (mut layer, mut adam) = (layer(), Adam::new(0.01, config(1e-8)));
+        let (mut layer, mut adam, mut moments) = (layer(), Adam::new(0.01, config(1e-8)), Moments::default());
         let (mut x, mut m, mut v) = (1.0_f64, 0.0_f64, 0.0_f64);
         for t in 1..=50 {
             let gradient = (f64::from(t) * 0.7).sin();
             let given = gradients(&layer, [gradient as f32, 0.0]);
-            (layer, _) = adam.step(layer, given);
+            layer = step(&mut adam, &mut moments, layer, given);
             m = 0.9 * m + 0.1 * gradient;
             v = 0.999 * v + 0.001 * gradient * gradient;
             let (m_hat, v_hat) = (m / (1.0 - 0.9_f64.powi(t)), v / (1.0 - 0.999_f64.powi(t)));
@@ -289,7 +293,7 @@ mod tests {
     fn a_moved_parameter_is_a_leaf_of_the_tape_again() {
         let layer = layer();
         let gradients = gradients(&layer, [1.0, 1.0]);
-        let (layer, _) = Adam::new(0.01, config(1e-8)).step(layer, gradients);
+        let layer = step(&mut Adam::new(0.01, config(1e-8)), &mut Moments::default(), layer, gradients);
         let value = layer.weight.val();
         assert!(value.is_autodiff() && value.is_require_grad());
         assert!(value.grad(&value.clone().sum().backward()).is_some());

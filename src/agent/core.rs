@@ -3,31 +3,42 @@
 use std::fmt::Display;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
 use super::AgentError;
-use super::learner::{ACTOR, CRITIC, Learner, weight_out_of_range};
+use super::evaluate::Of;
+use super::learner::{ACTOR, CRITIC, Gradients, Learner, weight_out_of_range};
 use super::settings::Shared;
-use crate::boundary::{ActError, Boundary};
+use super::target_network::TargetNetwork;
+use crate::boundary::{ActError, Boundary, Inside};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
+use crate::fused::{Flat, Members};
+use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
-use crate::objective::{td_loss, weighted_td_loss};
-use crate::replay::Batch;
 use crate::state::{State, StateError, expect_same_config};
-use crate::target::Target;
 
-/// Actor and critics with their optimizers and targets, and the boundary. Batches are those of the inside: [`Boundary::inside`].
+/// Actor and critics with their optimizers and targets, and the boundary. Batches are those of the inside.
 pub(crate) struct Core<A, C: Critic> {
     pub(crate) actor: Learner<A>,
     /// μ′; `None` where next actions come from the actor itself.
-    pub(crate) target_actor: Option<Target<A>>,
+    pub(crate) target_actor: Option<TargetNetwork<A>>,
     pub(crate) critics: Learner<Ensemble<C>>,
-    pub(crate) target_critics: Target<Ensemble<C>>,
+    pub(crate) target_critics: TargetNetwork<Ensemble<C>>,
+    pub(crate) critic_count: usize,
     pub(crate) boundary: Boundary,
     pub(crate) settings: Shared,
+}
+
+/// The gradient of the critics' loss.
+pub(super) struct CriticGradient {
+    /// Mean over batch and critics, in the units that critics learn.
+    pub(super) loss: f64,
+    pub(super) gradients: Gradients,
+    /// `Qᵢ − y`
+    errors: Matrix,
 }
 
 /// What a step of the critics has brought.
@@ -55,15 +66,21 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if settings.scale_rewards {
             boundary = boundary.scaling_rewards(settings.discount);
         }
-        let (actor, critics) = (actor.valid().fork(&boundary.device), critics.valid().fork(&boundary.device));
+        let (actor, critics) = (actor.valid().fork(boundary.device()), critics.valid().fork(boundary.device()));
         boundary.check_actor(&actor)?;
         critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic, value_dim))?;
+        let (mut flat_actor, mut flat_critics) = (None, None);
+        if boundary.place.is_host {
+            flat_actor = actor.program().map(|program| Flat::policy(program, &actor));
+            flat_critics = critics.programs().and_then(|programs| Flat::critics(programs, &critics));
+        }
         let rule = settings.step_rule();
         Ok(Self {
-            target_critics: Target::new(&critics),
+            critic_count: critics.critics.len(),
+            target_critics: TargetNetwork::new(critics.clone(), flat_critics.clone()),
             target_actor: None,
-            actor: Learner::new(actor, ACTOR, settings.actor_learning_rate, rule),
-            critics: Learner::new(critics, CRITIC, settings.critic_learning_rate, rule),
+            actor: Learner::new(actor, flat_actor, ACTOR, settings.actor_learning_rate, rule),
+            critics: Learner::new(critics, flat_critics, CRITIC, settings.critic_learning_rate, rule),
             boundary,
             settings,
         })
@@ -71,7 +88,8 @@ impl<A: Actor, C: Critic> Core<A, C> {
 
     /// Gives the actor a target of its own.
     pub(crate) fn with_target_actor(self) -> Self {
-        Self { target_actor: Some(Target::new(self.actor.plain())), ..self }
+        let target = TargetNetwork::new(self.actor.module().clone(), self.actor.flat().cloned());
+        Self { target_actor: Some(target), ..self }
     }
 
     /// Takes other settings; what was learned stays.
@@ -90,46 +108,54 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Returns μ′, or the actor if it has no target.
-    pub(crate) fn target_actor(&self) -> &A {
-        self.target_actor.as_ref().map_or(self.actor.plain(), Target::module)
+    /// Computes Q′(o′, a′) of some of the critics, `[n, critics]`.
+    pub(super) fn target_values(&self, members: &Members, batch: &Inside, next_actions: &Matrix) -> Matrix {
+        let critics = self.target_critics.network();
+        critics.q_values(members, &batch.next_observations, next_actions, &self.boundary.place)
     }
 
-    #[cfg(test)]
-    /// Computes the loss of each critic, the mean of `(Q(o, a) − y)²` or of its weighted form, on the tape of its parameters.
-    pub(crate) fn critic_losses(&self, batch: &Batch, targets: &Tensor<2>) -> Vec<Tensor<1>> {
-        losses(batch, self.critic_values(batch), targets)
-    }
-
-    /// Computes Q(o, a) of each critic, on the tape of its parameters.
-    pub(crate) fn critic_values(&self, batch: &Batch) -> Vec<Tensor<2>> {
-        self.critics.tracked().q_values(batch.observations.clone(), batch.actions.clone())
-    }
-
-    /// Takes one gradient step on the critics, towards the targets y.
-    pub(crate) fn step_critics(&mut self, batch: &Batch, targets: &Tensor<2>) -> Result<CriticStep, AgentError> {
-        let values = self.critic_values(batch);
-        let td_errors = read_td_errors(batch, &values, targets)?;
-        let loss = self.minimize_critics(losses(batch, values, targets))?;
+    /// Computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch.
+    pub(crate) fn step_critics(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticStep, AgentError> {
+        let CriticGradient { loss, gradients, errors } = self.critic_gradient(batch, targets)?;
+        self.minimize_critics(loss, gradients)?;
+        let td_errors = match batch.weights {
+            Some(_) => Some(errors.abs().row_means().into_values()?.into_vec()),
+            None => None,
+        };
         Ok(CriticStep { loss: loss / self.boundary.reward_factor().powi(2), td_errors })
     }
 
-    /// Takes one gradient step on the critics, down the loss of each; returns the mean before it, in the units that critics learn.
-    pub(crate) fn minimize_critics(&mut self, losses: Vec<Tensor<1>>) -> Result<f64, AgentError> {
-        self.critics.minimize_all(losses).map_err(|error| self.cause(error))
+    /// `∂/∂Qᵢ = 2 w (Qᵢ − y) / n`
+    pub(super) fn critic_gradient(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticGradient, AgentError> {
+        let all = Members::UpTo(self.critic_count);
+        let inputs = [&batch.observations, &batch.actions];
+        let q = self.critics.evaluate(&all, inputs, Of::Parameters, &self.boundary.place);
+        let errors = q.values.clone() - targets;
+        let (mut squares, mut gradient) = (errors.clone().square(), errors.clone() * (2.0 / batch.len() as f64));
+        if let Some(weights) = &batch.weights {
+            (squares, gradient) = (squares * weights, gradient * weights);
+        }
+        Ok(CriticGradient { loss: squares.mean()?, gradients: q.pull_to_parameters(&gradient), errors })
+    }
+
+    /// Takes one gradient step on the critics; `loss` is that before it, in the units that critics learn.
+    pub(crate) fn minimize_critics(&mut self, loss: f64, gradients: Gradients) -> Result<(), AgentError> {
+        let stepped = self.critics.check_loss(loss).and_then(|()| self.critics.step(gradients));
+        stepped.map_err(|error| self.cause(error))
     }
 
     /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.
-    pub(crate) fn step_actor(&mut self, loss: Tensor<1>) -> Result<f64, AgentError> {
-        let loss = self.actor.minimize(loss).map_err(|error| self.cause(error))?;
+    pub(crate) fn step_actor(&mut self, loss: f64, gradients: Gradients) -> Result<f64, AgentError> {
+        let stepped = self.actor.check_loss(loss).and_then(|()| self.actor.step(gradients));
+        stepped.map_err(|error| self.cause(error))?;
         Ok(loss / self.boundary.reward_factor())
     }
 
     /// Moves every target a share τ of the way: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self) -> Result<(), AgentError> {
-        self.target_critics.follow(self.critics.plain(), self.settings.tau)?;
+        self.target_critics.follow(&self.critics, self.settings.tau)?;
         if let Some(target) = &mut self.target_actor {
-            target.follow(self.actor.plain(), self.settings.tau)?;
+            target.follow(&self.actor, self.settings.tau)?;
         }
         Ok(())
     }
@@ -182,41 +208,40 @@ impl<A: Actor, C: Critic> Core<A, C> {
                 Some(target) => Some(target.restored("target_actor", state)?),
                 None => None,
             },
+            critic_count: self.critic_count,
             settings: self.settings,
         })
     }
 }
 
-impl<A: StochasticActor, C: Critic> Core<A, C> {
-    /// Draws an action for each observation.
-    pub(crate) fn draw(
+impl<A: Actor, C: Critic> Core<A, C> {
+    /// Returns the best action for each observation, one after another, with noise if there is any.
+    pub(crate) fn act_into(
         &self,
-        observations: &[&[f32]],
-        rng: &mut (impl Rng + ?Sized),
-    ) -> Result<Vec<Vec<f32>>, ActError> {
-        let n = observations.len();
+        observations: &[f32],
+        noise: Option<&[f32]>,
+        actions: &mut [f32],
+    ) -> Result<(), ActError> {
         let observations = self.boundary.observations(observations)?;
-        let sample = self.actor.plain().sample(observations, self.boundary.normal(n, rng));
-        self.boundary.actions(n, sample.actions, None)
+        let best = self.actor.network().act(&observations, &self.boundary.place);
+        self.boundary.write_actions(best, noise, actions)
     }
 }
 
-fn losses(batch: &Batch, values: Vec<Tensor<2>>, targets: &Tensor<2>) -> Vec<Tensor<1>> {
-    let loss = |values| match &batch.weights {
-        Some(weights) => weighted_td_loss(values, targets.clone(), weights.clone()),
-        None => td_loss(values, targets.clone()),
-    };
-    values.into_iter().map(loss).collect()
-}
-
-/// Reads `|y − Q(o, a)|` of each transition, the mean over critics, if the batch has weights.
-fn read_td_errors(batch: &Batch, values: &[Tensor<2>], targets: &Tensor<2>) -> Result<Option<Vec<f32>>, AgentError> {
-    if batch.weights.is_none() {
-        return Ok(None);
+impl<A: StochasticActor, C: Critic> Core<A, C> {
+    /// Draws an action for each observation, one after another.
+    pub(crate) fn draw_into(
+        &self,
+        observations: &[f32],
+        rng: &mut (impl Rng + ?Sized),
+        actions: &mut [f32],
+    ) -> Result<(), ActError> {
+        let observations = self.boundary.observations(observations)?;
+        let [n, _] = observations.dims();
+        let noise = self.boundary.normal(n, rng);
+        let sample = self.actor.network().sample(&observations, &noise, &self.boundary.place);
+        self.boundary.write_actions(sample.actions, None, actions)
     }
-    let errors = values.iter().map(|values| (values.clone().inner() - targets.clone()).abs());
-    let sum = errors.reduce(|sum, errors| sum + errors).expect("there is at least one critic");
-    Ok(Some((sum / values.len() as f64).try_into_vec_as()?))
 }
 
 /// One field of an agent's state.
@@ -282,7 +307,7 @@ macro_rules! agent {
             where
                 A: Clone + Into<$crate::policy::PolicyNetwork>,
             {
-                $crate::policy::Policy::deployed(self.plain_actor().clone(), &self.core.boundary)
+                $crate::policy::Policy::deployed(self.actor().clone(), &self.core.boundary)
             }
 
             /// Returns the normalisation of observations; `None` if networks see them as they are.
@@ -290,25 +315,20 @@ macro_rules! agent {
                 self.core.boundary.normalization.as_ref()
             }
 
-            /// Returns the actor without autodiff.
+            /// Returns the actor, off the tape.
             ///
             /// It takes normalised observations and returns actions in `[−1, 1]`. To train on with other settings, use
-            /// [`with_config`](Self::with_config), which keeps all that belongs to it.
-            pub fn plain_actor(&self) -> &A {
-                self.core.actor.plain()
-            }
-
-            /// Returns the actor, its parameters on the tape.
+            /// [`with_config`](Self::with_config), which keeps all that belongs to it. The first call after an update copies the weights.
             pub fn actor(&self) -> &A {
-                self.core.actor.tracked()
+                self.core.actor.module()
             }
 
-            /// Returns the critics, their parameters on the tape.
+            /// Returns the critics, off the tape, as [`actor`](Self::actor).
             pub fn critics(&self) -> &$crate::nn::Ensemble<C> {
-                self.core.critics.tracked()
+                self.core.critics.module()
             }
 
-            /// Returns the targets of the critics, Q′, without autodiff.
+            /// Returns the targets of the critics, Q′, as [`actor`](Self::actor).
             pub fn target_critics(&self) -> &$crate::nn::Ensemble<C> {
                 self.core.target_critics.module()
             }
@@ -325,9 +345,12 @@ macro_rules! agent {
             }
 
             fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                let boundary = &self.core.boundary;
-                let actions = self.plain_actor().act(boundary.observations(observations)?);
-                boundary.actions(observations.len(), actions, None)
+                let spaces = &self.core.boundary.spaces;
+                $crate::policy::row_by_row(spaces, observations, |rows, actions| self.core.act_into(rows, None, actions))
+            }
+
+            fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), $crate::agent::ActError> {
+                self.core.act_into(observation, None, action)
             }
         }
 
@@ -335,11 +358,16 @@ macro_rules! agent {
             type Metrics = $metrics;
 
             fn device(&self) -> &Device {
-                &self.core.boundary.device
+                self.core.boundary.device()
             }
 
             fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                self.act_exploring(observations)
+                let spaces = self.core.boundary.spaces.clone();
+                $crate::policy::row_by_row(&spaces, observations, |rows, actions| self.act_exploring(rows, actions))
+            }
+
+            fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), $crate::agent::ActError> {
+                self.act_exploring(observations, actions)
             }
 
             fn observe(&mut self, observation: &[f32]) -> Result<(), $crate::agent::ActError> {

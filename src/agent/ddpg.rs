@@ -1,6 +1,6 @@
 //! Deep deterministic policy gradient.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::agent_config::DefaultNetworks;
 use super::core::{Core, CriticStep, agent};
@@ -8,11 +8,13 @@ use super::deterministic::deterministic_agent;
 use super::exploration::Exploration;
 use super::settings::{agent_config, agent_metrics};
 use super::{AgentError, Update};
+use crate::boundary::Inside;
 use crate::config::ConfigError;
 use crate::env::Spaces;
+use crate::fused::Members;
+use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
-use crate::objective::{deterministic_actor_loss, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 
@@ -90,35 +92,29 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         })
     }
 
-    /// Computes `y = r + γ (1 − d) Q′(o′, μ′(o′))`, without a tape.
-    pub(super) fn targets(&self, batch: &Batch) -> Tensor<2> {
-        let next_actions = self.target_actor().act(batch.next_observations.clone());
-        let next_values = self.target_critic().q_value(batch.next_observations.clone(), next_actions);
-        td_target(batch.rewards.clone(), batch.discounts.clone(), next_values)
-    }
-
-    /// Computes the mean of `−Q(o, μ(o))`, on the tape of the actor; the critic is a constant.
-    pub(super) fn actor_loss(&self, batch: &Batch) -> Tensor<1> {
-        let actions = self.actor().act(batch.observations.clone());
-        let critic = &self.core.critics.plain().critics[0];
-        deterministic_actor_loss(critic.q_value(batch.observations.clone(), actions))
+    /// Computes `y = r + γ (1 − d) Q′(o′, μ′(o′))`.
+    pub(super) fn targets(&self, batch: &Inside) -> Matrix {
+        let next_actions = self.core.target_actions(&batch.next_observations);
+        let next_values = self.core.target_values(&Members::UpTo(1), batch, &next_actions);
+        next_values * &batch.discounts + &batch.rewards
     }
 
     /// Takes an update: the critic towards y, the actor towards larger Q, then the targets a share τ of the way.
-    fn learn(&mut self, batch: &Batch) -> Result<Update<DdpgMetrics>, AgentError> {
+    fn learn(&mut self, batch: &Inside) -> Result<Update<DdpgMetrics>, AgentError> {
         let targets = self.targets(batch);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
-        let actor_loss = self.core.step_actor(self.actor_loss(batch))?;
+        let (loss, gradients) = self.core.deterministic_actor_gradient(batch)?;
+        let actor_loss = self.core.step_actor(loss, gradients)?;
         self.core.follow()?;
         Ok(Update { metrics: DdpgMetrics { critic_loss, actor_loss }, td_errors })
     }
 
-    /// Returns the critic, its parameters on the tape.
+    /// Returns the critic, as [`actor`](Self::actor).
     pub fn critic(&self) -> &C {
         &self.critics().critics[0]
     }
 
-    /// Returns the target of the critic, Q′, without autodiff.
+    /// Returns the target of the critic, Q′, as [`actor`](Self::actor).
     pub fn target_critic(&self) -> &C {
         &self.target_critics().critics[0]
     }

@@ -1,5 +1,34 @@
 //! What DDPG and TD3 share: noise on the actions, and a target of the actor.
 
+use super::AgentError;
+use super::core::Core;
+use super::evaluate::Of;
+use super::learner::Gradients;
+use crate::boundary::Inside;
+use crate::fused::Members;
+use crate::matrix::Matrix;
+use crate::nn::{Actor, Critic};
+
+impl<A: Actor, C: Critic> Core<A, C> {
+    /// Returns μ′(o).
+    pub(super) fn target_actions(&self, observations: &Matrix) -> Matrix {
+        let target = self.target_actor.as_ref().expect("a deterministic policy has a target");
+        target.network().act(observations, &self.boundary.place)
+    }
+
+    /// Computes `J = mean −Q₁(o, μ(o))` and its gradient: `∂J/∂Q₁ = −1/n`.
+    pub(super) fn deterministic_actor_gradient(&mut self, batch: &Inside) -> Result<(f64, Gradients), AgentError> {
+        let Self { actor, critics, boundary, .. } = self;
+        let (first, place) = (Members::UpTo(1), &boundary.place);
+        let policy = actor.act(&batch.observations, place);
+        let q = critics.evaluate(&first, [&batch.observations, &policy.actions], Of::Actions, place);
+        let loss = -q.values.mean()?;
+        let values = q.values.filled_like(-1.0 / batch.len() as f64);
+        let actions = q.pull_to_actions(&values);
+        Ok((loss, policy.pull_to_parameters(&actions, 0.0)))
+    }
+}
+
 /// The methods of an agent with fields `core`, `exploration` and `config`, whose actor is deterministic.
 macro_rules! deterministic_agent {
     ($agent:ident, $config:ident) => {
@@ -50,15 +79,18 @@ macro_rules! deterministic_agent {
                 Ok(())
             }
 
-            /// Returns the target of the actor, μ′, without autodiff.
+            /// Returns the target of the actor, μ′, as [`actor`](Self::actor).
             pub fn target_actor(&self) -> &A {
-                self.core.target_actor()
+                self.core.target_actor.as_ref().expect("a deterministic policy has a target").module()
             }
 
-            fn act_exploring(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                let Self { core: Core { actor, boundary, .. }, exploration, .. } = self;
-                let actions = actor.plain().act(boundary.observations(observations)?);
-                boundary.actions(observations.len(), actions, Some(exploration.sample(observations.len())))
+            fn act_exploring(
+                &mut self,
+                observations: &[f32],
+                actions: &mut [f32],
+            ) -> Result<(), $crate::agent::ActError> {
+                let noise = self.exploration.sample(actions.len(), self.core.boundary.spaces.action().dim());
+                self.core.act_into(observations, Some(&noise), actions)
             }
 
             fn forget_episode(&mut self, environment: usize) {

@@ -13,7 +13,7 @@ pub enum AgentError {
     /// No action came out: a bad observation, or a network that has diverged.
     #[error(transparent)]
     Act(#[from] ActError),
-    /// A batch of the wrong shapes. Nothing was changed.
+    /// An empty batch, or one of the wrong shapes. Nothing was changed.
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// A loss, or the norm of a gradient, is no longer a number; the step it would have led to was not taken.

@@ -3,6 +3,7 @@
 use rand::rngs::ChaCha8Rng;
 
 use super::core::Saved;
+use crate::matrix::Buffer;
 use crate::noise::ActionNoise;
 use crate::state::{State, StateError};
 
@@ -31,15 +32,17 @@ impl Exploration {
         self.factor = factor;
     }
 
-    /// Draws a displacement for each of the first `environments`, in half-ranges.
-    pub(crate) fn sample(&mut self, environments: usize) -> Vec<Vec<f32>> {
-        while self.processes.len() < environments {
+    /// Draws so many numbers, a displacement of so many axes for each environment, in half-ranges.
+    pub(crate) fn sample(&mut self, numbers: usize, axes: usize) -> Buffer {
+        while self.processes.len() < numbers / axes {
             self.processes.push(self.processes[0].fresh());
         }
-        let factor = self.factor as f32;
-        let (processes, rng) = (&mut self.processes[..environments], &mut self.rng);
-        let scaled = |noise: Vec<f32>| noise.into_iter().map(|x| x * factor).collect();
-        processes.iter_mut().map(|process| scaled(process.sample(rng))).collect()
+        let mut noise = Buffer::new(numbers);
+        for (noise, process) in noise.chunks_exact_mut(axes).zip(&mut self.processes) {
+            process.sample_into(&mut self.rng, noise);
+            noise.iter_mut().for_each(|x| *x *= self.factor as f32);
+        }
+        noise
     }
 
     pub(crate) fn end_episode(&mut self, environment: usize) {

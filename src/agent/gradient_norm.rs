@@ -18,17 +18,21 @@ pub(crate) fn clip_gradient_norm<M: Module>(
     let mut norm = SquaredNorm { gradients: &gradients, sum: None };
     module.visit(&mut norm);
     let Some(sum) = norm.sum else { return Ok(gradients) };
-    let norm = f64::from(sum.sqrt().try_into_scalar::<f32>()?);
+    let Some(factor) = clip_factor(f64::from(sum.sqrt().try_into_scalar::<f32>()?), max_norm)? else {
+        return Ok(gradients);
+    };
+    let mut scale = Scale { gradients, scaled: GradientsParams::new(), factor };
+    module.visit(&mut scale);
+    Ok(scale.scaled)
+}
+
+/// Returns what a gradient of this norm is multiplied by, if it is longer than `max_norm`.
+pub(crate) fn clip_factor(norm: f64, max_norm: f64) -> Result<Option<f64>, AgentError> {
     if !norm.is_finite() {
         return Err(AgentError::Diverged { quantity: "gradient norm", value: norm });
     }
     let factor = max_norm / (norm + 1e-6);
-    if factor >= 1.0 {
-        return Ok(gradients);
-    }
-    let mut scale = Scale { gradients, scaled: GradientsParams::new(), factor };
-    module.visit(&mut scale);
-    Ok(scale.scaled)
+    Ok((factor < 1.0).then_some(factor))
 }
 
 struct SquaredNorm<'a> {

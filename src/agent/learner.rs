@@ -2,21 +2,44 @@
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 
 use super::AgentError;
-use super::adam::{Adam, AdamConfig, ParameterOutOfRange};
-use super::gradient_norm::clip_gradient_norm;
-use crate::fused::OutOfRange;
+use super::adam::{Adam, AdamConfig, Moments};
+use super::gradient_norm::{clip_factor, clip_gradient_norm};
+use super::network::{Network, View};
+use crate::fused::{Flat, FlatLearner, OutOfRange};
 use crate::space::is_in_range;
 use crate::state::{State, StateError, parameters};
 
 /// A network being trained, with its optimizer.
 pub(crate) struct Learner<M> {
-    networks: Option<Networks<M>>,
-    optimizer: Adam,
+    pub(super) networks: Networks<M>,
+    adam: Adam,
     max_gradient_norm: Option<f64>,
     names: Names,
+}
+
+/// The weights of a network, in one of two forms.
+pub(super) enum Networks<M> {
+    /// In one piece of memory that the kernels work on.
+    Flat { learner: FlatLearner, view: View<M> },
+    /// As a module of burn.
+    Module(Modules<M>),
+}
+
+/// The same weights twice: on the tape, and off it for everything that needs no gradient of theirs.
+pub(super) struct Modules<M> {
+    /// Both are only away during a step.
+    pub(super) tracked: Option<M>,
+    pub(super) plain: Option<M>,
+    moments: Moments,
+}
+
+/// The gradient of a loss in the parameters of a network.
+pub(crate) enum Gradients {
+    /// In the memory of the learner.
+    Flat,
+    Module(GradientsParams),
 }
 
 /// What a network and its loss are called in an error.
@@ -28,13 +51,6 @@ pub(crate) struct Names {
 
 pub(crate) const ACTOR: Names = Names { network: "actor", loss: "actor loss" };
 pub(crate) const CRITIC: Names = Names { network: "critic", loss: "critic loss" };
-pub(crate) const TEMPERATURE: Names = Names { network: "temperature", loss: "temperature loss" };
-
-/// The same weights twice: on the tape, and off it for everything that needs no gradient of theirs.
-struct Networks<M> {
-    tracked: M,
-    plain: M,
-}
 
 /// What the learners of an agent have in common.
 #[derive(Clone, Copy)]
@@ -50,107 +66,167 @@ impl<M> std::fmt::Debug for Learner<M> {
 }
 
 impl<M: Module> Learner<M> {
-    pub(crate) fn new(module: M, names: Names, learning_rate: f64, rule: StepRule) -> Self {
-        Self {
-            networks: Some(Networks::of(module.train())),
-            optimizer: Adam::new(learning_rate, rule.adam),
-            max_gradient_norm: rule.max_gradient_norm,
-            names,
+    /// Begins with the weights of a module; `flat` are the same, if there are kernels for all that it computes.
+    pub(crate) fn new(module: M, flat: Option<Flat>, names: Names, learning_rate: f64, rule: StepRule) -> Self {
+        let networks = match flat {
+            Some(flat) => Networks::Flat { learner: FlatLearner::new(flat), view: View::new(module.valid()) },
+            None => Networks::Module(Modules::new(module, Moments::default())),
+        };
+        Self { networks, adam: Adam::new(learning_rate, rule.adam), max_gradient_norm: rule.max_gradient_norm, names }
+    }
+
+    /// Returns the network as a module off the tape.
+    pub(crate) fn module(&self) -> &M {
+        match &self.networks {
+            Networks::Flat { learner, view } => view.module(&learner.flat),
+            Networks::Module(modules) => modules.plain(),
         }
     }
 
-    /// Returns the network whose parameters are leaves of the tape.
-    pub(crate) fn tracked(&self) -> &M {
-        &self.networks().tracked
+    /// Returns the network to be run.
+    pub(crate) fn network(&self) -> Network<'_, M> {
+        match &self.networks {
+            Networks::Flat { learner, .. } => Network::Flat(&learner.flat),
+            Networks::Module(modules) => Network::Module(modules.plain()),
+        }
     }
 
-    /// Returns the network off the tape: to act, to form targets, and to pass gradients through to its inputs only.
-    pub(crate) fn plain(&self) -> &M {
-        &self.networks().plain
+    /// Returns the flat parameters, if that is the form of the network.
+    pub(crate) fn flat(&self) -> Option<&Flat> {
+        match &self.networks {
+            Networks::Flat { learner, .. } => Some(&learner.flat),
+            Networks::Module(_) => None,
+        }
     }
 
-    /// Steps down `loss`, moving this network only, and returns its value.
-    ///
-    /// The value is read before the step, so a loss that is not finite changes nothing.
-    pub(crate) fn minimize(&mut self, loss: Tensor<1>) -> Result<f64, AgentError> {
-        let value = f64::from(loss.clone().inner().try_into_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Err(AgentError::Diverged { quantity: self.names.loss, value });
-        }
-        let mut gradients = GradientsParams::from_grads(loss.backward(), self.tracked());
-        if let Some(max_norm) = self.max_gradient_norm {
-            gradients = clip_gradient_norm(gradients, self.tracked(), max_norm)?;
-        }
-        // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
-        let Networks { tracked, plain } = self.networks.take().expect("the networks are only away during a step");
-        drop(plain);
-        let (moved, out_of_range) = self.optimizer.step(tracked, gradients);
-        self.networks = Some(Networks::of(moved));
+    /// Requires a loss that a step may be taken down.
+    pub(crate) fn check_loss(&self, value: f64) -> Result<(), AgentError> {
+        if value.is_finite() { Ok(()) } else { Err(AgentError::Diverged { quantity: self.names.loss, value }) }
+    }
+
+    /// Takes a step of Adam.
+    pub(crate) fn step(&mut self, gradients: Gradients) -> Result<(), AgentError> {
+        let out_of_range = match (&mut self.networks, gradients) {
+            (Networks::Flat { learner, view }, Gradients::Flat) => {
+                if let Some(max_norm) = self.max_gradient_norm {
+                    let factor = clip_factor(learner.squared_norm().sqrt(), max_norm)?;
+                    factor.into_iter().for_each(|factor| learner.scale_gradient(factor));
+                }
+                view.moved();
+                learner.step(self.adam.next_step())
+            }
+            (Networks::Module(modules), Gradients::Module(mut gradients)) => {
+                if let Some(max_norm) = self.max_gradient_norm {
+                    gradients = clip_gradient_norm(gradients, modules.tracked(), max_norm)?;
+                }
+                // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
+                let tracked = modules.tracked.take().expect("it is only away during a step");
+                modules.plain = None;
+                let (moved, out_of_range) = modules.moments.step(tracked, gradients, self.adam.next_step());
+                *modules = Modules::new(moved, std::mem::take(&mut modules.moments));
+                out_of_range
+            }
+            _ => unreachable!("gradients come from the learner that takes the step"),
+        };
         match out_of_range {
-            Some(ParameterOutOfRange { id, what, value }) => Err(AgentError::Parameter {
+            Some((what, id, value)) => Err(AgentError::Parameter {
                 quantity: what.name(),
                 network: self.names.network,
-                parameter: parameters::path_of(self.plain(), id),
-                value,
+                parameter: parameters::path_of(self.module(), id),
+                value: value.into(),
             }),
-            None => Ok(value),
+            None => Ok(()),
         }
     }
 
     /// Takes another learning rate and other rules; the moments of the optimizer stay.
     pub(crate) fn reconfigure(&mut self, learning_rate: f64, rule: StepRule) {
-        self.optimizer.reconfigure(learning_rate, rule.adam);
+        self.adam.reconfigure(learning_rate, rule.adam);
         self.max_gradient_norm = rule.max_gradient_norm;
     }
 
     /// Multiplies the configured learning rate from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
-        self.optimizer.learning_rate_factor = factor;
+        self.adam.learning_rate_factor = factor;
     }
 
     /// Returns the first weight that is not a number, or beyond all measure.
     pub(crate) fn weight_out_of_range(&self) -> Option<AgentError> {
-        weight_out_of_range(self.names.network, self.plain())
-    }
-
-    /// Steps down several losses at once and returns their mean.
-    ///
-    /// The losses of an ensemble share no parameter, so one backward pass through the sum gives each its own gradient.
-    pub(crate) fn minimize_all(&mut self, losses: Vec<Tensor<1>>) -> Result<f64, AgentError> {
-        let count = losses.len() as f64;
-        let sum = losses.into_iter().reduce(|sum, loss| sum + loss).expect("an ensemble has at least one critic");
-        Ok(self.minimize(sum)? / count)
+        weight_out_of_range(self.names.network, self.module())
     }
 
     /// Returns network and optimizer.
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
+        let (module, mut optimizer) = (self.module(), State::new());
+        self.adam.save(&mut optimizer);
+        match &self.networks {
+            // Before the first step there are no moments.
+            Networks::Flat { .. } if !self.adam.has_stepped() => {}
+            Networks::Flat { learner, .. } => learner.save_moments(module, &mut optimizer)?,
+            Networks::Module(modules) => modules.moments.save(module, &mut optimizer)?,
+        }
         let mut state = State::new();
-        state.put_state("network", parameters::save_parameters(self.plain())?);
-        state.put_state("optimizer", self.optimizer.save_state(self.plain())?);
-        state.put("learning_rate_factor", self.optimizer.learning_rate_factor);
+        state.put_state("network", parameters::save_parameters(module)?);
+        state.put_state("optimizer", optimizer);
+        state.put("learning_rate_factor", self.adam.learning_rate_factor);
         Ok(state)
     }
 
     /// Returns the same learner with network and optimizer of the part `part` of a state.
     pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let load = |mut state: State| {
-            let network = parameters::load_parameters(self.plain(), state.take_state("network"));
+            let network = parameters::load_parameters(self.module(), state.take_state("network"));
             let network = network.map_err(|error| error.within("network"))?;
-            let optimizer = self.optimizer.restored(&network, state.take_state("optimizer"));
-            let mut optimizer = optimizer.map_err(|error| error.within("optimizer"))?;
-            optimizer.learning_rate_factor = state.take("learning_rate_factor")?;
+            let mut saved = state.take_state("optimizer");
+            let optimizer = self.restored_optimizer(network, &mut saved);
+            let (mut adam, networks) = optimizer.map_err(|error| error.within("optimizer"))?;
+            adam.learning_rate_factor = state.take("learning_rate_factor")?;
             state.finish()?;
-            let factor = optimizer.learning_rate_factor;
+            let factor = adam.learning_rate_factor;
             if factor < 0.0 {
                 return Err(StateError::invalid("learning_rate_factor", "at least 0", factor));
             }
-            Ok(Self { networks: Some(Networks::of(network.train())), optimizer, ..*self })
+            Ok(Self { networks, adam, ..*self })
         };
         load(state.take_state(part)).map_err(|error: StateError| error.within(part))
     }
 
-    fn networks(&self) -> &Networks<M> {
-        self.networks.as_ref().expect("the networks are only away during a step")
+    fn restored_optimizer(&self, network: M, state: &mut State) -> Result<(Adam, Networks<M>), StateError> {
+        let adam = self.adam.restored(state)?;
+        let networks = match &self.networks {
+            Networks::Flat { learner, .. } => {
+                let mut flat = learner.flat.clone();
+                flat.load(&network);
+                let mut learner = FlatLearner::new(flat);
+                learner.load_moments(&network, state)?;
+                Networks::Flat { learner, view: View::new(network) }
+            }
+            Networks::Module(_) => {
+                let moments = Moments::load(&network, state)?;
+                Networks::Module(Modules::new(network, moments))
+            }
+        };
+        std::mem::take(state).finish()?;
+        Ok((adam, networks))
+    }
+}
+
+#[cfg(test)]
+impl Gradients {
+    /// Returns the gradient of one parameter of the learner that it belongs to.
+    pub(crate) fn of<M: Module>(&self, learner: &Learner<M>, id: burn::module::ParamId) -> Vec<f64> {
+        let single: Vec<f32> = match (self, &learner.networks) {
+            (Self::Flat, Networks::Flat { learner, .. }) => learner.gradient_of(id),
+            (Self::Module(gradients), Networks::Module(modules)) => {
+                let dims = parameters::dims_of(modules.plain(), id);
+                match dims {
+                    1 => gradients.get::<1>(id).unwrap().try_into_vec_as().unwrap(),
+                    _ => gradients.get::<2>(id).unwrap().try_into_vec_as().unwrap(),
+                }
+            }
+            _ => unreachable!("gradients come from this learner"),
+        };
+        single.into_iter().map(f64::from).collect()
     }
 }
 
@@ -161,9 +237,19 @@ pub(crate) fn weight_out_of_range<M: Module>(network: &'static str, module: &M) 
     Some(AgentError::Parameter { quantity, network, parameter, value: value.into() })
 }
 
-impl<M: Module> Networks<M> {
-    fn of(tracked: M) -> Self {
-        let plain = tracked.valid();
-        Self { tracked, plain }
+impl<M: Module> Modules<M> {
+    fn new(module: M, moments: Moments) -> Self {
+        let tracked = module.train();
+        Self { plain: Some(tracked.valid()), tracked: Some(tracked), moments }
+    }
+
+    /// Returns the network whose parameters are leaves of the tape.
+    pub(super) fn tracked(&self) -> &M {
+        self.tracked.as_ref().expect("it is only away during a step")
+    }
+
+    /// Returns the network off the tape.
+    pub(super) fn plain(&self) -> &M {
+        self.plain.as_ref().expect("it is only away during a step")
     }
 }

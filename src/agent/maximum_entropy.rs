@@ -1,10 +1,20 @@
 //! What agents with a stochastic policy and a temperature share.
 
 use super::core::{Core, Saved};
+use super::learner::Gradients;
 use super::temperature::TemperatureConfig;
 use crate::config::ConfigError;
 use crate::nn::{Critic, StochasticActor};
 use crate::state::{State, StateError};
+
+/// The gradient of the actor's loss.
+pub(super) struct ActorGradient {
+    /// In the units that critics learn.
+    pub(super) loss: f64,
+    pub(super) gradients: Gradients,
+    /// Mean of log π(a∣o) over the batch, if the policy has a density.
+    pub(super) log_prob: Option<f64>,
+}
 
 /// What the latest step of the actor and of the temperature reported.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,7 +46,7 @@ pub(super) fn check_density<A: StochasticActor, C: Critic>(
     core: &Core<A, C>,
     temperature: &TemperatureConfig,
 ) -> Result<(), ConfigError> {
-    let has_density = core.boundary.check_stochastic_actor(core.actor.plain())?;
+    let has_density = core.boundary.check_stochastic_actor(core.actor.module())?;
     match temperature {
         TemperatureConfig::Learned(_) if !has_density => Err(ConfigError::TemperatureWithoutDensity),
         _ => Ok(()),
@@ -78,8 +88,12 @@ macro_rules! maximum_entropy_agent {
                 Ok(())
             }
 
-            fn act_exploring(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                self.core.draw(observations, &mut self.exploration_rng)
+            fn act_exploring(
+                &mut self,
+                observations: &[f32],
+                actions: &mut [f32],
+            ) -> Result<(), $crate::agent::ActError> {
+                self.core.draw_into(observations, &mut self.exploration_rng, actions)
             }
 
             fn forget_episode(&mut self, _: usize) {}
@@ -91,7 +105,10 @@ macro_rules! maximum_entropy_agent {
                 observations: &[&[f32]],
                 rng: &mut dyn rand::Rng,
             ) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
-                self.core.draw(observations, rng)
+                let spaces = &self.core.boundary.spaces;
+                $crate::policy::row_by_row(spaces, observations, |rows, actions| {
+                    self.core.draw_into(rows, rng, actions)
+                })
             }
         }
     };

@@ -18,7 +18,7 @@
 use burn::tensor::Device;
 
 use crate::env::Step;
-use crate::policy::Act;
+use crate::policy::{Act, write_rows};
 use crate::replay::Batch;
 
 pub(crate) mod adam;
@@ -27,12 +27,15 @@ mod core;
 mod ddpg;
 mod deterministic;
 mod error;
+mod evaluate;
 mod exploration;
 mod gradient_norm;
 mod learner;
 mod maximum_entropy;
+mod network;
 mod sac;
 mod settings;
+mod target_network;
 mod td3;
 mod temperature;
 #[cfg(test)]
@@ -68,7 +71,7 @@ pub trait Agent: Act {
     /// What an update reports.
     type Metrics: Metrics;
 
-    /// Returns the device that batches belong on.
+    /// Returns the device that the networks are on.
     fn device(&self) -> &Device;
 
     /// Returns the action to learn from for each of several environments, in the order of their numbers: with exploration noise, in
@@ -76,8 +79,21 @@ pub trait Agent: Act {
     ///
     /// # Errors
     ///
-    /// As [`Act::act`], [`ActError::NoiseLength`] or [`ActError::NonFiniteNoise`] if a noise process of your own breaks its contract.
+    /// As [`Act::act`], or [`ActError::NonFiniteNoise`] if a noise process of your own breaks its contract.
     fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
+
+    /// Writes the actions to learn from of n environments into `actions`, `[n, A]` row by row, from their observations, `[n, O]` row by row.
+    ///
+    /// Calls [`explore`](Self::explore) by default. Implement it where actions need no memory of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`explore`](Self::explore), or [`ActError::ActionShape`] if it does not give as many actions as fit into `actions`.
+    fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), ActError> {
+        let (dim, axes) = (self.spaces().observation().dim(), self.spaces().action().dim());
+        let rows: Vec<&[f32]> = observations.chunks(dim).collect();
+        write_rows(&self.explore(&rows)?, axes, actions)
+    }
 
     /// Called with the first observation of each episode of a training run. Does nothing unless the agent keeps statistics.
     ///
@@ -113,14 +129,11 @@ pub trait Agent: Act {
     ///
     /// # Errors
     ///
-    /// - [`AgentError::Batch`] if the batch has the wrong shapes; nothing is changed. Its numbers were checked when it was made
+    /// - [`AgentError::Batch`] if the batch is empty, or its transitions are of other spaces; nothing is changed. Its numbers were
+    ///   checked when it was made
     /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
     ///   it belongs to has not
     /// - [`AgentError::Parameter`] if a weight or a gradient is not finite, or too large; its network may have moved
-    ///
-    /// # Panics
-    ///
-    /// Panics if the batch is on another device.
     fn update(&mut self, batch: &Batch) -> Result<Update<Self::Metrics>, AgentError>;
 
     /// Called at the end of every episode of an environment. Does nothing unless the agent keeps something for each episode.
@@ -145,5 +158,5 @@ pub trait Metrics {
     const NAMES: &'static [&'static str];
 
     /// Returns one value per name.
-    fn values(&self) -> Vec<f64>;
+    fn values(&self) -> impl Iterator<Item = f64>;
 }

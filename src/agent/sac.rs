@@ -1,18 +1,21 @@
 //! Soft actor-critic.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use rand::rngs::ChaCha8Rng;
 
 use super::agent_config::DefaultNetworks;
 use super::core::{Core, CriticStep, agent};
-use super::maximum_entropy::{ActorStep, check_density, maximum_entropy_agent};
+use super::evaluate::Of;
+use super::maximum_entropy::{ActorGradient, ActorStep, check_density, maximum_entropy_agent};
+use super::network::Sample;
 use super::settings::{agent_config, agent_metrics};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{AgentError, Update};
+use crate::boundary::Inside;
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
-use crate::nn::{ActionSample, Critic, Ensemble, GaussianActor, QNetwork, Reduction, StochasticActor};
-use crate::objective::{deterministic_actor_loss, soft_actor_loss, soft_value, td_target};
+use crate::matrix::Matrix;
+use crate::nn::{Critic, Ensemble, GaussianActor, QNetwork, Reduction, StochasticActor};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 
@@ -52,7 +55,7 @@ impl SacConfig {
 
     /// Checks what depends on the networks.
     fn check<A: StochasticActor, C: Critic>(&self, core: &Core<A, C>) -> Result<(), ConfigError> {
-        let critics = core.critics.plain().critics.len();
+        let critics = core.critic_count;
         self.target_reduction.check("target_reduction", critics)?;
         self.actor_reduction.check("actor_reduction", critics)?;
         check_density(core, &self.temperature)
@@ -128,52 +131,57 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         })
     }
 
-    /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`, without a tape.
-    pub(super) fn targets(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
-        let next_observations = &batch.next_observations;
-        let ActionSample { actions, log_probs } = self.plain_actor().sample(next_observations.clone(), next_noise);
-        let (critics, reduction) = (self.core.target_critics.module(), &self.config.target_reduction);
-        let next_values = critics.reduced(next_observations.clone(), actions, reduction, &mut self.update_rng);
-        let next_values = match log_probs {
-            Some(log_probs) => soft_value(next_values, log_probs, self.temperature.value()),
-            None => next_values,
-        };
-        td_target(batch.rewards.clone(), batch.discounts.clone(), next_values)
+    /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`.
+    pub(super) fn targets(&mut self, batch: &Inside, next_noise: &Matrix) -> Matrix {
+        let (actor, place) = (self.core.actor.network(), &self.core.boundary.place);
+        let Sample { actions, log_probs } = actor.sample(&batch.next_observations, next_noise, place);
+        let reduction = &self.config.target_reduction;
+        let members = reduction.members(self.core.critic_count, &mut self.update_rng);
+        let mut next_values = reduction.reduce(self.core.target_values(&members, batch, &actions));
+        if let Some(log_probs) = log_probs {
+            next_values = next_values - &(log_probs * self.temperature.value());
+        }
+        next_values * &batch.discounts + &batch.rewards
     }
 
-    /// Computes the mean of `α log π(a∣o) − min Q(o, a)`, on the tape of the actor, and its sample; the critics are constants.
-    pub(super) fn actor_loss(&mut self, batch: &Batch, noise: Tensor<2>) -> (Tensor<1>, ActionSample) {
-        let sample = self.actor().sample(batch.observations.clone(), noise);
-        let (critics, reduction, actions) = (self.core.critics.plain(), &self.config.actor_reduction, &sample.actions);
-        let values = critics.reduced(batch.observations.clone(), actions.clone(), reduction, &mut self.update_rng);
-        let loss = match sample.log_probs.clone() {
-            Some(log_probs) => soft_actor_loss(values, log_probs, self.temperature.value()),
-            None => deterministic_actor_loss(values),
+    /// Computes `J = mean (α log π(a∣o) − min Q(o, a))` and its gradient: `∂J/∂Q = −1/n` for the smallest, `∂J/∂log π = α/n`.
+    pub(super) fn actor_gradient(&mut self, batch: &Inside, noise: &Matrix) -> Result<ActorGradient, AgentError> {
+        let (n, alpha, reduction) = (batch.len() as f64, self.temperature.value(), &self.config.actor_reduction);
+        let members = reduction.members(self.core.critic_count, &mut self.update_rng);
+        let Core { actor, critics, boundary, .. } = &mut self.core;
+        let mut policy = actor.sample(&batch.observations, noise, &boundary.place);
+        let log_prob = match policy.log_probs.take() {
+            Some(log_probs) => Some(log_probs.mean()?),
+            None => None,
         };
-        (loss, sample)
+        let q = critics.evaluate(&members, [&batch.observations, &policy.actions], Of::Actions, &boundary.place);
+        let loss = alpha * log_prob.unwrap_or(0.0) - reduction.reduce(q.values.clone()).mean()?;
+        let values = reduction.pull_back(&q.values, -1.0 / n);
+        let actions = q.pull_to_actions(&values);
+        Ok(ActorGradient { loss, gradients: policy.pull_to_parameters(&actions, alpha / n), log_prob })
     }
 
-    fn learn(&mut self, batch: &Batch) -> Result<Update<SacMetrics>, AgentError> {
+    fn learn(&mut self, batch: &Inside) -> Result<Update<SacMetrics>, AgentError> {
         let next_noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
         let noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
-        self.learn_with(batch, next_noise, noise)
+        self.learn_with(batch, &next_noise, &noise)
     }
 
     /// Takes an update: the critics towards y, the actor, the temperature towards the target entropy, and the targets.
     pub(super) fn learn_with(
         &mut self,
-        batch: &Batch,
-        next_noise: Tensor<2>,
-        noise: Tensor<2>,
+        batch: &Inside,
+        next_noise: &Matrix,
+        noise: &Matrix,
     ) -> Result<Update<SacMetrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.policy_delay) {
-            let (loss, ActionSample { log_probs, .. }) = self.actor_loss(batch, noise);
-            let loss = self.core.step_actor(loss)?;
-            let (entropy, temperature_loss) = self.temperature.update(log_probs)?;
-            self.latest = ActorStep { loss, entropy, temperature_loss };
+            let ActorGradient { loss, gradients, log_prob } = self.actor_gradient(batch, noise)?;
+            let loss = self.core.step_actor(loss, gradients)?;
+            let temperature_loss = self.temperature.update(log_prob)?;
+            self.latest = ActorStep { loss, entropy: -log_prob.unwrap_or(0.0), temperature_loss };
         }
         if self.updates.is_multiple_of(self.config.target_update_interval) {
             self.core.follow()?;

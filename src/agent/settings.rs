@@ -122,8 +122,8 @@ macro_rules! agent_metrics {
         impl $crate::agent::Metrics for $name {
             const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
 
-            fn values(&self) -> Vec<f64> {
-                vec![$(self.$field),*]
+            fn values(&self) -> impl Iterator<Item = f64> {
+                [$(self.$field),*].into_iter()
             }
         }
     };

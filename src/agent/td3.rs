@@ -1,6 +1,6 @@
 //! Twin delayed deep deterministic policy gradient.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use rand::rngs::ChaCha8Rng;
 
 use super::agent_config::DefaultNetworks;
@@ -9,17 +9,15 @@ use super::deterministic::deterministic_agent;
 use super::exploration::Exploration;
 use super::settings::{agent_config, agent_metrics};
 use super::{AgentError, Update};
+use crate::boundary::Inside;
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
-use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork, Reduction};
+use crate::fused::Members;
+use crate::matrix::Matrix;
+use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
-use crate::objective::{deterministic_actor_loss, smoothed_actions, td_target};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
-
-/// Clipped double Q-learning: the smaller target value of each row.
-const TARGET_REDUCTION: Reduction = Reduction::Minimum;
-const ACTOR_REDUCTION: Reduction = Reduction::First;
 
 agent_config! {
     /// Settings of [`Td3`]; the defaults are the paper's.
@@ -113,45 +111,28 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         })
     }
 
-    /// Computes `y = r + γ (1 − d) min Q′(o′, a′)` with the smoothed action a′, without a tape.
-    pub(super) fn targets(&mut self, batch: &Batch, next_noise: Tensor<2>) -> Tensor<2> {
-        let next_actions = self.target_actor().act(batch.next_observations.clone());
+    /// Computes `y = r + γ (1 − d) min Q′(o′, a′)` with `a′ = clamp(μ′(o′) + clamp(std · noise, ±clip), ±1)`.
+    pub(super) fn targets(&mut self, batch: &Inside, next_noise: Matrix) -> Matrix {
         let (std, clip) = (self.config.smoothing_std, self.config.smoothing_clip);
-        let next_actions = smoothed_actions(next_actions, next_noise, std, clip);
-        let next_values = self.core.target_critics.module().reduced(
-            batch.next_observations.clone(),
-            next_actions,
-            &TARGET_REDUCTION,
-            &mut self.update_rng,
-        );
-        td_target(batch.rewards.clone(), batch.discounts.clone(), next_values)
+        let noise = (next_noise * std).clamp(-clip, clip);
+        let next_actions = (self.core.target_actions(&batch.next_observations) + &noise).clamp(-1.0, 1.0);
+        let next_values = self.core.target_values(&Members::UpTo(self.core.critic_count), batch, &next_actions);
+        next_values.row_minima() * &batch.discounts + &batch.rewards
     }
 
-    /// Computes the mean of `−Q₁(o, μ(o))`, on the tape of the actor; the critics are constants.
-    pub(super) fn actor_loss(&mut self, batch: &Batch) -> Tensor<1> {
-        let actions = self.actor().act(batch.observations.clone());
-        let critics = self.core.critics.plain();
-        let values = critics.reduced(batch.observations.clone(), actions, &ACTOR_REDUCTION, &mut self.update_rng);
-        deterministic_actor_loss(values)
-    }
-
-    fn learn(&mut self, batch: &Batch) -> Result<Update<Td3Metrics>, AgentError> {
+    fn learn(&mut self, batch: &Inside) -> Result<Update<Td3Metrics>, AgentError> {
         let next_noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
         self.learn_with(batch, next_noise)
     }
 
     /// Takes an update: the critics towards y, and at every `policy_delay`-th the actor and the targets.
-    pub(super) fn learn_with(
-        &mut self,
-        batch: &Batch,
-        next_noise: Tensor<2>,
-    ) -> Result<Update<Td3Metrics>, AgentError> {
+    pub(super) fn learn_with(&mut self, batch: &Inside, next_noise: Matrix) -> Result<Update<Td3Metrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.policy_delay) {
-            let loss = self.actor_loss(batch);
-            self.actor_loss = self.core.step_actor(loss)?;
+            let (loss, gradients) = self.core.deterministic_actor_gradient(batch)?;
+            self.actor_loss = self.core.step_actor(loss, gradients)?;
             self.core.follow()?;
         }
         Ok(Update { metrics: Td3Metrics { critic_loss, actor_loss: self.actor_loss }, td_errors })

@@ -1,16 +1,14 @@
 //! The weight of the entropy in SAC.
 
 use burn::config::Config;
-use burn::module::{Module, Param};
-use burn::tensor::Tensor;
 
 use super::AgentError;
-use super::adam::AdamConfig;
+use super::adam::{Adam, AdamConfig};
 use super::core::Saved;
-use super::learner::{Learner, StepRule, TEMPERATURE};
 use crate::boundary::Boundary;
 use crate::config::{ConfigError, finite, non_negative, positive};
-use crate::objective::temperature_loss;
+use crate::fused::{self, OutOfRange, check_squares, moment_names};
+use crate::space::is_in_range;
 use crate::state::{State, StateError};
 
 /// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in units of the reward per nat.
@@ -66,27 +64,50 @@ impl LearnedTemperatureConfig {
     }
 }
 
-/// log α as a network of one parameter, so that it is trained like any other.
-#[derive(Module, Debug)]
-pub(crate) struct LogTemperature {
-    log_value: Param<Tensor<1>>,
-}
-
 #[derive(Debug)]
 pub(crate) enum Temperature {
     Fixed(f64),
-    Learned { log_temperature: Box<Learner<LogTemperature>>, target_entropy: f64, value: f64 },
+    Learned { log_value: LogTemperature, target_entropy: f64, value: f64 },
 }
+
+/// log α, its optimizer and its moments: in host memory on every device, since an update needs α there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogTemperature {
+    value: f32,
+    moments: [f32; 2],
+    adam: Adam,
+}
+
+impl LogTemperature {
+    /// Takes a step of Adam down the loss.
+    fn step(&mut self, gradient: f64) -> Result<(), AgentError> {
+        let Self { value, moments: [first, second], adam } = self;
+        let [value, first, second] = [value, first, second].map(std::slice::from_mut);
+        let mut in_range = true;
+        fused::adam_on_host(value, &[gradient as f32], first, second, adam.next_step(), &mut in_range);
+        if in_range {
+            return Ok(());
+        }
+        let (quantity, value) = if is_in_range(value[0]) {
+            (OutOfRange::Gradient.name(), gradient)
+        } else {
+            (OutOfRange::Weight.name(), value[0].into())
+        };
+        Err(AgentError::Parameter { quantity, network: "temperature", parameter: NAME.to_owned(), value })
+    }
+}
+
+/// The name of log α in a state.
+const NAME: &str = "log_value";
 
 impl Temperature {
     pub(crate) fn new(config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) -> Self {
         match config {
             TemperatureConfig::Fixed(value) => Self::Fixed(*value),
             TemperatureConfig::Learned(config) => {
-                let log_value = Param::from_data([config.initial.ln() as f32], &boundary.device);
-                let module = LogTemperature { log_value };
+                let adam = Adam::new(config.learning_rate, adam);
                 Self::Learned {
-                    log_temperature: Box::new(Learner::new(module, TEMPERATURE, config.learning_rate, rule(adam))),
+                    log_value: LogTemperature { value: config.initial.ln() as f32, moments: [0.0; 2], adam },
                     target_entropy: config.target_entropy(boundary),
                     value: config.initial,
                 }
@@ -97,8 +118,8 @@ impl Temperature {
     /// Takes other settings; a learned value stays if it is to be learned further.
     pub(crate) fn reconfigure(&mut self, config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) {
         match (&mut *self, config) {
-            (Self::Learned { log_temperature, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
-                log_temperature.reconfigure(config.learning_rate, rule(adam));
+            (Self::Learned { log_value, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
+                log_value.adam.reconfigure(config.learning_rate, adam);
                 *target_entropy = config.target_entropy(boundary);
             }
             _ => *self = Self::new(config, boundary, adam),
@@ -113,30 +134,45 @@ impl Temperature {
 
     /// Multiplies the configured learning rate from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
-        if let Self::Learned { log_temperature, .. } = self {
-            log_temperature.set_learning_rate_factor(factor);
+        if let Self::Learned { log_value, .. } = self {
+            log_value.adam.learning_rate_factor = factor;
         }
     }
 
-    /// Takes one gradient step towards the target entropy, unless the temperature is fixed; returns the entropy and the loss.
+    /// Takes one gradient step down `J = −log α (log π + H̄)`, with the mean of log π(a∣o) over a batch, and returns J before it.
     ///
-    /// Both are 0 for a policy without a density.
-    pub(crate) fn update(&mut self, log_probs: Option<Tensor<2>>) -> Result<(f64, f64), AgentError> {
-        let Some(log_probs) = log_probs.map(Tensor::inner) else { return Ok((0.0, 0.0)) };
-        let entropy = -f64::from(log_probs.clone().mean().try_into_scalar::<f32>()?);
-        let Self::Learned { log_temperature, target_entropy, value } = self else { return Ok((entropy, 0.0)) };
-        let log_value = log_temperature.tracked().log_value.val();
-        let loss = log_temperature.minimize(temperature_loss(log_value, log_probs, *target_entropy))?;
-        *value = f64::from(log_temperature.plain().log_value.val().try_into_scalar::<f32>()?).exp();
-        Ok((entropy, loss))
+    /// `∂J/∂log α = −(log π + H̄)`. The loss of a temperature that is fixed, or of a policy without a density, is 0.
+    pub(crate) fn update(&mut self, log_prob: Option<f64>) -> Result<f64, AgentError> {
+        let (Self::Learned { log_value, target_entropy, value }, Some(log_prob)) = (self, log_prob) else {
+            return Ok(0.0);
+        };
+        let gradient = -(log_prob + *target_entropy);
+        let loss = f64::from(log_value.value) * gradient;
+        if !loss.is_finite() {
+            return Err(AgentError::Diverged { quantity: "temperature loss", value: loss });
+        }
+        log_value.step(gradient)?;
+        *value = f64::from(log_value.value).exp();
+        Ok(loss)
     }
 }
 
 impl Saved for Temperature {
     fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
         let mut part = State::new();
-        if let Self::Learned { log_temperature, value, .. } = self {
-            part.put_state("learner", log_temperature.save_state()?);
+        if let Self::Learned { log_value, value, .. } = self {
+            let (mut network, mut optimizer, mut learner) = (State::new(), State::new(), State::new());
+            network.put_array(NAME, &[1], vec![log_value.value]);
+            log_value.adam.save(&mut optimizer);
+            if log_value.adam.has_stepped() {
+                for (name, moment) in moment_names(NAME).iter().zip(log_value.moments) {
+                    optimizer.put_array(name, &[1], vec![moment]);
+                }
+            }
+            learner.put_state("network", network);
+            learner.put_state("optimizer", optimizer);
+            learner.put("learning_rate_factor", log_value.adam.learning_rate_factor);
+            part.put_state("learner", learner);
             // Not the exponential of the parameter before the first update.
             part.put("value", *value);
         }
@@ -148,13 +184,14 @@ impl Saved for Temperature {
         let load = |mut state: State| {
             let restored = match self {
                 Self::Fixed(value) => Self::Fixed(*value),
-                Self::Learned { log_temperature, target_entropy, .. } => {
-                    let log_temperature = Box::new(log_temperature.restored("learner", &mut state)?);
+                Self::Learned { log_value, target_entropy, .. } => {
+                    let restored = log_value.restored(state.take_state("learner"));
+                    let log_value = restored.map_err(|error| error.within("learner"))?;
                     let value: f64 = state.take("value")?;
                     if value <= 0.0 {
                         return Err(StateError::invalid("value", "positive", value));
                     }
-                    Self::Learned { log_temperature, target_entropy: *target_entropy, value }
+                    Self::Learned { log_value, target_entropy: *target_entropy, value }
                 }
             };
             state.finish()?;
@@ -164,9 +201,31 @@ impl Saved for Temperature {
     }
 }
 
-/// One number has no direction for a clipped norm to keep.
-fn rule(adam: AdamConfig) -> StepRule {
-    StepRule { adam, max_gradient_norm: None }
+impl LogTemperature {
+    fn restored(&self, mut state: State) -> Result<Self, StateError> {
+        let number = |state: &mut State, name: &str| Ok::<_, StateError>(state.take_array::<f32>(name, &[1])?[0]);
+        let mut network = state.take_state("network");
+        let value = number(&mut network, NAME).and_then(|value| network.finish().map(|()| value));
+        let value = value.map_err(|error| error.within("network"))?;
+        let mut optimizer = state.take_state("optimizer");
+        let mut load = || {
+            let (adam, names) = (self.adam.restored(&mut optimizer)?, moment_names(NAME));
+            let mut moments = [0.0; 2];
+            if adam.has_stepped() {
+                moments = [number(&mut optimizer, &names[0])?, number(&mut optimizer, &names[1])?];
+                check_squares(&names[1], &moments[1..])?;
+            }
+            std::mem::take(&mut optimizer).finish()?;
+            Ok((adam, moments))
+        };
+        let (mut adam, moments) = load().map_err(|error: StateError| error.within("optimizer"))?;
+        adam.learning_rate_factor = state.take("learning_rate_factor")?;
+        if adam.learning_rate_factor < 0.0 {
+            return Err(StateError::invalid("learning_rate_factor", "at least 0", adam.learning_rate_factor));
+        }
+        state.finish()?;
+        Ok(Self { value, moments, adam })
+    }
 }
 
 #[cfg(test)]
@@ -198,21 +257,19 @@ mod tests {
 
     #[test]
     fn a_fixed_temperature_stays() {
-        let device = crate::test_device();
         let mut temperature = Temperature::new(&TemperatureConfig::Fixed(0.1), &boundary(1), ADAM);
-        assert_eq!(temperature.update(Some(Tensor::ones([4, 1], &device))).unwrap(), (-1.0, 0.0));
-        assert_eq!(temperature.update(None).unwrap(), (0.0, 0.0));
+        assert_eq!(temperature.update(Some(1.0)).unwrap(), 0.0);
+        assert_eq!(temperature.update(None).unwrap(), 0.0);
         assert_eq!(temperature.value(), 0.1);
     }
 
     #[test]
     fn it_falls_above_the_target_entropy_and_rises_below() {
-        let device = crate::test_device();
         let config = TemperatureConfig::Learned(LearnedTemperatureConfig::new().with_learning_rate(0.01));
         for (log_prob, sign) in [(-5.0, -1.0), (5.0, 1.0)] {
             // The target is −2, the entropy −log_prob: 5, then −5.
             let mut temperature = Temperature::new(&config, &boundary(2), ADAM);
-            temperature.update(Some(Tensor::full([4, 1], log_prob, &device))).unwrap();
+            temperature.update(Some(log_prob)).unwrap();
             // Adam's first step has the length of the learning rate.
             assert!((temperature.value().ln() - sign * 0.01).abs() < 1e-6, "{}", temperature.value());
         }

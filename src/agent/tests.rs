@@ -1,15 +1,20 @@
 //! Updates, looked into: what they compute along the way is not public.
 
-use burn::tensor::Device;
-
+use crate::matrix::Matrix;
 use crate::replay::{Batch, Transition};
 
+mod forms;
 mod gradient_flow;
 mod parity;
 mod weighted_batches;
 
+/// Reads a matrix, row by row.
+fn read(matrix: Matrix) -> Vec<f64> {
+    matrix.into_values().unwrap().iter().map(|&x| f64::from(x)).collect()
+}
+
 /// Makes a batch of columns, one row a transition.
-fn batch_of(columns: &[Vec<f32>; 5], discount: f64, device: &Device) -> Batch {
+fn batch_of(columns: &[Vec<f32>; 5], discount: f64) -> Batch {
     let [observations, actions, rewards, next_observations, terminated] = columns;
     let n = rewards.len();
     let row = |values: &'static str, all: &[f32], i: usize| {
@@ -34,5 +39,5 @@ fn batch_of(columns: &[Vec<f32>; 5], discount: f64, device: &Device) -> Batch {
             terminated: terminated != 0.0,
         })
         .collect();
-    Batch::new(&transitions, discount, device).unwrap()
+    Batch::new(&transitions, discount).unwrap()
 }

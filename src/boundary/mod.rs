@@ -9,12 +9,13 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::config::ConfigError;
 use crate::env::{EnvironmentError, Spaces, Step};
+use crate::fused;
+use crate::matrix::{Buffer, Matrix, Place};
 use crate::nn::{ActionBounds, Actor, Critic, StochasticActor};
 use crate::noise::ActionNoise;
 use crate::replay::Batch;
 use crate::space::first_non_finite;
 use crate::state::{State, StateError};
-use crate::upload::upload;
 
 mod normalization;
 mod reward_scale;
@@ -33,21 +34,13 @@ pub enum ActError {
     /// An observation of the wrong length, or not finite.
     #[error(transparent)]
     Observation(#[from] EnvironmentError),
-    /// The actor answered observations with a tensor of the wrong shape.
+    /// Observations were answered with actions of another number, or of another number of axes.
     #[error("the actor must answer {} observations with shape {expected:?}, got {found:?}", expected[0])]
     ActionShape {
         /// `[n, A]`.
         expected: [usize; 2],
         /// Shape that came.
         found: [usize; 2],
-    },
-    /// A noise process gave another number of values than it has axes.
-    #[error("noise must have {expected} values, one per axis of the action space, got {found}")]
-    NoiseLength {
-        /// Axes of the action space.
-        expected: usize,
-        /// Values that came.
-        found: usize,
     },
     /// A noise process gave NaN or infinity.
     #[error("noise must be finite, got {value} on axis {axis}")]
@@ -70,23 +63,50 @@ pub enum ActError {
     Read(#[from] TensorReadError),
 }
 
-/// A batch whose tensors do not fit the spaces of the agent.
+/// A batch that the agent cannot learn from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{field} of the batch must have shape {expected:?}, got {found:?}")]
-pub struct BatchError {
-    /// Which tensor.
-    pub field: &'static str,
-    /// `[n, columns]` that is needed.
-    pub expected: [usize; 2],
-    /// `[n, columns]` that came.
-    pub found: [usize; 2],
+#[non_exhaustive]
+pub enum BatchError {
+    /// A batch without transitions.
+    #[error(
+        "a batch must hold at least 1 transition, got 0; fill it by `sample_into` of a replay, or make it by `Batch::new`"
+    )]
+    Empty,
+    /// Transitions that do not fit the spaces of the agent.
+    #[error("{field} of the batch must have shape {expected:?}, got {found:?}")]
+    Shape {
+        /// Which part of the transitions.
+        field: &'static str,
+        /// `[n, columns]` that is needed.
+        expected: [usize; 2],
+        /// `[n, columns]` that came.
+        found: [usize; 2],
+    },
+}
+
+/// A batch as networks see it: every field of a [`Batch`], inside.
+pub(crate) struct Inside {
+    pub(crate) observations: Matrix,
+    pub(crate) actions: Matrix,
+    pub(crate) rewards: Matrix,
+    pub(crate) next_observations: Matrix,
+    pub(crate) discounts: Matrix,
+    pub(crate) weights: Option<Matrix>,
+}
+
+impl Inside {
+    /// Returns the number of transitions.
+    pub(crate) fn len(&self) -> usize {
+        self.rewards.dims()[0]
+    }
 }
 
 /// Spaces, device and units of an agent or of a policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Boundary {
     pub(crate) spaces: Spaces,
-    pub(crate) device: Device,
+    /// Where the matrices of an update are.
+    pub(crate) place: Place,
     bounds: ActionBounds,
     /// What networks see observations through; `None` if they see them as they are.
     pub(crate) normalization: Option<Normalization>,
@@ -99,7 +119,14 @@ impl Boundary {
     pub(crate) fn new(spaces: &Spaces, device: &Device) -> Result<Self, ConfigError> {
         let device = device.clone().without_autodiff();
         let bounds = ActionBounds::new(spaces.action(), &device)?;
-        Ok(Self { spaces: spaces.clone(), device, bounds, normalization: None, statistics: None, reward_scale: None })
+        let is_host = fused::applies(&Tensor::<2>::zeros([1, 1], &device));
+        let place = Place { device, is_host };
+        Ok(Self { spaces: spaces.clone(), place, bounds, normalization: None, statistics: None, reward_scale: None })
+    }
+
+    /// Returns the device of the networks, without autodiff.
+    pub(crate) fn device(&self) -> &Device {
+        &self.place.device
     }
 
     /// Makes networks see observations in units of their own spread.
@@ -119,9 +146,9 @@ impl Boundary {
     /// Counts the first observation of an episode.
     pub(crate) fn observe(&mut self, observation: &[f32]) -> Result<(), ActError> {
         self.spaces.check_observation(observation)?;
-        if let Some(statistics) = &mut self.statistics {
+        if let (Some(statistics), Some(normalization)) = (&mut self.statistics, &mut self.normalization) {
             statistics.observe(observation);
-            self.normalization = Some(statistics.normalization());
+            statistics.update(normalization);
         }
         Ok(())
     }
@@ -149,17 +176,35 @@ impl Boundary {
     }
 
     /// Returns a batch as networks see it.
-    pub(crate) fn inside(&self, batch: &Batch) -> Batch {
-        let mut batch = batch.clone();
-        if let Some(normalization) = &self.normalization {
-            batch.observations = normalization.apply_to(batch.observations, &self.device);
-            batch.next_observations = normalization.apply_to(batch.next_observations, &self.device);
+    pub(crate) fn inside(&self, batch: &Batch) -> Inside {
+        let space = self.spaces.action();
+        let column = |values: &[f32]| self.place.matrix(Buffer::copy_of(values), 1);
+        let mut actions = Buffer::copy_of(batch.actions());
+        for (action, (center, half_range)) in actions.iter_mut().zip(space.axes().cycle()) {
+            *action = (*action - center) / half_range;
         }
-        batch.actions = self.bounds.unscale(batch.actions);
+        let mut rewards = Buffer::copy_of(batch.rewards());
         if self.reward_scale.is_some() {
-            batch.rewards = batch.rewards * self.reward_factor();
+            let factor = self.reward_factor() as f32;
+            rewards.iter_mut().for_each(|reward| *reward *= factor);
         }
-        batch
+        Inside {
+            observations: self.seen(batch.observations()),
+            actions: self.place.matrix(actions, space.dim()),
+            rewards: self.place.matrix(rewards, 1),
+            next_observations: self.seen(batch.next_observations()),
+            discounts: column(batch.discounts()),
+            weights: batch.weights().map(column),
+        }
+    }
+
+    /// Returns rows of observations as networks see them, `[n, O]`.
+    fn seen(&self, observations: &[f32]) -> Matrix {
+        let mut seen = Buffer::copy_of(observations);
+        if let Some(normalization) = &self.normalization {
+            normalization.apply_to_rows(&mut seen);
+        }
+        self.place.matrix(seen, self.spaces.observation().dim())
     }
 
     /// Maps actions of `[−1, 1]` to environment units, on the device.
@@ -198,76 +243,62 @@ impl Boundary {
         load().map_err(|error: StateError| error.within(part))
     }
 
-    /// Uploads observations as networks see them, `[n, O]`.
-    pub(crate) fn observations(&self, observations: &[&[f32]]) -> Result<Tensor<2>, ActError> {
-        let mut rows = Vec::with_capacity(observations.len() * self.spaces.observation().dim());
-        for observation in observations {
-            self.spaces.check_observation(observation)?;
-            match &self.normalization {
-                Some(normalization) => rows.extend(normalization.apply(observation)),
-                None => rows.extend_from_slice(observation),
-            }
+    /// Returns observations as networks see them, `[n, O]`, from rows one after another.
+    pub(crate) fn observations(&self, rows: &[f32]) -> Result<Matrix, ActError> {
+        let space = self.spaces.observation();
+        if !rows.len().is_multiple_of(space.dim()) || rows.is_empty() {
+            self.spaces.check_observation(rows)?;
         }
-        Ok(upload(rows, [observations.len(), self.spaces.observation().dim()], &self.device))
+        rows.chunks_exact(space.dim()).try_for_each(|observation| self.spaces.check_observation(observation))?;
+        Ok(self.seen(rows))
     }
 
-    /// Reads `n` actions of `[−1, 1]`, `[n, A]`, adds the noise of each, and maps them to the bounds.
-    pub(crate) fn actions(
-        &self,
-        n: usize,
-        actions: Tensor<2>,
-        noise: Option<Vec<Vec<f32>>>,
-    ) -> Result<Vec<Vec<f32>>, ActError> {
-        let (expected, found) = ([n, self.spaces.action().dim()], actions.dims());
+    /// Reads actions of `[−1, 1]`, `[n, A]`, adds noise of the same, and writes them in environment units.
+    pub(crate) fn write_actions(&self, actions: Matrix, noise: Option<&[f32]>, to: &mut [f32]) -> Result<(), ActError> {
+        let space = self.spaces.action();
+        let (expected, found) = ([to.len() / space.dim(), space.dim()], actions.dims());
         if expected != found {
             return Err(ActError::ActionShape { expected, found });
         }
-        let actions: Vec<f32> = actions.try_into_vec_as()?;
-        let mut noise = noise.into_iter().flatten();
-        actions.chunks_exact(expected[1]).map(|action| self.action(action, noise.next())).collect()
-    }
-
-    fn action(&self, action: &[f32], noise: Option<Vec<f32>>) -> Result<Vec<f32>, ActError> {
-        let space = self.spaces.action();
-        if let Some((axis, value)) = first_non_finite(action) {
-            return Err(ActError::NonFiniteAction { axis, value });
-        }
-        let mut action = action.to_vec();
-        if let Some(noise) = noise {
-            let (expected, found) = (space.dim(), noise.len());
-            if expected != found {
-                return Err(ActError::NoiseLength { expected, found });
+        let actions = actions.into_values()?;
+        for (row, action) in actions.chunks_exact(space.dim()).enumerate() {
+            if let Some((axis, value)) = first_non_finite(action) {
+                return Err(ActError::NonFiniteAction { axis, value });
             }
-            if let Some((axis, value)) = first_non_finite(&noise) {
+            let noise = noise.map(|noise| &noise[row * space.dim()..][..space.dim()]);
+            if let Some((axis, value)) = noise.and_then(first_non_finite) {
                 return Err(ActError::NonFiniteNoise { axis, value });
             }
-            action.iter_mut().zip(noise).for_each(|(a, noise)| *a += noise);
+            let to = &mut to[row * space.dim()..][..space.dim()];
+            for (axis, (to, (center, half_range))) in to.iter_mut().zip(space.axes()).enumerate() {
+                let action = noise.map_or(action[axis], |noise| action[axis] + noise[axis]);
+                *to = (action * half_range + center).clamp(space.low()[axis], space.high()[axis]);
+            }
         }
-        let axes = space.center().into_iter().zip(space.half_range());
-        let scaled: Vec<f32> =
-            action.into_iter().zip(axes).map(|(a, (center, half_range))| a * half_range + center).collect();
-        Ok(space.clip(&scaled))
+        Ok(())
     }
 
     /// Draws standard normal noise for `n` actions, `[n, A]`.
-    pub(crate) fn normal(&self, n: usize, rng: &mut (impl Rng + ?Sized)) -> Tensor<2> {
+    pub(crate) fn normal(&self, n: usize, rng: &mut (impl Rng + ?Sized)) -> Matrix {
         let axes = self.spaces.action().dim();
-        let noise = StandardNormal.sample_iter(rng).take(n * axes).collect();
-        upload(noise, [n, axes], &self.device)
+        let mut noise = Buffer::new(n * axes);
+        noise.iter_mut().for_each(|noise| *noise = StandardNormal.sample(rng));
+        self.place.matrix(noise, axes)
     }
 
     /// Requires a batch of these spaces. Its numbers were checked where it was made.
     pub(crate) fn check_batch(&self, batch: &Batch) -> Result<(), BatchError> {
         let (n, observation, action) = (batch.len(), self.spaces.observation().dim(), self.spaces.action().dim());
-        for (field, tensor, columns) in
-            [("observations", &batch.observations, observation), ("actions", &batch.actions, action)]
-        {
-            let (expected, found) = ([n, columns], tensor.dims());
-            if expected != found {
-                return Err(BatchError { field, expected, found });
-            }
+        if batch.is_empty() {
+            return Err(BatchError::Empty);
         }
-        Ok(())
+        let dims = [("observations", observation, batch.observation_dim()), ("actions", action, batch.action_dim())];
+        match dims.into_iter().find(|(_, expected, found)| expected != found) {
+            Some((field, expected, found)) => {
+                Err(BatchError::Shape { field, expected: [n, expected], found: [n, found] })
+            }
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn check_actor(&self, actor: &impl Actor) -> Result<(), ConfigError> {
@@ -298,7 +329,7 @@ impl Boundary {
     }
 
     fn trial(&self, columns: usize) -> Tensor<2> {
-        Tensor::zeros([TRIAL_ROWS, columns], &self.device)
+        Tensor::zeros([TRIAL_ROWS, columns], self.device())
     }
 
     fn check_output(&self, network: &'static str, columns: usize, output: &Tensor<2>) -> Result<(), ConfigError> {

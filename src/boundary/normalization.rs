@@ -48,7 +48,16 @@ impl Normalization {
         observation.iter().zip(axes).map(|(x, (mean, scale))| ((x - mean) * scale).clamp(-CLIP, CLIP)).collect()
     }
 
-    /// As [`apply`](Self::apply), for the rows of `[n, O]`.
+    /// As [`apply`](Self::apply), for observations one after another.
+    pub(crate) fn apply_to_rows(&self, rows: &mut [f32]) {
+        for row in rows.chunks_exact_mut(self.mean.len()) {
+            for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
+                *x = ((*x - mean) * scale).clamp(-CLIP, CLIP);
+            }
+        }
+    }
+
+    /// As [`apply`](Self::apply), for the rows of a tensor `[n, O]`.
     pub(crate) fn apply_to(&self, observations: Tensor<2>, device: &Device) -> Tensor<2> {
         let row = |values: &[f32]| upload(values.to_vec(), [1, values.len()], device);
         ((observations - row(&self.mean)) * row(&self.scale)).clamp(-CLIP, CLIP)
@@ -91,17 +100,22 @@ impl RunningStatistics {
 
     /// Returns the map; until there is an observation, the one that changes nothing.
     pub(super) fn normalization(&self) -> Normalization {
+        let dim = self.mean.len();
+        let mut normalization = Normalization { mean: vec![0.0; dim], scale: vec![1.0; dim] };
+        self.update(&mut normalization);
+        normalization
+    }
+
+    /// Puts the map into the place of an older one, if there has been an observation.
+    pub(super) fn update(&self, normalization: &mut Normalization) {
         if self.count < 1.0 {
-            let dim = self.mean.len();
-            return Normalization { mean: vec![0.0; dim], scale: vec![1.0; dim] };
+            return;
         }
-        let scale = |(mean, variance): (&f64, &f64)| {
+        let axes = normalization.mean.iter_mut().zip(&mut normalization.scale);
+        for ((new_mean, new_scale), (mean, variance)) in axes.zip(self.mean.iter().zip(&self.variance)) {
             let scale = (1.0 / variance.sqrt().max(SMALLEST_SPREAD * mean.abs())) as f32;
-            if scale.is_finite() { scale } else { 0.0 }
-        };
-        Normalization {
-            mean: self.mean.iter().map(|&mean| mean as f32).collect(),
-            scale: self.mean.iter().zip(&self.variance).map(scale).collect(),
+            *new_mean = *mean as f32;
+            *new_scale = if scale.is_finite() { scale } else { 0.0 };
         }
     }
 

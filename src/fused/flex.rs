@@ -12,9 +12,11 @@ use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 
 use self::stack::{Input, Stack};
-use super::kernel::{self, Buffer, LayerGradient};
+use super::kernel::{self, LayerGradient};
 use super::operation::{NetworkOps, ParameterOps, Tensors};
 use super::{AdamStep, MlpShape, OutOfRange, report};
+use crate::matrix::Buffer;
+use crate::matrix::pool::recycle as keep;
 use crate::space::is_in_range;
 
 impl NetworkOps for Flex {
@@ -24,13 +26,6 @@ impl NetworkOps for Flex {
 
     fn squash(distribution: FlexTensor, noise: FlexTensor, log_std_range: (f32, f32), constant: f32) -> FlexTensor {
         Sample::new(distribution, noise, log_std_range, constant).draw()
-    }
-
-    fn mean_squared_error(values: FlexTensor, targets: FlexTensor) -> FlexTensor {
-        let [values, targets] = [values, targets].map(dense);
-        let (values, targets) = (slice(&values), slice(&targets));
-        let sum: f32 = values.iter().zip(targets).map(|(value, target)| (value - target) * (value - target)).sum();
-        tensor(vec![sum / values.len() as f32], [1])
     }
 }
 
@@ -64,35 +59,6 @@ impl<C: CheckpointStrategy> NetworkOps for Autodiff<Flex, C> {
             OpsKind::Tracked(prepared) => prepared.finish(sample, samples),
             OpsKind::UnTracked(prepared) => prepared.finish(samples),
         }
-    }
-
-    fn mean_squared_error(values: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
-        let (values, node) = values.into_parts();
-        let targets = targets.into_primitive();
-        let loss = Flex::mean_squared_error(values.clone(), targets.clone());
-        match ErrorGradient.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish([values, targets], loss),
-            OpsKind::UnTracked(prepared) => prepared.finish(loss),
-        }
-    }
-}
-
-/// The gradient of a mean squared error.
-#[derive(Debug)]
-struct ErrorGradient;
-
-impl Backward<Flex, 1> for ErrorGradient {
-    type State = [FlexTensor; 2];
-
-    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        unary::<Flex, _>(ops.parents, ops.node, gradients, |gradient| {
-            let [values, targets] = ops.state.map(dense);
-            let shape = values.shape();
-            let (values, targets) = (slice(&values), slice(&targets));
-            let factor = 2.0 * slice(&dense(gradient))[0] / values.len() as f32;
-            let gradient = values.iter().zip(targets).map(|(value, target)| (value - target) * factor).collect();
-            tensor(gradient, [shape[0], shape[1]])
-        });
     }
 }
 
@@ -246,7 +212,7 @@ fn recycle(tensor: FlexTensor) {
     if tensor.is_unique()
         && let Ok(values) = tensor.into_data().try_into_vec()
     {
-        kernel::recycle(values);
+        keep(values);
     }
 }
 

@@ -1,19 +1,31 @@
-//! Fused operations: what costs more in the number of its pieces than in arithmetic, done as one.
+//! Kernels: what costs more in the number of its pieces than in arithmetic, done as one.
 //!
-//! Each has two forms that agree to within rounding. One is made of burn's operations, works on every backend, and is found
-//! where the equation is. The other is a kernel for burn's default CPU backend, flex, that is used in its place whenever all
-//! its inputs are there: for a whole [`Mlp`](crate::nn::Mlp), forward and backward; for a sample of the squashed Gaussian with
-//! its density; for the loss of a critic; for the steps of Adam, and for those of a target. Networks that are made of something
-//! else than `Mlp` work as they are, and get the last three.
+//! On burn's default CPU backend, flex, agents with bundled networks learn and act on kernels alone, without burn's tape: the parameters of
+//! a network lie in one piece of memory, and nothing is allocated in an update.
+//!
+//! Networks of your own go through burn's autodiff. There, some operations have two forms that agree to within rounding. One is made of burn's
+//! operations, works on every backend, and is found where the equation is. The other is a kernel that is used in its place on flex:
+//! for a whole [`Mlp`](crate::nn::Mlp), forward and backward; for a sample of the squashed Gaussian with its density; for the steps of Adam, and
+//! for those of a target.
 //!
 //! Fusion is on unless the environment variable `ACTOR_CRITIC_FUSION` is `off`, or inside [`without`].
+//!
+//! The kernels use the newest of the instruction sets `portable`, `avx2` (with FMA) and `avx512` that the processor has, or the
+//! one that the environment variable `ACTOR_CRITIC_ISA` names: to measure what one brings, or to look for the cause of a
+//! difference. On x86-64 the last two give the same bits, and `portable` rounds a multiply-add twice; elsewhere there is only
+//! `portable`. A value that is none of these, or that the processor does not have, is reported on standard error, once, and not
+//! followed.
 
+mod execute;
+mod flat;
+mod flat_adam;
 #[cfg(feature = "flex")]
 mod flex;
-#[cfg(feature = "flex")]
 mod kernel;
 #[cfg(feature = "flex")]
 mod operation;
+mod policy;
+mod program;
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -32,7 +44,7 @@ thread_local! {
     static SWITCHED: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// Returns whether fused kernels are used on this thread, where there is one.
+/// Returns whether kernels are used on this thread, where there are some. An agent or a policy asks once, when it is made.
 pub fn enabled() -> bool {
     cfg!(feature = "flex") && SWITCHED.get().unwrap_or(*ON_AT_START)
 }
@@ -118,8 +130,18 @@ pub(crate) fn take_report() -> Option<(OutOfRange, f32)> {
     REPORTED.take()
 }
 
+pub(crate) use flat::{Flat, FlatLearner, Members};
+pub(crate) use flat_adam::{check_squares, moment_names};
+pub(crate) use kernel::adam as adam_on_host;
+pub(crate) use policy::Head;
+#[doc(hidden)]
+pub use policy::PolicyProgram;
+#[doc(hidden)]
+pub use program::Program;
+pub(crate) use program::{Builder, Source};
+
 #[cfg(feature = "flex")]
-pub(crate) use operation::{adam, blend, mean_squared_error, perceptron, squash};
+pub(crate) use operation::{adam, blend, perceptron, squash};
 
 /// Returns whether there is a kernel for a tensor: for all operations but [`perceptron`], which finds out itself.
 #[cfg(feature = "flex")]
@@ -128,7 +150,7 @@ pub(crate) fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
 }
 
 #[cfg(not(feature = "flex"))]
-pub(crate) use absent::{adam, applies, blend, mean_squared_error, perceptron, squash};
+pub(crate) use absent::{adam, applies, blend, perceptron, squash};
 
 /// Without flex, no kernel ever applies.
 #[cfg(not(feature = "flex"))]
@@ -150,10 +172,6 @@ mod absent {
     }
 
     pub(crate) fn squash(_: Tensor<2>, _: Tensor<2>, _: (f64, f64), _: f64) -> Tensor<2> {
-        unreachable!("no kernel applies")
-    }
-
-    pub(crate) fn mean_squared_error(_: Tensor<2>, _: Tensor<2>) -> Tensor<1> {
         unreachable!("no kernel applies")
     }
 

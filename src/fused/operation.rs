@@ -64,9 +64,6 @@ pub(super) trait NetworkOps: Backend {
         log_std_range: (f32, f32),
         constant: f32,
     ) -> FloatTensor<Self>;
-
-    /// Returns the mean square of the difference.
-    fn mean_squared_error(values: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Passes over the parameters of a network, off the tape.
@@ -138,12 +135,6 @@ pub(crate) fn squash(distribution: Tensor<2>, noise: Tensor<2>, log_std_range: (
         (log_std_range.0 as f32, log_std_range.1 as f32),
         constant as f32,
     ))
-}
-
-/// Returns the mean square of the difference of two columns, with a gradient for the first.
-pub(crate) fn mean_squared_error(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
-    let loss = <Dispatch as NetworkOps>::mean_squared_error(values.into_dispatch(), targets.into_dispatch());
-    Tensor::from_dispatch(loss)
 }
 
 /// Takes one step of Adam in place; returns the parameter and the two moments.

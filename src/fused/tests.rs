@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
 use super::{switched, without};
-use crate::agent::adam::{Adam, AdamConfig};
+use crate::agent::adam::{Adam, AdamConfig, Moments};
 use crate::env::Spaces;
 use crate::nn::lab::TwoStreamCriticConfig;
 use crate::nn::{
@@ -182,10 +182,11 @@ fn the_steps_of_adam_and_of_a_target_have_the_same_bits() {
         let mlp = MlpConfig::new(vec![5, 33, 2]).init(&mut rng, &device).unwrap();
         let (mut target, mut mlp) = (mlp.valid(), mlp.train());
         let mut adam = Adam::new(1e-2, AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8 });
+        let mut moments = Moments::default();
         for _ in 0..5 {
             let output = without(|| mlp.forward(random([7, 5], &mut rng, &device)));
             let gradients = burn::optim::GradientsParams::from_grads(output.square().mean().backward(), &mlp);
-            mlp = adam.step(mlp, gradients).0;
+            mlp = moments.step(mlp, gradients, adam.next_step()).0;
             target = crate::target::polyak_update(target, &mlp, 0.3).unwrap();
         }
         let mut all = Vec::new();

@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 
 use crate::config::ConfigError;
+use crate::fused::{Builder, Source};
 use crate::space::BoxSpace;
 use crate::upload::upload;
 
@@ -36,6 +37,13 @@ pub(super) fn in_units(bounds: &Option<ActionBounds>, actions: Tensor<2>) -> Ten
         Some(bounds) => bounds.scale(actions),
         None => actions,
     }
+}
+
+/// As [`in_units`], as a step of a program.
+pub(super) fn add_units(bounds: &Option<ActionBounds>, builder: &mut Builder, actions: Source) -> Source {
+    let Some(bounds) = bounds else { return actions };
+    let read = |tensor: &Tensor<2>| tensor.clone().inner().try_into_vec_as().expect("host memory can be read");
+    builder.affine(actions, read(&bounds.half_range), read(&bounds.center))
 }
 
 /// The bounds of an action space, as tensors.

@@ -8,6 +8,7 @@ use rand::Rng;
 use super::{Activation, Actor, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
 use crate::env::Spaces;
+use crate::fused::{Builder, Head, PolicyProgram};
 
 /// Settings of [`DeterministicActor`].
 #[derive(Config, Debug, PartialEq)]
@@ -38,7 +39,7 @@ impl DeterministicActorConfig {
         let mut widths = vec![spaces.observation().dim()];
         widths.extend(&self.hidden_dims);
         widths.push(spaces.action().dim());
-        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        let trunk = MlpConfig::new(widths).with_activation(self.activation).with_initialization(self.initialization);
         Ok(DeterministicActor { trunk: trunk.init(rng, device)? })
     }
 }
@@ -53,6 +54,13 @@ pub struct DeterministicActor {
 impl Actor for DeterministicActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.forward(observations).tanh()
+    }
+
+    fn program(&self) -> Option<PolicyProgram> {
+        let mut builder = Builder::new();
+        let observations = builder.input(0, self.trunk.inputs());
+        self.trunk.add_to(&mut builder, observations, false);
+        Some(PolicyProgram { program: builder.finish()?, head: Head::Tanh })
     }
 }
 

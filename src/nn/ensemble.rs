@@ -8,6 +8,8 @@ use rand::seq::index;
 
 use super::Critic;
 use crate::config::{ConfigError, at_least, at_most};
+use crate::fused::{Members, Program};
+use crate::matrix::Matrix;
 
 /// How the values of several critics become one.
 #[derive(Config, Debug, PartialEq, Eq)]
@@ -34,16 +36,32 @@ impl Reduction {
         at_most(field, subset, "number of critics", critics)
     }
 
-    /// Returns the numbers of the critics that count, in ascending order. Draws random numbers for a subset only.
-    fn chosen(&self, critics: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<usize> {
+    /// Returns the critics that count. Draws random numbers for a subset only.
+    pub(crate) fn members(&self, critics: usize, rng: &mut (impl Rng + ?Sized)) -> Members {
         match *self {
-            Self::First => vec![0],
-            Self::Minimum | Self::Mean => (0..critics).collect(),
+            Self::First => Members::UpTo(1),
+            Self::Minimum | Self::Mean => Members::UpTo(critics),
             Self::SmallestOf(subset) => {
                 let mut chosen = index::sample(rng, critics, subset.min(critics)).into_vec();
                 chosen.sort_unstable();
-                chosen
+                Members::Only(chosen)
             }
+        }
+    }
+
+    /// Makes one value of those of the critics that count, `[n, critics]`; returns `[n, 1]`.
+    pub(crate) fn reduce(&self, values: Matrix) -> Matrix {
+        match self {
+            Self::Mean => values.row_means(),
+            Self::First | Self::Minimum | Self::SmallestOf(_) => values.row_minima(),
+        }
+    }
+
+    /// Returns the gradient of the values, `[n, critics]`, where that of every one that [`reduce`](Self::reduce) has made is `each`.
+    pub(crate) fn pull_back(&self, values: &Matrix, each: f64) -> Matrix {
+        match self {
+            Self::Mean => values.filled_like(each / values.dims()[1] as f64),
+            Self::First | Self::Minimum | Self::SmallestOf(_) => values.is_row_minimum() * each,
         }
     }
 }
@@ -96,14 +114,23 @@ impl<C: Critic> Ensemble<C> {
         reduction: &Reduction,
         rng: &mut (impl Rng + ?Sized),
     ) -> Tensor<2> {
-        let chosen = reduction.chosen(self.critics.len(), rng);
-        let count = chosen.len();
-        let values = chosen.into_iter().map(|i| self.critics[i].q_value(observations.clone(), actions.clone()));
-        let reduced = match reduction {
-            Reduction::Mean => values.reduce(|sum, values| sum + values).map(|sum| sum / count as f64),
-            Reduction::First | Reduction::Minimum | Reduction::SmallestOf(_) => values.reduce(Tensor::min_pair),
-        };
-        reduced.expect("an ensemble has at least one critic")
+        let values = self.side_by_side(&reduction.members(self.critics.len(), rng), observations, actions);
+        match reduction {
+            Reduction::Mean => values.mean_dim(1),
+            Reduction::First | Reduction::Minimum | Reduction::SmallestOf(_) => values.min_dim(1),
+        }
+    }
+
+    /// Returns Q(o, a) of some of the critics, `[n, critics]`.
+    pub(crate) fn side_by_side(&self, members: &Members, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
+        let values = members.iter().map(|i| self.critics[i].q_value(observations.clone(), actions.clone()));
+        let mut values: Vec<_> = values.collect();
+        if values.len() == 1 { values.remove(0) } else { Tensor::cat(values, 1) }
+    }
+
+    /// Returns what each critic computes, if there are kernels for all of it.
+    pub(crate) fn programs(&self) -> Option<Vec<Program>> {
+        self.critics.iter().map(Critic::program).collect()
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
+use crate::fused::{Builder, Head, PolicyProgram};
 
 /// Range of the logarithm of the standard deviation, before squashing.
 ///
@@ -47,7 +48,7 @@ impl GaussianActorConfig {
         let mut widths = vec![spaces.observation().dim()];
         widths.extend(&self.hidden_dims);
         let features = widths[widths.len() - 1];
-        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        let trunk = MlpConfig::new(widths).with_activation(self.activation).with_initialization(self.initialization);
         let trunk = trunk.init(rng, device)?;
         check_weights(features, spaces.action().dim())?;
         let mut head = || linear(features, spaces.action().dim(), self.initialization, rng, device);
@@ -96,6 +97,18 @@ impl Actor for GaussianActor {
     /// Returns the squashed mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.heads(observations, [&self.mean]).tanh()
+    }
+
+    fn program(&self) -> Option<PolicyProgram> {
+        let mut builder = Builder::new();
+        let observations = builder.input(0, self.trunk.inputs());
+        let features = self.trunk.add_to(&mut builder, observations, true);
+        builder.linear(features, &[&self.mean, &self.log_std], None);
+        let constant = tanh_normal::normalization(self.mean.weight.dims()[1], self.log_volume);
+        Some(PolicyProgram {
+            program: builder.finish()?,
+            head: Head::Gaussian { log_std_range: LOG_STD_RANGE, constant },
+        })
     }
 }
 

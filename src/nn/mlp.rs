@@ -2,14 +2,14 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
 use super::{Initialization, linear};
 use crate::activation::Activation;
 use crate::config::{ConfigError, at_least, at_most};
-use crate::fused::{self, MlpShape};
+use crate::fused::{self, Builder, MlpShape, Source};
 
 /// Settings of [`Mlp`].
 #[derive(Config, Debug, PartialEq)]
@@ -22,6 +22,11 @@ pub struct MlpConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Whether each hidden layer is normalised[^1] before its activation, with a scale and an offset that are learned. Off by default.
+    ///
+    /// [^1]: J. Ba et al. (2016). *Layer Normalization*. arXiv:1607.06450.
+    #[config(default = false)]
+    pub layer_norm: bool,
 }
 
 impl MlpConfig {
@@ -43,9 +48,11 @@ impl MlpConfig {
     /// As [`validate`](Self::validate).
     pub fn init(&self, rng: &mut impl Rng, device: &Device) -> Result<Mlp, ConfigError> {
         self.validate()?;
-        let layers =
+        let layers: Vec<_> =
             (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
-        Ok(Mlp { layers, activation: self.activation })
+        let normalized = if self.layer_norm { &self.widths[1..self.widths.len() - 1] } else { &[] };
+        let norms = normalized.iter().map(|&width| LayerNormConfig::new(width).init(device)).collect();
+        Ok(Mlp { layers, norms, activation: self.activation })
     }
 }
 
@@ -62,6 +69,8 @@ pub(super) fn check_weights(inputs: usize, outputs: usize) -> Result<(), ConfigE
 pub struct Mlp {
     /// The layers, from input to output.
     pub layers: Vec<Linear>,
+    /// What normalises the output of each hidden layer; empty if nothing does.
+    pub norms: Vec<LayerNorm>,
     #[module(skip)]
     pub(crate) activation: Activation,
 }
@@ -78,7 +87,7 @@ impl Mlp {
     /// Panics if `input` does not have the first width.
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
-        fused::perceptron([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input))
+        self.as_one_node([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input, false))
     }
 
     /// Returns [`forward`](Self::forward) of two inputs side by side.
@@ -94,15 +103,46 @@ impl Mlp {
         let [n, _] = left.dims();
         assert_shape!(right, [n, _]);
         let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
-        fused::perceptron([left, right], self.layers.iter(), shape)
-            .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1)))
+        self.as_one_node([left, right], self.layers.iter(), shape)
+            .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1), false))
     }
 
-    fn layer_by_layer(&self, input: Tensor<2>) -> Tensor<2> {
+    /// Returns the columns of the input, 0 without layers.
+    pub(crate) fn inputs(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.weight.dims()[0])
+    }
+
+    /// Adds the layers to a program; `activate_last` as in [`features`](Self::features).
+    pub(crate) fn add_to(&self, builder: &mut Builder, of: Source, activate_last: bool) -> Source {
+        let last = self.layers.len().saturating_sub(1);
+        self.layers.iter().enumerate().fold(of, |of, (i, layer)| {
+            let activation = (i < last || activate_last).then_some(self.activation);
+            match self.norms.get(i) {
+                Some(norm) => {
+                    let linear = builder.linear(of, &[layer], None);
+                    builder.layer_norm(linear, norm, activation)
+                }
+                None => builder.linear(of, &[layer], activation),
+            }
+        })
+    }
+
+    /// Computes the output as one node of the tape, if there is a kernel for all of it.
+    fn as_one_node<'a, const I: usize>(
+        &self,
+        inputs: [Tensor<2>; I],
+        layers: impl Iterator<Item = &'a Linear>,
+        shape: MlpShape,
+    ) -> Result<Tensor<2>, [Tensor<2>; I]> {
+        if self.norms.is_empty() { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
+    }
+
+    fn layer_by_layer(&self, input: Tensor<2>, activate_last: bool) -> Tensor<2> {
         let last = self.layers.len() - 1;
         (self.layers.iter().enumerate()).fold(input, |x, (i, layer)| {
             let x = layer.forward(x);
-            if i == last { x } else { self.activate(x) }
+            let x = self.norms.get(i).map_or(x.clone(), |norm| norm.forward(x));
+            if i == last && !activate_last { x } else { self.activate(x) }
         })
     }
 
@@ -117,8 +157,7 @@ impl Mlp {
     /// As [`forward`](Self::forward).
     pub fn features(&self, input: Tensor<2>) -> Tensor<2> {
         let shape = MlpShape { activation: self.activation, activate_last: true, heads: 1 };
-        fused::perceptron([input], self.layers.iter(), shape)
-            .unwrap_or_else(|[input]| self.layers.iter().fold(input, |x, layer| self.activate(layer.forward(x))))
+        self.as_one_node([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input, true))
     }
 
     /// Returns the outputs, side by side, of linear layers that all stand on the [`features`](Self::features).
@@ -132,7 +171,7 @@ impl Mlp {
     /// As [`forward`](Self::forward), and if a head does not have the last width.
     pub fn heads<const H: usize>(&self, input: Tensor<2>, heads: [&Linear; H]) -> Tensor<2> {
         let shape = MlpShape { activation: self.activation, activate_last: false, heads: H };
-        fused::perceptron([input], self.layers.iter().chain(heads), shape).unwrap_or_else(|[input]| {
+        self.as_one_node([input], self.layers.iter().chain(heads), shape).unwrap_or_else(|[input]| {
             let features = self.features(input);
             Tensor::cat(heads.iter().map(|head| head.forward(features.clone())).collect(), 1)
         })
@@ -170,7 +209,8 @@ mod tests {
             weight: Param::from_data([[w]], &device),
             bias: Some(Param::from_data([b], &device)),
         };
-        let mlp = Mlp { layers: vec![layer(2.0, -1.0), layer(-3.0, 0.5)], activation: Activation::Relu };
+        let layers = vec![layer(2.0, -1.0), layer(-3.0, 0.5)];
+        let mlp = Mlp { layers, norms: Vec::new(), activation: Activation::Relu };
         let input = Tensor::<2>::from_data([[1.0], [0.0]], &device);
 
         // 2·1 − 1 = 1 → 1 → −3 + 0.5; 2·0 − 1 = −1 → 0 → 0.5

@@ -21,6 +21,7 @@ pub mod lab;
 pub mod tanh_normal;
 
 pub use crate::activation::Activation;
+use crate::fused::{PolicyProgram, Program};
 pub use action_bounds::{ActionBounds, ActionUnits};
 pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::{Ensemble, Reduction};
@@ -43,6 +44,12 @@ pub trait Actor: Module + ModuleDisplay {
     ///
     /// - `observations`: `[n, O]`; returns `[n, A]`
     fn act(&self, observations: Tensor<2>) -> Tensor<2>;
+
+    /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
+    #[doc(hidden)]
+    fn program(&self) -> Option<PolicyProgram> {
+        None
+    }
 }
 
 /// A policy that can also be sampled, with gradients through the sample (the reparameterisation trick).
@@ -77,4 +84,10 @@ pub trait Critic: Module + ModuleDisplay {
     /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`, or `[n, K]` for an algorithm whose critics have K values a
     ///   pair, such as quantiles
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2>;
+
+    /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
+    #[doc(hidden)]
+    fn program(&self) -> Option<Program> {
+        None
+    }
 }

@@ -5,10 +5,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use super::action_bounds::in_units;
+use super::action_bounds::{add_units, in_units};
 use super::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
 use crate::env::Spaces;
+use crate::fused::{Builder, Program};
 
 /// Settings of [`QNetwork`].
 #[derive(Config, Debug, PartialEq)]
@@ -22,6 +23,9 @@ pub struct QNetworkConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Whether each hidden layer is normalised before its activation, as in [`MlpConfig::layer_norm`]. Off by default.
+    #[config(default = false)]
+    pub layer_norm: bool,
     /// Values for each pair of observation and action, at least 1: more than one for critics of quantiles. Default: 1.
     #[config(default = 1)]
     pub value_dim: usize,
@@ -40,9 +44,14 @@ impl QNetworkConfig {
         let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
         widths.extend(&self.hidden_dims);
         widths.push(self.value_dim);
-        let trunk = MlpConfig { widths, activation: self.activation, initialization: self.initialization };
+        let trunk = MlpConfig {
+            widths,
+            activation: self.activation,
+            initialization: self.initialization,
+            layer_norm: self.layer_norm,
+        };
         let bounds = self.action_units.bounds(spaces.action(), device)?;
-        Ok(QNetwork { trunk: trunk.init(rng, device)?, bounds })
+        Ok(QNetwork { trunk: trunk.init(rng, device)?, action_dim: spaces.action().dim(), bounds })
     }
 }
 
@@ -51,6 +60,9 @@ impl QNetworkConfig {
 pub struct QNetwork {
     /// The layers, from `[o, a]` to Q.
     pub trunk: Mlp,
+    /// How many of the inputs are actions.
+    #[module(skip)]
+    action_dim: usize,
     /// What turns actions into environment units, if the layers see those.
     bounds: Option<ActionBounds>,
 }
@@ -58,5 +70,15 @@ pub struct QNetwork {
 impl Critic for QNetwork {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
         self.trunk.forward_joined(observations, in_units(&self.bounds, actions))
+    }
+
+    fn program(&self) -> Option<Program> {
+        let mut builder = Builder::new();
+        let observations = builder.input(0, self.trunk.inputs().checked_sub(self.action_dim)?);
+        let actions = builder.input(1, self.action_dim);
+        let actions = add_units(&self.bounds, &mut builder, actions);
+        let both = builder.join(observations, actions);
+        self.trunk.add_to(&mut builder, both, false);
+        builder.finish()
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn fused_sample(
 }
 
 /// Returns `½ A log 2π + log_volume`.
-fn normalization(axes: usize, log_volume: f64) -> f64 {
+pub(super) fn normalization(axes: usize, log_volume: f64) -> f64 {
     axes as f64 * 0.5 * (2.0 * PI).ln() + log_volume
 }
 

@@ -52,9 +52,9 @@ impl ActionNoise for GaussianNoise {
         self.dim
     }
 
-    fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32> {
+    fn sample_into(&mut self, rng: &mut dyn Rng, noise: &mut [f32]) {
         let mut draw = || -> f64 { StandardNormal.sample(&mut *rng) };
-        (0..self.dim).map(|_| (self.std * draw()) as f32).collect()
+        noise.iter_mut().for_each(|x| *x = (self.std * draw()) as f32);
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {

@@ -22,8 +22,16 @@ pub trait ActionNoise: SaveState + Send {
     /// Returns the number of action axes.
     fn dim(&self) -> usize;
 
-    /// Advances the process by one environment step and returns one displacement per axis.
-    fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32>;
+    /// Advances the process by one environment step and writes one displacement per axis into `noise`, which holds
+    /// [`dim`](Self::dim) numbers.
+    fn sample_into(&mut self, rng: &mut dyn Rng, noise: &mut [f32]);
+
+    /// As [`sample_into`](Self::sample_into), for a vector of its own.
+    fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32> {
+        let mut noise = vec![0.0; self.dim()];
+        self.sample_into(rng, &mut noise);
+        noise
+    }
 
     /// Returns a process of the same law at its beginning, for another environment.
     fn fresh(&self) -> Box<dyn ActionNoise>;

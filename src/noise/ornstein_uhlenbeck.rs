@@ -76,13 +76,13 @@ impl ActionNoise for OrnsteinUhlenbeck {
         self.state.len()
     }
 
-    fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32> {
+    fn sample_into(&mut self, rng: &mut dyn Rng, noise: &mut [f32]) {
         let OrnsteinUhlenbeckConfig { volatility, reversion, dt, .. } = self.config;
-        for x in &mut self.state {
+        for (x, noise) in self.state.iter_mut().zip(noise) {
             let z: f64 = StandardNormal.sample(&mut *rng);
             *x += -reversion * *x * dt + volatility * dt.sqrt() * z;
+            *noise = *x as f32;
         }
-        self.state.iter().map(|&x| x as f32).collect()
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {

@@ -55,6 +55,17 @@ pub trait Act {
     /// - [`ActError::NonFiniteAction`] if the policy has diverged
     /// - [`ActError::ActionShape`] if a network of your own breaks its contract
     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
+
+    /// Writes the best action for one observation into `action`, in environment units.
+    ///
+    /// Calls [`act`](Self::act) by default. Implement it where an action needs no memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`act`](Self::act), or [`ActError::ActionShape`] if it does not give one action as long as `action`.
+    fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), ActError> {
+        write_rows(&self.act(&[observation])?, action.len(), action)
+    }
 }
 
 /// A policy that can also draw its actions at random.
@@ -75,6 +86,10 @@ impl<P: Act + ?Sized> Act for &P {
     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
         (**self).act(observations)
     }
+
+    fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), ActError> {
+        (**self).act_into(observation, action)
+    }
 }
 
 impl<P: Act + ?Sized> Act for &mut P {
@@ -84,6 +99,10 @@ impl<P: Act + ?Sized> Act for &mut P {
 
     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
         (**self).act(observations)
+    }
+
+    fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), ActError> {
+        (**self).act_into(observation, action)
     }
 }
 
@@ -124,6 +143,33 @@ impl<P: SampleActions> Act for Sampled<&P> {
     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
         self.policy.sample(observations, &mut *self.rng.borrow_mut())
     }
+}
+
+/// Acts on observations one after another, and takes the actions apart.
+pub(crate) fn row_by_row(
+    spaces: &Spaces,
+    observations: &[&[f32]],
+    act: impl FnOnce(&[f32], &mut [f32]) -> Result<(), ActError>,
+) -> Result<Vec<Vec<f32>>, ActError> {
+    if observations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let axes = spaces.action().dim();
+    observations.iter().try_for_each(|observation| spaces.check_observation(observation))?;
+    let mut actions = vec![0.0; observations.len() * axes];
+    act(&observations.concat(), &mut actions)?;
+    Ok(actions.chunks_exact(axes).map(<[f32]>::to_vec).collect())
+}
+
+/// Writes actions into `rows`, one after the other, `[n, axes]`.
+pub(crate) fn write_rows(actions: &[Vec<f32>], axes: usize, rows: &mut [f32]) -> Result<(), ActError> {
+    let expected = [rows.len() / axes, axes];
+    let found = [actions.len(), actions.iter().map(Vec::len).find(|&len| len != axes).unwrap_or(axes)];
+    if expected != found {
+        return Err(ActError::ActionShape { expected, found });
+    }
+    rows.chunks_exact_mut(axes).zip(actions).for_each(|(row, action)| row.copy_from_slice(action));
+    Ok(())
 }
 
 /// Takes the action out of a list of one.

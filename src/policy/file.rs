@@ -182,7 +182,7 @@ impl Parsed {
                     return Err(missing().into());
                 }
                 PolicyNetwork::Gaussian(GaussianActor {
-                    trunk: Mlp { layers, activation },
+                    trunk: Mlp { layers, norms: Vec::new(), activation },
                     mean,
                     log_std,
                     log_volume: 0.0,
@@ -190,7 +190,7 @@ impl Parsed {
             }
             Kind::Deterministic | Kind::ClippedNoise { .. } => {
                 output(&layers)?;
-                let actor = DeterministicActor { trunk: Mlp { layers, activation } };
+                let actor = DeterministicActor { trunk: Mlp { layers, norms: Vec::new(), activation } };
                 match kind {
                     Kind::ClippedNoise { std, clip } => {
                         let noise = ClippedNoiseConfig { std, clip };

@@ -24,6 +24,8 @@ use rand::Rng;
 use crate::boundary::Boundary;
 use crate::config::ConfigError;
 use crate::env::Spaces;
+use crate::fused::{Flat, Members, PolicyProgram};
+use crate::matrix::Matrix;
 use crate::nn::lab::ClippedNoise;
 use crate::nn::{Actor, DeterministicActor, GaussianActor, StochasticActor};
 use crate::space::SpaceError;
@@ -33,8 +35,9 @@ mod act;
 mod file;
 
 pub use crate::boundary::{ActError, Normalization};
-pub(crate) use act::only;
+use act::only;
 pub use act::{Act, SampleActions, Sampled};
+pub(crate) use act::{row_by_row, write_rows};
 
 /// Largest policy file that is read, in bytes: 268 million weights.
 const MAX_FILE: u64 = 1 << 30;
@@ -165,6 +168,7 @@ impl PolicyNetwork {
 #[derive(Debug, Clone)]
 pub struct Policy {
     network: PolicyNetwork,
+    flat: Option<Flat>,
     boundary: Boundary,
 }
 
@@ -178,27 +182,27 @@ impl Policy {
         let boundary = Boundary::new(spaces, device)?;
         let network = match network.into() {
             PolicyNetwork::Deterministic(actor) => {
-                let actor = actor.valid().fork(&boundary.device);
+                let actor = actor.valid().fork(boundary.device());
                 boundary.check_actor(&actor)?;
                 PolicyNetwork::Deterministic(actor)
             }
             PolicyNetwork::Gaussian(actor) => {
-                let actor = actor.valid().fork(&boundary.device);
+                let actor = actor.valid().fork(boundary.device());
                 boundary.check_stochastic_actor(&actor)?;
                 PolicyNetwork::Gaussian(actor)
             }
             PolicyNetwork::ClippedNoise(actor) => {
-                let actor = actor.valid().fork(&boundary.device);
+                let actor = actor.valid().fork(boundary.device());
                 boundary.check_stochastic_actor(&actor)?;
                 PolicyNetwork::ClippedNoise(actor)
             }
         };
-        Ok(Self { network, boundary })
+        Ok(Self { flat: Self::flat(&network, &boundary), network, boundary })
     }
 
     /// Takes what an agent acts with.
     pub(crate) fn deployed(network: impl Into<PolicyNetwork>, boundary: &Boundary) -> Result<Self, PolicyError> {
-        let policy = Self::new(network, &boundary.spaces, &boundary.device)?;
+        let policy = Self::new(network, &boundary.spaces, boundary.device())?;
         Ok(policy.with_normalization(boundary.normalization.clone()))
     }
 
@@ -313,7 +317,7 @@ impl Policy {
     /// Panics if the observations have another number of columns or are on another device.
     pub fn act_on_device(&self, observations: Tensor<2>) -> Tensor<2> {
         let observations = match &self.boundary.normalization {
-            Some(normalization) => normalization.apply_to(observations, &self.boundary.device),
+            Some(normalization) => normalization.apply_to(observations, self.boundary.device()),
             None => observations,
         };
         self.boundary.outside(self.network.act(observations))
@@ -330,24 +334,59 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Returns the weights as the kernels take them, where there are kernels.
+    fn flat(network: &PolicyNetwork, boundary: &Boundary) -> Option<Flat> {
+        let of = |program: Option<PolicyProgram>, flat: &dyn Fn(PolicyProgram) -> Flat| program.map(flat);
+        if !boundary.place.is_host {
+            return None;
+        }
+        match network {
+            PolicyNetwork::Deterministic(actor) => of(actor.program(), &|program| Flat::policy(program, actor)),
+            PolicyNetwork::Gaussian(actor) => of(actor.program(), &|program| Flat::policy(program, actor)),
+            PolicyNetwork::ClippedNoise(actor) => of(actor.program(), &|program| Flat::policy(program, actor)),
+        }
+    }
+
+    /// Writes the best action for each of many observations, one after another, or draws it with standard normal noise.
+    fn write_actions(&self, observations: &[f32], noise: Option<Matrix>, actions: &mut [f32]) -> Result<(), ActError> {
+        let Self { network, flat, boundary } = self;
+        let (observations, place) = (boundary.observations(observations)?, &boundary.place);
+        let chosen = match (flat, noise) {
+            (Some(flat), noise) => {
+                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                Matrix::Host(match noise {
+                    Some(noise) => flat.head().sample(&outputs, noise.host()).0,
+                    None => flat.head().greedy(&outputs),
+                })
+            }
+            (None, Some(noise)) => place.take(network.sample(place.tensor(&observations), place.tensor(&noise))),
+            (None, None) => place.take(network.act(place.tensor(&observations))),
+        };
+        boundary.write_actions(chosen, None, actions)
+    }
+}
+
 impl Act for Policy {
     fn spaces(&self) -> &Spaces {
         &self.boundary.spaces
     }
 
     fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
-        let n = observations.len();
-        let observations = self.boundary.observations(observations)?;
-        self.boundary.actions(n, self.network.act(observations), None)
+        row_by_row(&self.boundary.spaces, observations, |rows, actions| self.write_actions(rows, None, actions))
+    }
+
+    fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), ActError> {
+        self.write_actions(observation, None, action)
     }
 }
 
 impl SampleActions for Policy {
     fn sample(&self, observations: &[&[f32]], rng: &mut dyn Rng) -> Result<Vec<Vec<f32>>, ActError> {
-        let n = observations.len();
-        let observations = self.boundary.observations(observations)?;
-        let noise = self.boundary.normal(n, rng);
-        self.boundary.actions(n, self.network.sample(observations, noise), None)
+        row_by_row(&self.boundary.spaces, observations, |rows, actions| {
+            let noise = self.boundary.normal(observations.len(), rng);
+            self.write_actions(rows, Some(noise), actions)
+        })
     }
 }
 

@@ -121,8 +121,7 @@ impl ReplayBuffer {
     /// # Examples
     ///
     /// ```
-    /// use actor_critic::replay::{Minibatch, ReplayBuffer, Transition};
-    /// # let device = actor_critic::burn::tensor::Device::flex();
+    /// use actor_critic::prelude::*;
     ///
     /// let mut replay = ReplayBuffer::new(8, 1, 1)?.with_n_step(2)?;
     /// for i in 0..2 {
@@ -130,8 +129,8 @@ impl ReplayBuffer {
     ///     replay.push(&Transition { observation: &now, action: &[0.0], reward: 1.0, next_observation: &next, terminated: i == 1 })?;
     /// }
     /// // At γ = 0.5. From the first: 1 + 0.5 · 1, over two steps, which end the episode. From the second: 1.
-    /// let batch = replay.sample(2, 0.5, &mut actor_critic::rng::Seed(0).stream(actor_critic::rng::Stream::Replay), &device)?;
-    /// let mut rewards = batch.rewards().clone().try_into_vec_as::<f32>().unwrap();
+    /// let batch = replay.sample(2, 0.5, &mut Seed(0).stream(Stream::Replay))?;
+    /// let mut rewards = batch.rewards().to_vec();
     /// rewards.sort_by(f32::total_cmp);
     /// assert_eq!(rewards, [1.0, 1.5]);
     /// # Ok::<(), actor_critic::replay::ReplayError>(())

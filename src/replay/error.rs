@@ -41,6 +41,14 @@ pub enum ReplayError {
         /// Errors that came.
         found: usize,
     },
+    /// A batch that was drawn from another replay.
+    #[error("a batch must be from the replay that is told of its errors, whose rows are 0 to {}, got row {row}", stored.saturating_sub(1))]
+    Row {
+        /// Transitions that are stored.
+        stored: usize,
+        /// Row of the batch.
+        row: usize,
+    },
     /// A vector of the wrong length.
     #[error("{field} must have {}, got {found}", count(*expected, "component", "components"))]
     Length {

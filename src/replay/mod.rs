@@ -1,4 +1,4 @@
-//! Experience replay: transitions on the host, batches on the device.
+//! Experience replay: transitions, and batches of them.
 
 use std::fmt::Debug;
 
@@ -10,19 +10,18 @@ use crate::state::{State, StateError};
 mod batch;
 mod buffer;
 mod error;
+mod gather;
 mod last_observations;
 mod layout;
-mod minibatch;
 mod n_step;
 mod next_observation;
 mod prioritized;
 mod segment;
 mod sum_tree;
 
-pub use batch::Batch;
+pub use batch::{Batch, BatchTensors};
 pub use buffer::ReplayBuffer;
 pub use error::ReplayError;
-pub use minibatch::Minibatch;
 pub use prioritized::{PrioritizedReplay, PrioritizedReplayConfig};
 pub(crate) use segment::ReplayForm;
 
@@ -43,26 +42,21 @@ pub trait Replay: Debug + Send {
     /// As [`ReplayBuffer::push_from`].
     fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError>;
 
-    /// Draws `n` transitions, at a discount γ, into memory that is used again.
+    /// Draws `n` transitions, at a discount γ, into a batch whose memory is used again.
     ///
     /// # Errors
     ///
     /// As [`ReplayBuffer::sample_into`].
-    fn sample_into(
-        &mut self,
-        n: usize,
-        discount: f64,
-        rng: &mut dyn Rng,
-        minibatch: &mut Minibatch,
-    ) -> Result<(), ReplayError>;
+    fn sample_into(&mut self, n: usize, discount: f64, rng: &mut dyn Rng, batch: &mut Batch)
+    -> Result<(), ReplayError>;
 
     /// Takes the temporal difference error of each transition of a batch. Does nothing by default.
     ///
     /// # Errors
     ///
     /// [`ReplayError::TdErrors`] if there is not one for each, or [`ReplayError::NonFinite`].
-    fn update_priorities(&mut self, minibatch: &Minibatch, td_errors: &[f32]) -> Result<(), ReplayError> {
-        let (_, _) = (minibatch, td_errors);
+    fn update_priorities(&mut self, batch: &Batch, td_errors: &[f32]) -> Result<(), ReplayError> {
+        let (_, _) = (batch, td_errors);
         Ok(())
     }
 
@@ -101,9 +95,9 @@ impl Replay for ReplayBuffer {
         n: usize,
         discount: f64,
         rng: &mut dyn Rng,
-        minibatch: &mut Minibatch,
+        batch: &mut Batch,
     ) -> Result<(), ReplayError> {
-        ReplayBuffer::sample_into(self, n, discount, rng, minibatch)
+        ReplayBuffer::sample_into(self, n, discount, rng, batch)
     }
 
     fn load(&mut self, transitions: ReplayBuffer, state: State) -> Result<(), StateError> {

@@ -3,9 +3,8 @@
 use burn::config::Config;
 use rand::{Rng, RngExt};
 
-use super::error::check;
 use super::sum_tree::SumTree;
-use super::{Minibatch, Replay, ReplayBuffer, ReplayError, Transition};
+use super::{Batch, Replay, ReplayBuffer, ReplayError, Transition};
 use crate::config::{ConfigError, at_least, in_unit_interval, positive};
 use crate::space::first_non_finite;
 use crate::state::{State, StateError};
@@ -51,7 +50,7 @@ impl PrioritizedReplayConfig {
 /// ```
 ///
 /// A batch of n takes one transition from each nth of the sum of priorities, so one may come twice. A new transition has the largest
-/// priority there has been. The weights w go into [`Batch::weights`](super::Batch::weights).
+/// priority there has been. The weights w go into [`Batch::weights`].
 ///
 /// # Examples
 ///
@@ -125,37 +124,41 @@ impl Replay for PrioritizedReplay {
         n: usize,
         discount: f64,
         rng: &mut dyn Rng,
-        minibatch: &mut Minibatch,
+        batch: &mut Batch,
     ) -> Result<(), ReplayError> {
         self.transitions.check_request(n, discount)?;
         let stored = self.transitions.len();
         let share = self.priorities.sum() / n as f64;
-        minibatch.rows.clear();
+        batch.rows.clear();
         for i in 0..n {
             let mass = share * (i as f64 + rng.random::<f64>());
-            minibatch.rows.push(self.priorities.find(mass));
+            batch.rows.push(self.priorities.find(mass));
         }
-        minibatch.gather(&self.transitions, discount)?;
+        batch.gather(&self.transitions, discount)?;
         let correction = self.correction();
-        let weight = |&row: &usize| {
+        let weight = |row: usize| {
             let probability = self.priorities.get(row) / self.priorities.sum();
             libm::pow(stored as f64 * probability, -correction)
         };
-        let largest = minibatch.rows.iter().map(weight).fold(0.0, f64::max);
-        minibatch.weights.extend(minibatch.rows.iter().map(|row| (weight(row) / largest) as f32));
+        let largest = batch.rows.iter().map(|&row| weight(row)).fold(0.0, f64::max);
+        batch.weigh(|row| (weight(row) / largest) as f32)?;
         self.batches += 1;
-        check("importance weights", &minibatch.weights, n)
+        Ok(())
     }
 
-    fn update_priorities(&mut self, minibatch: &Minibatch, td_errors: &[f32]) -> Result<(), ReplayError> {
-        let (expected, found) = (minibatch.len(), td_errors.len());
+    fn update_priorities(&mut self, batch: &Batch, td_errors: &[f32]) -> Result<(), ReplayError> {
+        let (expected, found) = (batch.len(), td_errors.len());
         if expected != found {
             return Err(ReplayError::TdErrors { expected, found });
         }
         if let Some((index, value)) = first_non_finite(td_errors) {
             return Err(ReplayError::NonFinite { field: "temporal difference error", index, value });
         }
-        for (&row, &td_error) in minibatch.rows.iter().zip(td_errors) {
+        let stored = self.transitions.len();
+        if let Some(&row) = batch.rows.iter().find(|&&row| row >= stored) {
+            return Err(ReplayError::Row { stored, row });
+        }
+        for (&row, &td_error) in batch.rows.iter().zip(td_errors) {
             let priority = f64::from(td_error.abs()) + self.config.priority_epsilon;
             let priority = libm::pow(priority, self.config.priority_exponent);
             self.priorities.set(row, priority);

@@ -88,6 +88,25 @@ pub(crate) fn path_of<M: Module>(module: &M, id: ParamId) -> String {
     find.1
 }
 
+/// Returns the number of dimensions of the parameter `id` in `module`.
+#[cfg(test)]
+pub(crate) fn dims_of<M: Module>(module: &M, id: ParamId) -> usize {
+    struct Find(ParamId, usize);
+
+    impl Visit for Find {
+        fn parameter<const D: usize>(&mut self, _: &str, id: ParamId, _: Tensor<D>) -> Result<(), StateError> {
+            if id == self.0 {
+                self.1 = D;
+            }
+            Ok(())
+        }
+    }
+
+    let mut find = Find(id, 0);
+    let _ = visit(module, &mut find);
+    find.1
+}
+
 /// Returns path and value of the first number in the float parameters of `module` that `is_it` picks.
 pub(crate) fn find<M: Module>(module: &M, is_it: impl Fn(f32) -> bool) -> Option<(String, f32)> {
     struct Find<F>(F, Option<(String, f32)>);

@@ -11,8 +11,8 @@ pub(super) trait Behavior {
     /// Called with the first observation of every episode.
     fn observe(&mut self, observation: &[f32]) -> Result<(), ActError>;
 
-    /// Returns one action for each environment, with exploration.
-    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
+    /// Writes one action for each environment, with exploration, from the observations of all, row by row.
+    fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), ActError>;
 
     /// Called with every step of environment `i`.
     fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError>;
@@ -27,8 +27,8 @@ impl<A: Agent> Behavior for A {
         Agent::observe(self, observation)
     }
 
-    fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError> {
-        Agent::explore(self, observations)
+    fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), ActError> {
+        Agent::explore_into(self, observations, actions)
     }
 
     fn observe_step(&mut self, i: usize, step: &Step) -> Result<(), ActError> {

@@ -3,11 +3,10 @@
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use super::TrainerConfig;
 use super::behavior::Behavior;
 use super::env_slot::{self, EnvSlot, MidEpisode, StepAll};
-use super::episode::Episode;
-use super::{EnvironmentStep, TrainerConfig};
-use crate::config::at_least;
+use super::unreported::Unreported;
 use crate::env::{Environment, Spaces, Step, check_action};
 use crate::error::Error;
 use crate::replay::{Replay, Transition};
@@ -25,22 +24,23 @@ pub(super) struct Collector<E> {
     pub(super) warmup_rng: ChaCha8Rng,
     /// Steps so far, in all environments together.
     pub(super) environment_steps: usize,
+    /// What the agent is asked about, `[n, O]` row by row.
+    observations: Vec<f32>,
+    /// The newest actions, `[n, A]` row by row.
+    actions: Vec<f32>,
 }
 
 /// The result of one step in every environment.
 pub(super) struct Collected {
-    /// Whether the actions were random ones.
-    pub(super) is_warmup: bool,
-    /// The steps that were stored.
-    pub(super) steps: Vec<EnvironmentStep>,
-    /// The environments whose episodes have ended, each with its last step.
-    pub(super) ended: Vec<(usize, Step)>,
+    /// How many steps were stored.
+    pub(super) stored: usize,
     /// The first failure. The steps of the other environments stand.
     pub(super) outcome: Result<(), Error>,
 }
 
 impl<E: Environment> Collector<E> {
     pub(super) fn new(environments: Vec<E>, spaces: Spaces, config: &TrainerConfig, seed: Seed) -> Self {
+        let actions = vec![0.0; environments.len() * spaces.action().dim()];
         Self {
             slots: environments.into_iter().map(EnvSlot::new).collect(),
             step_all: env_slot::in_order,
@@ -50,6 +50,8 @@ impl<E: Environment> Collector<E> {
             episode_rng: seed.stream(Stream::Episodes),
             warmup_rng: seed.stream(Stream::WarmUp),
             environment_steps: 0,
+            observations: Vec::new(),
+            actions,
         }
     }
 
@@ -61,29 +63,36 @@ impl<E: Environment> Collector<E> {
         self.step_all = env_slot::over_threads;
     }
 
-    /// Takes one step in every environment, after beginning an episode wherever none is under way.
+    /// Takes one step in every environment, after beginning an episode wherever none is under way, and reports it.
     ///
     /// An error means that no step was taken.
-    pub(super) fn step(&mut self, behavior: &mut impl Behavior, replay: &mut dyn Replay) -> Result<Collected, Error> {
+    pub(super) fn step(
+        &mut self,
+        behavior: &mut impl Behavior,
+        replay: &mut dyn Replay,
+        report: &mut Unreported,
+    ) -> Result<Collected, Error> {
         self.begin_episodes(behavior)?;
-        let is_warmup = self.environment_steps < self.warmup_steps;
-        let actions = self.choose_actions(is_warmup, behavior)?;
-        let steps = (self.step_all)(&mut self.slots, &actions, &self.spaces);
-        let mut collected = Collected { is_warmup, steps: Vec::new(), ended: Vec::new(), outcome: Ok(()) };
-        for (i, (step, action)) in steps.into_iter().zip(actions).enumerate() {
-            let stored = step.map_err(Error::from);
-            let stored = stored.and_then(|step| self.store(i, action, step, behavior, replay, &mut collected));
-            if let Err(error) = stored {
+        let before = self.environment_steps;
+        let is_warmup = before < self.warmup_steps;
+        self.choose_actions(is_warmup, behavior)?;
+        report.report.is_warmup = is_warmup;
+        (self.step_all)(&mut self.slots, &self.actions, &self.spaces);
+        let mut outcome = Ok(());
+        for i in 0..self.slots.len() {
+            let answer = self.slots[i].answer.take().expect("every environment has been stepped");
+            let stored = answer.map_err(Error::from);
+            if let Err(error) = stored.and_then(|step| self.store(i, step, behavior, replay, report)) {
                 // An episode that has ended is complete, whatever failed after it.
-                if collected.ended.last().is_none_or(|(last, _)| *last != i) {
+                if self.slots[i].last_step.is_none() {
                     self.slots[i].observation = None;
                     behavior.end_episode(i);
                     replay.transitions_mut().end_episode(i);
                 }
-                collected.outcome = collected.outcome.and(Err(error));
+                outcome = outcome.and(Err(error));
             }
         }
-        Ok(collected)
+        Ok(Collected { stored: self.environment_steps - before, outcome })
     }
 
     fn begin_episodes(&mut self, behavior: &mut impl Behavior) -> Result<(), Error> {
@@ -98,48 +107,45 @@ impl<E: Environment> Collector<E> {
         Ok(())
     }
 
-    fn choose_actions(&mut self, is_warmup: bool, behavior: &mut impl Behavior) -> Result<Vec<Vec<f32>>, Error> {
-        let actions = if is_warmup {
-            self.slots.iter().map(|_| self.spaces.action().sample(&mut self.warmup_rng)).collect()
+    /// Writes the next action of each environment into `actions`.
+    fn choose_actions(&mut self, is_warmup: bool, behavior: &mut impl Behavior) -> Result<(), Error> {
+        let (space, rng) = (self.spaces.action(), &mut self.warmup_rng);
+        if is_warmup {
+            self.actions.chunks_exact_mut(space.dim()).for_each(|action| space.sample_into(rng, action));
         } else {
-            let observations = self.slots.iter().map(|slot| slot.observation.as_deref().expect("an episode has begun"));
-            behavior.explore(&observations.collect::<Vec<_>>())?
-        };
-        at_least("number of actions", self.slots.len(), actions.len())?;
-        actions.iter().try_for_each(|action| check_action(self.spaces.action(), action))?;
-        Ok(actions)
+            self.observations.clear();
+            for slot in &self.slots {
+                let observation = slot.observation.as_deref().expect("an episode has begun");
+                self.observations.extend_from_slice(observation);
+            }
+            behavior.explore_into(&self.observations, &mut self.actions)?;
+        }
+        Ok(self.actions.chunks_exact(space.dim()).try_for_each(|action| check_action(space, action))?)
     }
 
-    /// Stores one step, and notes in `collected` whether it has ended its episode.
+    /// Stores and reports one step, and keeps it in its slot if it has ended its episode.
     fn store(
         &mut self,
         i: usize,
-        action: Vec<f32>,
-        mut step: Step,
+        step: Step,
         behavior: &mut impl Behavior,
         replay: &mut dyn Replay,
-        collected: &mut Collected,
+        report: &mut Unreported,
     ) -> Result<(), Error> {
-        let slot = &mut self.slots[i];
-        let observation = slot.observation.as_deref().expect("an episode has begun");
-        replay.push(i, &Transition::new(observation, &action, &step))?;
+        let (slot, axes) = (&mut self.slots[i], self.spaces.action().dim());
+        let (observation, action) =
+            (slot.observation.as_deref().expect("an episode has begun"), &self.actions[i * axes..][..axes]);
+        replay.push(i, &Transition::new(observation, action, &step))?;
         self.environment_steps += 1;
         slot.episode.add_step(step.reward);
-        collected.steps.push(EnvironmentStep {
-            environment: i,
-            action,
-            observation: step.observation.clone(),
-            reward: step.reward,
-            terminated: step.terminated,
-            truncated: step.truncated,
-        });
+        report.add_step(i, action, &step);
         let observed = behavior.observe_step(i, &step);
         if step.is_last() {
             slot.observation = None;
             replay.transitions_mut().end_episode(i);
-            collected.ended.push((i, step));
+            slot.last_step = Some(step);
         } else {
-            slot.observation = Some(std::mem::take(&mut step.observation));
+            slot.observation = Some(step.observation);
         }
         Ok(observed?)
     }
@@ -147,11 +153,6 @@ impl<E: Environment> Collector<E> {
     /// Adds the metrics of an update to every episode under way, and to those that have just ended.
     pub(super) fn add_update(&mut self, metrics: &[f64]) {
         self.slots.iter_mut().for_each(|slot| slot.episode.add_update(metrics));
-    }
-
-    /// Takes the sums of the episode that has ended in environment `i`.
-    pub(super) fn take_episode(&mut self, i: usize) -> Episode {
-        std::mem::take(&mut self.slots[i].episode)
     }
 
     pub(super) fn spaces(&self) -> &Spaces {

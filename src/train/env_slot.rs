@@ -11,6 +11,10 @@ pub(super) struct EnvSlot<E> {
     pub(super) episode: Episode,
     /// The observation to act on next; `None` between episodes.
     pub(super) observation: Option<Vec<f32>>,
+    /// What the environment has answered to the newest action, until that is stored.
+    pub(super) answer: Option<Result<Step, EnvironmentError>>,
+    /// The last step of an episode that has just ended.
+    pub(super) last_step: Option<Step>,
 }
 
 /// What happens to an episode under way when a run is saved.
@@ -24,45 +28,37 @@ pub(super) enum MidEpisode<E> {
     Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
 }
 
-/// A function that steps every environment, each with its own action.
-pub(super) type StepAll<E> = fn(&mut [EnvSlot<E>], &[Vec<f32>], &Spaces) -> Vec<Result<Step, EnvironmentError>>;
+/// A function that steps every environment, each with its own row of the actions, and keeps the answers in the slots.
+pub(super) type StepAll<E> = fn(&mut [EnvSlot<E>], &[f32], &Spaces);
 
 impl<E: Environment> EnvSlot<E> {
     pub(super) fn new(env: E) -> Self {
-        Self { env, episode: Episode::default(), observation: None }
+        Self { env, episode: Episode::default(), observation: None, answer: None, last_step: None }
     }
 
     pub(super) fn begin(&mut self, seed: u64, spaces: &Spaces) -> Result<&[f32], EnvironmentError> {
         let observation = self.env.reset(seed)?;
         spaces.check_observation(&observation)?;
-        self.episode = Episode::default();
+        self.episode.clear();
         Ok(self.observation.insert(observation))
     }
 
-    fn step(&mut self, action: &[f32], spaces: &Spaces) -> Result<Step, EnvironmentError> {
-        let step = self.env.step(action)?;
-        spaces.check_step(&step).map(|()| step)
+    fn step(&mut self, action: &[f32], spaces: &Spaces) {
+        let answer = self.env.step(action);
+        self.answer = Some(answer.and_then(|step| spaces.check_step(&step).map(|()| step)));
     }
 }
 
 /// Steps one environment after the other.
-pub(super) fn in_order<E: Environment>(
-    slots: &mut [EnvSlot<E>],
-    actions: &[Vec<f32>],
-    spaces: &Spaces,
-) -> Vec<Result<Step, EnvironmentError>> {
-    slots.iter_mut().zip(actions).map(|(slot, action)| slot.step(action, spaces)).collect()
+pub(super) fn in_order<E: Environment>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
+    let actions = actions.chunks_exact(spaces.action().dim());
+    slots.iter_mut().zip(actions).for_each(|(slot, action)| slot.step(action, spaces));
 }
 
-/// Steps the environments in parallel on the threads of rayon. The results keep the order of the environments.
+/// Steps the environments in parallel on the threads of rayon.
 #[cfg(feature = "threads")]
-pub(super) fn over_threads<E: Environment + Send>(
-    slots: &mut [EnvSlot<E>],
-    actions: &[Vec<f32>],
-    spaces: &Spaces,
-) -> Vec<Result<Step, EnvironmentError>> {
-    use rayon::prelude::{
-        IndexedParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator,
-    };
-    slots.par_iter_mut().zip(actions.par_iter()).map(|(slot, action)| slot.step(action, spaces)).collect()
+pub(super) fn over_threads<E: Environment + Send>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
+    use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator, ParallelSlice};
+    let actions = actions.par_chunks_exact(spaces.action().dim());
+    slots.par_iter_mut().zip(actions).for_each(|(slot, action)| slot.step(action, spaces));
 }

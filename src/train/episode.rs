@@ -14,6 +14,12 @@ pub(super) struct Episode {
 }
 
 impl Episode {
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
+        (self.steps, self.episode_return, self.updates) = (0, 0.0, 0);
+        self.metric_sums.clear();
+    }
+
     pub(super) fn add_step(&mut self, reward: f32) {
         self.steps += 1;
         self.episode_return += f64::from(reward);
@@ -43,7 +49,7 @@ impl History {
     /// Adds the episode that `last_step` has ended.
     pub(super) fn finish(
         &mut self,
-        episode: Episode,
+        episode: &Episode,
         last_step: &Step,
         environment_steps: usize,
         updates: usize,
@@ -96,7 +102,7 @@ mod tests {
             .map(|&reward| {
                 let mut episode = Episode::default();
                 episode.add_step(reward);
-                history.finish(episode, &step, 1, 0).average_return
+                history.finish(&episode, &step, 1, 0).average_return
             })
             .collect();
         assert_eq!(averages, [-3.0, -2.0, -1.5]);
@@ -104,7 +110,7 @@ mod tests {
         let mut episode = Episode::default();
         episode.add_update(&[1.0, 4.0]);
         episode.add_update(&[3.0, 0.0]);
-        let summary = history.finish(episode, &step, 2, 2);
+        let summary = history.finish(&episode, &step, 2, 2);
         assert_eq!(summary.metrics, Some(vec![2.0, 2.0]));
         assert_eq!((summary.episode, summary.terminated, summary.truncated), (3, false, true));
     }

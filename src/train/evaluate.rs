@@ -2,7 +2,7 @@
 
 use crate::env::{Environment, Spaces, check_action};
 use crate::error::Error;
-use crate::policy::{Act, only};
+use crate::policy::Act;
 
 /// Returns of the greedy policy, one per start.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,13 +57,13 @@ pub fn evaluate<E: Environment>(
     if spaces != *policy.spaces() {
         return Err(Error::spaces_differ(spaces, policy.spaces()));
     }
-    let mut returns = Vec::new();
+    let (mut action, mut returns) = (vec![0.0; spaces.action().dim()], Vec::new());
     for seed in seeds {
         let mut observation = env.reset(seed)?;
         spaces.check_observation(&observation)?;
         let mut episode_return = 0.0;
         loop {
-            let action = policy.act(&[&observation]).map(only)?;
+            policy.act_into(&observation, &mut action)?;
             check_action(spaces.action(), &action)?;
             let step = env.step(&action)?;
             spaces.check_step(&step)?;

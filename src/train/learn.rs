@@ -3,9 +3,9 @@
 use rand::rngs::ChaCha8Rng;
 
 use super::TrainerConfig;
-use crate::agent::{Agent, Metrics, Update};
+use crate::agent::{Agent, Update};
 use crate::error::Error;
-use crate::replay::{Minibatch, Replay};
+use crate::replay::{Batch, Replay};
 use crate::rng::{Seed, Stream};
 
 /// Takes the updates that are due after a number of environment steps.
@@ -14,7 +14,7 @@ pub(super) struct Updater {
     batch_size: usize,
     learning_starts: usize,
     updates_per_step: f64,
-    minibatch: Minibatch,
+    batch: Batch,
     pub(super) replay_rng: ChaCha8Rng,
     /// Environment steps since learning has started.
     pub(super) learning_steps: usize,
@@ -28,7 +28,7 @@ impl Updater {
             batch_size: config.batch_size,
             learning_starts: config.learning_starts(),
             updates_per_step: config.updates_per_step,
-            minibatch: Minibatch::new(),
+            batch: Batch::default(),
             replay_rng: seed.stream(Stream::Replay),
             learning_steps: 0,
             updates: 0,
@@ -41,7 +41,7 @@ impl Updater {
         steps: usize,
         agent: &mut A,
         replay: &mut dyn Replay,
-        mut on_update: impl FnMut(Vec<f64>),
+        mut on_update: impl FnMut(&A::Metrics),
     ) -> Result<(), Error> {
         if replay.transitions().len() < self.learning_starts {
             return Ok(());
@@ -49,14 +49,13 @@ impl Updater {
         let updates = self.updates_after(self.learning_steps + steps) - self.updates_after(self.learning_steps);
         self.learning_steps += steps;
         for _ in 0..updates {
-            replay.sample_into(self.batch_size, agent.discount(), &mut self.replay_rng, &mut self.minibatch)?;
-            let batch = self.minibatch.upload(agent.device());
-            let Update { metrics, td_errors } = agent.update(&batch)?;
+            replay.sample_into(self.batch_size, agent.discount(), &mut self.replay_rng, &mut self.batch)?;
+            let Update { metrics, td_errors } = agent.update(&self.batch)?;
             // The update counts, even if the replay then refuses its priorities.
             self.updates += 1;
-            on_update(metrics.values());
-            if batch.weights().is_some() {
-                replay.update_priorities(&self.minibatch, &td_errors.unwrap_or_default())?;
+            on_update(&metrics);
+            if self.batch.weights().is_some() {
+                replay.update_priorities(&self.batch, &td_errors.unwrap_or_default())?;
             }
         }
         Ok(())

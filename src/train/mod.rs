@@ -35,6 +35,7 @@ mod tensorboard;
 mod tracing_events;
 mod trainer;
 mod trainer_config;
+mod unreported;
 
 pub use crate::log_file::LogError;
 pub use checkpoint_every::CheckpointEvery;

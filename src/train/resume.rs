@@ -6,7 +6,7 @@ use super::env_slot::MidEpisode;
 use super::episode::Episode;
 use super::history::EpisodeHistory;
 use super::run_state::RunState;
-use super::{StepReport, Trainer, TrainerConfig};
+use super::{Trainer, TrainerConfig};
 use crate::agent::{Agent, Metrics};
 use crate::checkpoint::{
     ChangedSetting, CheckpointError, Checkpoints, Generation, Manifest, Skipped, Snapshot, short_type_name,
@@ -270,7 +270,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         (self.collector.environment_steps, self.updater.learning_steps, self.updater.updates) =
             (run.environment_steps, run.learning_steps, run.updates);
         self.history.evaluations = run.evaluations;
-        self.unreported = StepReport::default();
+        self.unreported.clear();
         for (slot, episode) in self.collector.slots.iter_mut().zip(run.episodes) {
             (slot.episode, slot.observation) = match episode {
                 Some((episode, observation)) => (episode, Some(observation)),

@@ -3,7 +3,7 @@
 use super::checkpointing::SaveTimer;
 use super::episode::History;
 use super::notify::{self, Answers};
-use super::{AgentInfo, EpisodeSummary, Observer, RunInfo, StepReport, Trainer};
+use super::{AgentInfo, EpisodeSummary, Observer, RunInfo, Trainer};
 use crate::agent::{Agent, Metrics};
 use crate::env::Environment;
 use crate::error::Error;
@@ -44,29 +44,27 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         mut timer: SaveTimer,
     ) -> Result<Vec<EpisodeSummary>, Error> {
         // The results of a failed step are in the history, which the observers get now.
-        self.unreported = StepReport::default();
+        self.unreported.clear();
         let run = self.run_info();
         for observer in observers.iter_mut() {
             observer.on_start(&run).map_err(Error::Observer)?;
         }
         let episodes_before = run.history.len();
         let evaluated = self.evaluate_if_overdue();
-        let report = std::mem::take(&mut self.unreported);
-        let Answers { mut ended, outcome } = notify::notify_overdue(observers, &report);
+        let Answers { mut ended, outcome } = notify::notify_overdue(observers, self.report());
         // No step was taken, so the report of the next one has to say how long this took.
-        self.unreported.evaluation_time = report.evaluation_time;
+        self.unreported.clear_all_but_time();
         evaluated.and(outcome)?;
         let run = self.run_info();
         ended |= observers.iter().any(|observer| observer.is_over(&run));
         let max_steps = self.config.environment_steps.unwrap_or(usize::MAX);
         while !ended && self.episodes() < self.config.episodes && self.environment_steps() < max_steps {
             let before = self.environment_steps();
-            let (report, stepped) = match self.step() {
-                Ok(report) => (report, Ok(())),
+            let stepped = match self.advance() {
                 Err(error) if self.environment_steps() == before => return Err(error),
-                Err(error) => (self.take_report(), Err(error)),
+                stepped => stepped,
             };
-            let answers = notify::notify_step(observers, &report);
+            let answers = notify::notify_step(observers, self.report());
             stepped?;
             let saved = self.save_if_due(&mut timer);
             answers.outcome?;

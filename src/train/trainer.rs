@@ -8,6 +8,7 @@ use super::collect::{Collected, Collector};
 use super::episode::History;
 use super::evaluate_every::EvaluateEvery;
 use super::learn::Updater;
+use super::unreported::Unreported;
 use super::{EpisodeHistory, EvaluationSummary, Schedule, StepReport, TrainerConfig};
 use crate::agent::{Agent, Metrics};
 use crate::config::{ConfigError, at_least};
@@ -47,7 +48,7 @@ pub struct Trainer<E, A> {
     pub(super) schedules: Vec<(Schedule, Apply<A>)>,
     pub(super) checkpoints: Option<Attached<Self, A>>,
     /// Results that no report has had yet: of more than one step only after a failure.
-    pub(super) unreported: StepReport,
+    pub(super) unreported: Unreported,
     evaluation_time: Duration,
 }
 
@@ -133,12 +134,14 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             evaluation: None,
             schedules: Vec::new(),
             checkpoints: None,
-            unreported: StepReport::default(),
+            unreported: Unreported::default(),
             evaluation_time: Duration::ZERO,
         })
     }
 
     /// Takes one environment step in each environment, and the updates that follow.
+    ///
+    /// The report is valid until the next step, which uses its memory again: clone what is to be kept.
     ///
     /// # Errors
     ///
@@ -154,21 +157,26 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// - whatever an evaluation reports: the step stands, and the next call evaluates again before it takes a step
     ///
     /// The results of a step that fails are not lost: the report of the next step that succeeds has its episodes too.
-    pub fn step(&mut self) -> Result<StepReport, Error> {
+    pub fn step(&mut self) -> Result<&StepReport, Error> {
+        self.advance()?;
+        Ok(self.report())
+    }
+
+    /// As [`step`](Self::step), without the report.
+    pub(super) fn advance(&mut self) -> Result<(), Error> {
+        self.unreported.begin();
         self.evaluate_if_overdue()?;
         let before = self.environment_steps();
-        self.take_step().map_err(|error| self.at_step(before + 1, error))?;
-        Ok(self.take_report())
+        self.take_step().map_err(|error| self.at_step(before + 1, error))
     }
 
     fn at_step(&self, environment_step: usize, error: Error) -> Error {
         Error::Step { environment_step, updates: self.updates(), error: Box::new(error) }
     }
 
-    /// Takes the results since the last report.
-    pub(super) fn take_report(&mut self) -> StepReport {
-        let (environment_steps, updates) = (self.environment_steps(), self.updates());
-        StepReport { environment_steps, updates, ..std::mem::take(&mut self.unreported) }
+    /// Returns the results since the last report.
+    pub(super) fn report(&mut self) -> &StepReport {
+        self.unreported.give(self.collector.environment_steps, self.updater.updates)
     }
 
     /// Makes an evaluation that has failed, or that was never begun because something else failed.
@@ -184,10 +192,10 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
             let summary = evaluation.evaluate(&self.agent, progress, &self.history.evaluations);
             let elapsed = started.elapsed();
             self.evaluation_time += elapsed;
-            self.unreported.evaluation_time += elapsed;
+            self.unreported.report.evaluation_time += elapsed;
             let summary = summary?;
             self.history.evaluations.push(summary.clone());
-            self.unreported.evaluations.push(summary);
+            self.unreported.report.evaluations.push(summary);
         }
         Ok(())
     }
@@ -196,22 +204,19 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         for (schedule, apply) in &mut self.schedules {
             apply(&mut self.agent, schedule.factor(self.collector.environment_steps))?;
         }
-        let Self { collector, updater, agent, replay, unreported, .. } = self;
-        let Collected { is_warmup, steps, ended, outcome } = collector.step(agent, replay.as_mut())?;
-        let stored = steps.len();
-        unreported.is_warmup = is_warmup;
-        unreported.environments.extend(steps);
+        let Self { collector, updater, agent, replay, history, unreported, .. } = self;
+        let Collected { stored, outcome } = collector.step(agent, replay.as_mut(), unreported)?;
         let learned = outcome.and_then(|()| {
             updater.learn(stored, agent, replay.as_mut(), |metrics| {
-                collector.add_update(&metrics);
-                unreported.metrics = Some(metrics);
+                collector.add_update(unreported.set_metrics(metrics.values()));
             })
         });
-        for (i, last_step) in ended {
+        let environment_steps = collector.environment_steps;
+        for (i, slot) in collector.slots.iter_mut().enumerate() {
+            let Some(last_step) = slot.last_step.take() else { continue };
             agent.end_episode(i);
-            let episode = collector.take_episode(i);
-            let summary = self.history.finish(episode, &last_step, collector.environment_steps, updater.updates);
-            unreported.episodes.push(summary);
+            let summary = history.finish(&slot.episode, &last_step, environment_steps, updater.updates);
+            unreported.report.episodes.push(summary);
         }
         learned?;
         self.evaluate_if_due()

@@ -26,12 +26,12 @@ fn small_ddpg(device: &Device) -> Ddpg<DeterministicActor, QNetwork> {
     Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), device, Seed(0)).unwrap()
 }
 
-fn batch(device: &Device) -> Batch {
-    observed(0.0, 3, 1, device)
+fn batch() -> Batch {
+    observed(0.0, 3, 1)
 }
 
 /// Four transitions whose observations are the same number on every axis.
-fn observed(value: f32, observation_dim: usize, action_dim: usize, device: &Device) -> Batch {
+fn observed(value: f32, observation_dim: usize, action_dim: usize) -> Batch {
     let (observation, next, action) = (vec![value; observation_dim], vec![0.0; observation_dim], vec![0.0; action_dim]);
     let transition = Transition {
         observation: &observation,
@@ -40,7 +40,7 @@ fn observed(value: f32, observation_dim: usize, action_dim: usize, device: &Devi
         next_observation: &next,
         terminated: false,
     };
-    Batch::new(&[transition; 4], 0.99, device).unwrap()
+    Batch::new(&[transition; 4], 0.99).unwrap()
 }
 
 #[test]
@@ -78,65 +78,59 @@ fn a_batch_that_does_not_fit_is_refused() {
         let mut agent = small_ddpg(&device);
         let before = agent.save_state().unwrap();
         let mut text = |batch: Batch| agent.update(&batch).unwrap_err().to_string();
+        assert_eq!(
+            text(Batch::default()),
+            "a batch must hold at least 1 transition, got 0; fill it by `sample_into` of a replay, or make it by `Batch::new`"
+        );
         let fields = "of the batch must have shape";
-        assert_eq!(text(observed(0.0, 2, 1, &device)), format!("observations {fields} [4, 3], got [4, 2]"));
-        assert_eq!(text(observed(0.0, 3, 2, &device)), format!("actions {fields} [4, 1], got [4, 2]"));
+        assert_eq!(text(observed(0.0, 2, 1)), format!("observations {fields} [4, 3], got [4, 2]"));
+        assert_eq!(text(observed(0.0, 3, 2)), format!("actions {fields} [4, 1], got [4, 2]"));
         assert_eq!(agent.save_state().unwrap(), before);
     }
 }
 
 #[test]
 fn a_batch_of_numbers_that_nothing_can_be_learned_from_is_never_made() {
-    for device in fixture::devices() {
-        let sound = Transition {
-            observation: &[0.0; 3],
-            action: &[0.0],
-            reward: 0.0,
-            next_observation: &[0.0; 3],
-            terminated: false,
-        };
-        let text =
-            |transition: Transition<'_>| Batch::new(&[sound, transition], 0.99, &device).unwrap_err().to_string();
-        assert_eq!(
-            text(Transition { observation: &[0.0, f32::NAN, 0.0], ..sound }),
-            "observation must be finite, got NaN at index 1"
-        );
-        assert_eq!(text(Transition { action: &[f32::INFINITY], ..sound }), "action must be finite, got inf at index 0");
-        assert_eq!(
-            text(Transition { reward: 1e19, ..sound }),
-            "reward must be at most 1e18 in magnitude, got 1e19 at index 0"
-        );
-        assert_eq!(
-            text(Transition { next_observation: &[0.0; 2], ..sound }),
-            "next observation must have 3 components, got 2"
-        );
-        let text = |result: Result<Batch, ReplayError>| result.unwrap_err().to_string();
-        assert_eq!(text(Batch::new(&[], 0.99, &device)), "a batch must hold at least 1 transition, got 0");
-        assert_eq!(text(Batch::new(&[sound], 1.5, &device)), "discount must be in [0, 1], got 1.5");
-        assert_eq!(text(Batch::new(&[sound], f64::NAN, &device)), "discount must be in [0, 1], got NaN");
-    }
+    let sound = Transition {
+        observation: &[0.0; 3],
+        action: &[0.0],
+        reward: 0.0,
+        next_observation: &[0.0; 3],
+        terminated: false,
+    };
+    let text = |transition: Transition<'_>| Batch::new(&[sound, transition], 0.99).unwrap_err().to_string();
+    assert_eq!(
+        text(Transition { observation: &[0.0, f32::NAN, 0.0], ..sound }),
+        "observation must be finite, got NaN at index 1"
+    );
+    assert_eq!(text(Transition { action: &[f32::INFINITY], ..sound }), "action must be finite, got inf at index 0");
+    assert_eq!(
+        text(Transition { reward: 1e19, ..sound }),
+        "reward must be at most 1e18 in magnitude, got 1e19 at index 0"
+    );
+    assert_eq!(
+        text(Transition { next_observation: &[0.0; 2], ..sound }),
+        "next observation must have 3 components, got 2"
+    );
+    let text = |result: Result<Batch, ReplayError>| result.unwrap_err().to_string();
+    assert_eq!(text(Batch::new(&[], 0.99)), "a batch must hold at least 1 transition, got 0");
+    assert_eq!(text(Batch::new(&[sound], 1.5)), "discount must be in [0, 1], got 1.5");
+    assert_eq!(text(Batch::new(&[sound], f64::NAN)), "discount must be in [0, 1], got NaN");
 }
 
 /// Rewards that are each in range, and whose sum over several steps is not.
 #[test]
 fn a_sum_of_rewards_out_of_range_is_refused_when_it_is_drawn() {
-    for device in fixture::devices() {
-        let mut replay = ReplayBuffer::new(4, 1, 1).unwrap().with_n_step(3).unwrap();
-        for i in 0..4 {
-            let (now, next) = ([i as f32], [i as f32 + 1.0]);
-            let transition = Transition {
-                observation: &now,
-                action: &[0.0],
-                reward: 9e17,
-                next_observation: &next,
-                terminated: false,
-            };
-            replay.push(&transition).unwrap();
-        }
-        let error = replay.sample(4, 1.0, &mut Seed(0).stream(Stream::Replay), &device).unwrap_err().to_string();
-        assert!(error.starts_with("discounted sums of rewards must be at most 1e18 in magnitude, got "), "{error}");
-        replay.sample(4, 0.1, &mut Seed(0).stream(Stream::Replay), &device).unwrap();
+    let mut replay = ReplayBuffer::new(4, 1, 1).unwrap().with_n_step(3).unwrap();
+    for i in 0..4 {
+        let (now, next) = ([i as f32], [i as f32 + 1.0]);
+        let transition =
+            Transition { observation: &now, action: &[0.0], reward: 9e17, next_observation: &next, terminated: false };
+        replay.push(&transition).unwrap();
     }
+    let error = replay.sample(4, 1.0, &mut Seed(0).stream(Stream::Replay)).unwrap_err().to_string();
+    assert!(error.starts_with("discounted sums of rewards must be at most 1e18 in magnitude, got "), "{error}");
+    replay.sample(4, 0.1, &mut Seed(0).stream(Stream::Replay)).unwrap();
 }
 
 /// A policy that loses the batch axis of a single row.
@@ -187,18 +181,18 @@ fn a_loss_that_is_not_finite_is_named_and_its_step_not_taken() {
         let config = DdpgConfig::new().with_normalize_observations(false);
         let mut agent = Ddpg::new(actor, critic, &spaces(), &config, &device, Seed(0)).unwrap();
         let probe = |agent: &Ddpg<DeterministicActor, Steep>| {
-            let batch = batch(&device);
-            let q = agent.critic().valid().q_value(batch.observations().clone(), batch.actions().clone());
+            let tensors = batch().upload(&device);
+            let q = agent.critic().valid().q_value(tensors.observations, tensors.actions);
             q.try_into_vec_as::<f32>().unwrap()
         };
         let before = probe(&agent);
         // Each number of the batch is in range, and the square of the critic's answer to them is not.
-        let far = observed(1e18, 3, 1, &device);
+        let far = observed(1e18, 3, 1);
         let error = agent.update(&far).unwrap_err();
         assert!(matches!(error, AgentError::Diverged { quantity: "critic loss", .. }));
         assert_eq!(error.to_string(), "critic loss must be finite, got inf: training has diverged");
         assert_eq!(probe(&agent), before);
-        agent.update(&batch(&device)).unwrap();
+        agent.update(&batch()).unwrap();
     }
 }
 
@@ -257,10 +251,10 @@ fn noise_for_another_number_of_axes_is_refused() {
     }
 }
 
-/// Noise that is not what it says.
-struct BrokenNoise(Vec<f32>);
+/// The same displacement for ever.
+struct ConstantNoise(f32);
 
-impl SaveState for BrokenNoise {
+impl SaveState for ConstantNoise {
     fn save_state(&self) -> Result<State, StateError> {
         Ok(State::new())
     }
@@ -270,29 +264,26 @@ impl SaveState for BrokenNoise {
     }
 }
 
-impl ActionNoise for BrokenNoise {
+impl ActionNoise for ConstantNoise {
     fn dim(&self) -> usize {
         1
     }
 
-    fn sample(&mut self, _: &mut dyn actor_critic::rand::Rng) -> Vec<f32> {
-        self.0.clone()
+    fn sample_into(&mut self, _: &mut dyn actor_critic::rand::Rng, noise: &mut [f32]) {
+        noise.fill(self.0);
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {
-        Box::new(Self(self.0.clone()))
+        Box::new(Self(self.0))
     }
 }
 
 #[test]
-fn noise_that_breaks_its_word_is_refused() {
+fn noise_that_is_not_finite_is_refused() {
     for device in fixture::devices() {
-        let text = |values: Vec<f32>| {
-            let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(values))).unwrap();
-            agent.explore(&[&[0.0; 3]]).unwrap_err().to_string()
-        };
-        assert_eq!(text(vec![]), "noise must have 1 values, one per axis of the action space, got 0");
-        assert_eq!(text(vec![f32::NAN]), "noise must be finite, got NaN on axis 0");
+        let mut agent = small_ddpg(&device).with_noise(Box::new(ConstantNoise(f32::NAN))).unwrap();
+        let error = agent.explore(&[&[0.0; 3]]).unwrap_err();
+        assert_eq!(error.to_string(), "noise must be finite, got NaN on axis 0");
     }
 }
 
@@ -300,7 +291,7 @@ fn noise_that_breaks_its_word_is_refused() {
 fn noise_of_any_size_leaves_the_action_inside_the_bounds() {
     for device in fixture::devices() {
         for (noise, expected) in [(1e30, 2.0), (-1e30, -2.0)] {
-            let mut agent = small_ddpg(&device).with_noise(Box::new(BrokenNoise(vec![noise]))).unwrap();
+            let mut agent = small_ddpg(&device).with_noise(Box::new(ConstantNoise(noise))).unwrap();
             assert_eq!(agent.explore(&[&[0.0; 3]]).unwrap(), [[expected]]);
             let greedy = agent.act(&[&[0.0; 3]]).unwrap()[0][0];
             assert!(greedy.abs() < 2.0, "greedy actions have no noise: {greedy}");

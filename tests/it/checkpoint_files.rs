@@ -26,7 +26,7 @@ fn none_is_intact(trainer: &mut SmallTrainer, checkpoints: &mut Checkpoints) -> 
 
 /// Prints the bits of all that `trainer` does next, learning included.
 fn future<E: Environment, A: Agent + SaveState>(trainer: &mut Trainer<E, A>) -> String {
-    let reports: Vec<_> = (0..6).map(|_| trainer.step().unwrap()).collect();
+    let reports: Vec<_> = (0..6).map(|_| trainer.step().unwrap().clone()).collect();
     format!("{reports:?} {:?}", trainer.agent().save_state().unwrap())
 }
 
@@ -100,7 +100,7 @@ fn generations_that_are_mixed_are_detected_unless_the_files_are_equal() {
         let mut trainer = stepped(5);
         let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
         trainer.save(&mut checkpoints).unwrap();
-        (0..steps_between).for_each(|_| drop(trainer.step().unwrap()));
+        (0..steps_between).for_each(|_| _ = trainer.step().unwrap());
         trainer.save(&mut checkpoints).unwrap();
         let read = |number| FILES.map(|file| fs::read(generation(folder.path(), number).join(file)).unwrap());
         let (other, newest) = (read(0), read(1));

@@ -83,7 +83,7 @@ fn an_environment_that_cannot_be_saved_is_refused_before_the_first_step() {
     let error = first.save(&mut checkpoints).unwrap_err();
     assert!(error.to_string().starts_with("a checkpoint in mid-episode needs an environment that saves its state"));
     assert_eq!(checkpoints.generations().unwrap(), [0_u64; 0]);
-    (0..199).for_each(|_| drop(first.step().unwrap()));
+    (0..199).for_each(|_| _ = first.step().unwrap());
     assert!(first.can_save());
     first.save(&mut checkpoints).unwrap();
     let (mut second, mut whole) = (trainer(4), trainer(4));
@@ -193,10 +193,10 @@ fn what_has_not_changed_is_not_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut trainer = new();
-    (0..1_200).for_each(|_| drop(trainer.step().unwrap()));
+    (0..1_200).for_each(|_| _ = trainer.step().unwrap());
     trainer.save(&mut checkpoints).unwrap();
     // Three hundred more, which overwrite rows of the first part.
-    (0..300).for_each(|_| drop(trainer.step().unwrap()));
+    (0..300).for_each(|_| _ = trainer.step().unwrap());
     let generation = trainer.save(&mut checkpoints).unwrap();
 
     #[cfg(unix)]

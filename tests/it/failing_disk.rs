@@ -70,7 +70,7 @@ fn assert_save_works(trainer: &mut SmallTrainer, checkpoints: &mut Checkpoints) 
 fn saved_and_stepped(checkpoints: &mut Checkpoints) -> SmallTrainer {
     let mut trainer = stepped(5);
     trainer.save(checkpoints).unwrap();
-    (0..2).for_each(|_| drop(trainer.step().unwrap()));
+    (0..2).for_each(|_| _ = trainer.step().unwrap());
     trainer
 }
 

@@ -82,7 +82,7 @@ fn a_failed_evaluation_is_made_up_for_and_the_episode_of_its_step_is_told() {
 #[test]
 fn a_loop_of_ones_own_gets_what_a_failed_step_has_brought_with_the_next() {
     let mut trainer = trainer(3).with_evaluation(evaluation(&[1]));
-    let reports: Vec<StepReport> = (0..402).filter_map(|_| trainer.step().ok()).collect();
+    let reports: Vec<StepReport> = (0..402).filter_map(|_| trainer.step().ok().cloned()).collect();
     assert_eq!(reports.last().unwrap().environment_steps, 402);
     let at = |report: &StepReport| report.environment_steps;
     let episodes: Vec<_> = reports.iter().filter(|report| !report.episodes.is_empty()).map(at).collect();
@@ -210,7 +210,7 @@ impl Agent for Failing {
     fn update(&mut self, batch: &Batch) -> Result<Update<Self::Metrics>, AgentError> {
         self.updates += 1;
         if self.updates == self.fails_at.0 {
-            return Err(BatchError { field: "actions", expected: [1, 1], found: [1, 2] }.into());
+            return Err(BatchError::Shape { field: "actions", expected: [1, 1], found: [1, 2] }.into());
         }
         self.agent.update(batch)
     }

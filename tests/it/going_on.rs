@@ -436,9 +436,9 @@ fn of_a_long_history_only_what_is_new_is_written() {
     };
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut saved = make();
-    (0..20_000).for_each(|_| drop(saved.step().unwrap()));
+    (0..20_000).for_each(|_| _ = saved.step().unwrap());
     saved.save(&mut checkpoints).unwrap();
-    (0..10).for_each(|_| drop(saved.step().unwrap()));
+    (0..10).for_each(|_| _ = saved.step().unwrap());
     let generation = saved.save(&mut checkpoints).unwrap();
     let part = |generation, part: usize| checkpoints.path(generation).join(format!("history-{part:05}.safetensors"));
     assert!(part(generation, 1).exists() && !part(generation, 2).exists());

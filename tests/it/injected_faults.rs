@@ -156,13 +156,13 @@ fn in_a_reward() {
 
 #[test]
 fn in_a_batch() {
-    count("a batch", |injection, device| {
+    count("a batch", |injection, _| {
         let Injection { value, draw, .. } = *injection;
         let mut rows = rows();
         // Of a row: observation, action, reward, next observation.
         let (row, at) = (draw % rows.len(), draw / 8 % 8);
         rows[row][at] = value;
-        let error = Batch::new(&transitions(&rows), 0.99, device).unwrap_err().to_string();
+        let error = Batch::new(&transitions(&rows), 0.99).unwrap_err().to_string();
         let field = match at {
             0..3 => "observation",
             3 => "action",
@@ -201,14 +201,14 @@ fn transition_of(row: &[f32; 8]) -> Transition<'_> {
     }
 }
 
-fn batch(device: &Device) -> Batch {
-    Batch::new(&transitions(&rows()), 0.99, device).unwrap()
+fn batch() -> Batch {
+    Batch::new(&transitions(&rows()), 0.99).unwrap()
 }
 
 /// Trains a few steps with a network whose weights are sound, then replaces one of them.
 fn with_spoilt_weight(injection: &Injection, device: &Device, network: &str) -> String {
     let mut agent = small_agent(device);
-    let batch = batch(device);
+    let batch = batch();
     for _ in 0..injection.step % 4 {
         agent.update(&batch).unwrap();
     }
@@ -316,7 +316,7 @@ fn a_diverged_agent_is_never_saved() {
         values[3] = f32::NAN;
         state.put_array("actor.network.trunk.layers.0.bias", &shape, values);
         agent.load_state(state).unwrap();
-        assert!(matches!(agent.update(&batch(&device)), Err(AgentError::Parameter { .. })));
+        assert!(matches!(agent.update(&batch()), Err(AgentError::Parameter { .. })));
 
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::open(folder.path()).unwrap();

@@ -246,7 +246,7 @@ fn ddpg_finds_the_gain() {
             let critic = critic(&mut seed.stream(Stream::CriticWeights), &device);
             let spaces = Spaces::of(&Regulator::new()).unwrap();
             let agent = Ddpg::new(actor(&device, seed), critic, &spaces, &config, &device, seed).unwrap();
-            assert_gain("DDPG", seed, train(agent, seed).plain_actor());
+            assert_gain("DDPG", seed, train(agent, seed).actor());
         }
     }
 }
@@ -267,7 +267,7 @@ fn td3_finds_the_gain() {
             let spaces = Spaces::of(&Regulator::new()).unwrap();
             let (actor, critics) = (actor(&device, seed), critics(&device, seed));
             let agent = Td3::new(actor, critics, &spaces, &config, &device, seed).unwrap();
-            assert_gain("TD3", seed, train(agent, seed).plain_actor());
+            assert_gain("TD3", seed, train(agent, seed).actor());
         }
     }
 }
@@ -290,9 +290,9 @@ fn sac_finds_the_gain_and_the_deviation_that_its_temperature_asks_for() {
             let actor = LinearGaussian { mean: actor(&device, seed), log_std: Param::from_data([[0.0_f32]], &device) };
             let agent = Sac::new(actor, critics(&device, seed), &spaces, &config, &device, seed).unwrap();
             let agent = train(agent, seed);
-            assert_gain("SAC", seed, &agent.plain_actor().mean);
+            assert_gain("SAC", seed, &agent.actor().mean);
 
-            let deviation = f64::from(agent.plain_actor().log_std.val().into_scalar::<f32>()).exp();
+            let deviation = f64::from(agent.actor().log_std.val().into_scalar::<f32>()).exp();
             let expected = (TEMPERATURE / (2.0 * Optimum::new().curvature)).sqrt();
             assert!(
                 (deviation / expected - 1.0).abs() <= 0.05,

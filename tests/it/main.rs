@@ -1,7 +1,9 @@
 //! The tests of the public API, in one program: each program is linked with burn, which costs more than most tests take.
 //!
-//! A file of its own has only what owns the process: `tests/hostile_files.rs`, which counts every allocation.
+//! A file of its own has only what owns the process: `tests/hostile_files.rs`, which counts every byte in use.
 
+mod allocation_counter;
+mod allocations;
 mod bad_input;
 mod bad_run;
 #[cfg(unix)]
@@ -42,3 +44,6 @@ mod tasks;
 mod trainer;
 mod units;
 mod wrappers;
+
+#[global_allocator]
+static COUNTER: allocation_counter::AllocationCounter = allocation_counter::AllocationCounter;

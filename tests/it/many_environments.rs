@@ -281,7 +281,10 @@ fn an_agent_that_forgets_an_environment_is_refused() {
     let config = config(1).with_warmup_steps(0);
     let mut trainer = Trainer::with_environments(environments, agent, &config, Seed(0)).unwrap();
     let error = trainer.step().unwrap_err();
-    assert_eq!(error.to_string(), "number of actions must be at least 2, got 1, at environment step 1 after 0 updates");
+    assert_eq!(
+        error.to_string(),
+        "the actor must answer 2 observations with shape [2, 1], got [1, 1], at environment step 1 after 0 updates"
+    );
 }
 
 /// A run with everything that a checkpoint has to hold.
@@ -313,7 +316,7 @@ fn a_run_with_everything_goes_on_bit_for_bit() {
             let folder = tempfile::tempdir().unwrap();
             let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
             let mut first = everything(&device);
-            (0..steps).for_each(|_| drop(first.step().unwrap()));
+            (0..steps).for_each(|_| _ = first.step().unwrap());
             first.save(&mut checkpoints).unwrap();
             let mut second = everything(&device);
             second.resume(&mut checkpoints).unwrap().unwrap();
@@ -335,7 +338,7 @@ fn a_checkpoint_of_other_environments_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut saved = everything(&device);
-    (0..30).for_each(|_| drop(saved.step().unwrap()));
+    (0..30).for_each(|_| _ = saved.step().unwrap());
     saved.save(&mut checkpoints).unwrap();
 
     // Without priorities, the last thing that is loaded does not fit.

@@ -84,7 +84,7 @@ fn what_cannot_be_learned_from_raw_numbers_is_learned_from_normalised_ones() {
 fn the_policy_takes_its_statistics_along_in_the_same_file() {
     for device in fixture::devices() {
         let mut trainer = trainer(&device, true);
-        (0..300).for_each(|_| drop(trainer.step().unwrap()));
+        (0..300).for_each(|_| _ = trainer.step().unwrap());
         let policy = trainer.agent().policy().unwrap();
         let normalization = policy.normalization().unwrap();
         // 600 observations, each of 300 twice, with a spread of 500 · 0.8 / √3 = 231.
@@ -119,12 +119,12 @@ fn a_run_that_is_resumed_has_its_statistics() {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut whole = trainer(&device, true);
-    (0..250).for_each(|_| drop(whole.step().unwrap()));
+    (0..250).for_each(|_| _ = whole.step().unwrap());
     whole.save(&mut checkpoints).unwrap();
     let mut resumed = trainer(&device, true);
     resumed.resume(&mut checkpoints).unwrap().unwrap();
     for trainer in [&mut whole, &mut resumed] {
-        (0..100).for_each(|_| drop(trainer.step().unwrap()));
+        (0..100).for_each(|_| _ = trainer.step().unwrap());
     }
     let state = |trainer: &Trainer<Remote, SmallDdpg>| trainer.agent().save_state().unwrap().to_bytes().unwrap();
     assert_eq!(state(&resumed), state(&whole));

@@ -21,7 +21,7 @@ fn goes_on<C: AgentConfig + Clone + 'static>(mut preset: Preset<C>) {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::open(folder.path()).unwrap();
     let mut first = preset.trainer(&device, Seed(3)).unwrap();
-    (0..steps - 7).for_each(|_| drop(first.step().unwrap()));
+    (0..steps - 7).for_each(|_| _ = first.step().unwrap());
     first.save(&mut checkpoints).unwrap();
     let mut second = preset.trainer(&device, Seed(3)).unwrap();
     second.resume(&mut checkpoints).unwrap().unwrap();

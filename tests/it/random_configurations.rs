@@ -368,8 +368,7 @@ impl Case {
             replay.push(&Transition::new(&observation, &action, &step))?;
             observation = step.observation;
 
-            let batch =
-                replay.sample(replay.len(), agent.discount(), &mut self.seed.stream(Stream::Replay), agent.device())?;
+            let batch = replay.sample(replay.len(), agent.discount(), &mut self.seed.stream(Stream::Replay))?;
             failed |= agent.update(&batch).is_err();
         }
         for not_finite in [f32::NAN, f32::INFINITY] {

@@ -1,11 +1,10 @@
 //! The replay against slow plain models: returns of several steps, and priorities.
 
-use crate::fixture;
 use std::collections::{BTreeMap, VecDeque};
 
 use actor_critic::prelude::*;
 use actor_critic::rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
-use actor_critic::replay::{Minibatch, PrioritizedReplay, PrioritizedReplayConfig, Replay, ReplayError};
+use actor_critic::replay::{PrioritizedReplay, PrioritizedReplayConfig, Replay, ReplayError};
 use proptest::prelude::*;
 
 /// A transition with everything written out.
@@ -110,16 +109,11 @@ fn outlook(model: &VecDeque<Plain>, age: usize, steps: usize, discount: f64) -> 
     (reward, power, last.next_observation, last.terminated)
 }
 
-fn read(tensor: &actor_critic::burn::tensor::Tensor<2>) -> Vec<f32> {
-    tensor.clone().try_into_vec_as().unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn a_return_of_several_steps_is_that_of_a_plain_list(sequence in sequences()) {
-        let device = fixture::devices().remove(0);
         let Sequence { capacity, steps, discount, .. } = sequence;
         let mut replay = ReplayBuffer::new(capacity, 1, 1).unwrap().with_n_step(steps).unwrap();
         let model = play(&sequence, &mut replay);
@@ -134,9 +128,9 @@ proptest! {
         }
 
         // All at once, as a batch looks ahead.
-        let batch = replay.sample(model.len(), discount, &mut ChaCha8Rng::seed_from_u64(0), &device).unwrap();
-        let (actions, rewards) = (read(batch.actions()), read(batch.rewards()));
-        let (next_observations, discounts) = (read(batch.next_observations()), read(batch.discounts()));
+        let batch = replay.sample(model.len(), discount, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
+        let (actions, rewards) = (batch.actions(), batch.rewards());
+        let (next_observations, discounts) = (batch.next_observations(), batch.discounts());
         let oldest = sequence.events.len() - model.len();
         for row in 0..model.len() {
             let expected = outlook(&model, actions[row] as usize - oldest, steps, discount);
@@ -154,7 +148,7 @@ proptest! {
         let Sequence { capacity, .. } = sequence;
         let mut replay = PrioritizedReplay::new(ReplayBuffer::new(capacity, 1, 1).unwrap(), &config).unwrap();
         let (mut rng, mut same_rng) = (ChaCha8Rng::seed_from_u64(seed), ChaCha8Rng::seed_from_u64(seed));
-        let mut minibatch = Minibatch::new();
+        let mut batch = Batch::default();
         // By action, which numbers the transitions.
         let (mut priorities, mut largest): (BTreeMap<usize, f64>, f64) = (BTreeMap::new(), 1.0);
         let oldest_of = |pushed: usize| pushed.saturating_sub(capacity);
@@ -170,7 +164,7 @@ proptest! {
             }
 
             let n = 1 + pushed % priorities.len();
-            replay.sample_into(n, 0.99, &mut rng, &mut minibatch).unwrap();
+            replay.sample_into(n, 0.99, &mut rng, &mut batch).unwrap();
             // Rows are a ring; the plain list is walked in the order of rows, as the tree is.
             let mut in_rows: Vec<(usize, f64)> = priorities.iter().map(|(&number, &priority)| (number, priority)).collect();
             in_rows.sort_by_key(|(number, _)| number % capacity);
@@ -181,21 +175,19 @@ proptest! {
                 let hit = in_rows.iter().find(|(_, priority)| { below += priority; mass < below });
                 hit.or(in_rows.last()).unwrap().0
             }).collect();
-            let device = fixture::devices().remove(0);
-            let batch = minibatch.upload(&device);
-            let found: Vec<usize> = read(batch.actions()).into_iter().map(|action| action as usize).collect();
+            let found: Vec<usize> = batch.actions().iter().map(|&action| action as usize).collect();
             prop_assert_eq!(&found, &drawn);
 
             let batches = (pushed / 3 - 1) as f64;
             let beta = 0.4 + 0.6 * (batches / 4.0).min(1.0);
             let weight = |number: &usize| (priorities.len() as f64 * priorities[number] / total).powf(-beta);
             let heaviest = drawn.iter().map(weight).fold(0.0, f64::max);
-            for (found, number) in read(batch.weights().unwrap()).into_iter().zip(&drawn) {
+            for (&found, number) in batch.weights().unwrap().iter().zip(&drawn) {
                 prop_assert!((f64::from(found) - weight(number) / heaviest).abs() < 1e-6);
             }
 
             let errors: Vec<f32> = drawn.iter().map(|number| (number % 5) as f32 - 2.0).collect();
-            replay.update_priorities(&minibatch, &errors).unwrap();
+            replay.update_priorities(&batch, &errors).unwrap();
             for (number, error) in drawn.into_iter().zip(errors) {
                 let priority = (f64::from(error.abs()) + 1e-6).powf(0.6);
                 priorities.insert(number, priority);
@@ -220,15 +212,13 @@ fn numbered(n: usize) -> ReplayBuffer {
 #[test]
 fn transitions_are_drawn_in_proportion_to_their_priorities() {
     const N: usize = 20;
-    let device = fixture::devices().remove(0);
     let mut replay = PrioritizedReplay::new(numbered(N), &PrioritizedReplayConfig::new()).unwrap();
-    let (mut rng, mut minibatch) = (Seed(3).stream(Stream::Replay), Minibatch::new());
+    let (mut rng, mut batch) = (Seed(3).stream(Stream::Replay), Batch::default());
     // Every transition is drawn once, as long as all have the same priority.
-    replay.sample_into(N, 0.99, &mut rng, &mut minibatch).unwrap();
-    let numbers = read(minibatch.upload(&device).actions());
-    assert_eq!(numbers, (0..N).map(|i| i as f32).collect::<Vec<_>>());
+    replay.sample_into(N, 0.99, &mut rng, &mut batch).unwrap();
+    assert_eq!(batch.actions(), (0..N).map(|i| i as f32).collect::<Vec<_>>());
     let errors: Vec<f32> = (0..N).map(|i| i as f32).collect();
-    replay.update_priorities(&minibatch, &errors).unwrap();
+    replay.update_priorities(&batch, &errors).unwrap();
 
     let priority = |i: usize| (i as f64 + 1e-6).powf(0.6);
     let total: f64 = (0..N).map(priority).sum();
@@ -236,8 +226,8 @@ fn transitions_are_drawn_in_proportion_to_their_priorities() {
     const BATCHES: usize = 20_000;
     for _ in 0..BATCHES {
         // One at a time: those of a larger batch are not independent.
-        replay.sample_into(1, 0.99, &mut rng, &mut minibatch).unwrap();
-        counts[minibatch.rows()[0]] += 1.0;
+        replay.sample_into(1, 0.99, &mut rng, &mut batch).unwrap();
+        counts[batch.rows()[0]] += 1.0;
     }
     // Without the first, which is almost never drawn: χ² over 19 cells has mean 18 and standard deviation 6.
     let expected = |i: usize| BATCHES as f64 * priority(i) / total;
@@ -250,13 +240,13 @@ fn transitions_are_drawn_in_proportion_to_their_priorities() {
 fn without_an_exponent_every_transition_counts_the_same() {
     let config = PrioritizedReplayConfig::new().with_priority_exponent(0.0);
     let mut replay = PrioritizedReplay::new(numbered(50), &config).unwrap();
-    let (mut rng, mut minibatch) = (Seed(4).stream(Stream::Replay), Minibatch::new());
+    let (mut rng, mut batch) = (Seed(4).stream(Stream::Replay), Batch::default());
     let mut counts = [0.0_f64; 50];
     for _ in 0..2_000 {
-        replay.sample_into(5, 0.99, &mut rng, &mut minibatch).unwrap();
-        replay.update_priorities(&minibatch, &[0.0, 1.0, 10.0, 100.0, 1e6]).unwrap();
-        minibatch.rows().iter().for_each(|&row| counts[row] += 1.0);
-        let weights = read(minibatch.upload(&fixture::devices().remove(0)).weights().unwrap());
+        replay.sample_into(5, 0.99, &mut rng, &mut batch).unwrap();
+        replay.update_priorities(&batch, &[0.0, 1.0, 10.0, 100.0, 1e6]).unwrap();
+        batch.rows().iter().for_each(|&row| counts[row] += 1.0);
+        let weights = batch.weights().unwrap();
         assert!(weights.iter().all(|&weight| (weight - 1.0).abs() < 1e-6), "{weights:?}");
     }
     let chi_squared: f64 = counts.iter().map(|count| (count - 200.0).powi(2) / 200.0).sum();
@@ -275,23 +265,23 @@ fn settings_and_errors_out_of_range_are_refused() {
     assert_eq!(error.to_string(), "number of steps of a return must be at least 1, got 0");
 
     let mut replay = PrioritizedReplay::new(numbered(4), &config()).unwrap();
-    let (mut rng, mut minibatch) = (Seed(0).stream(Stream::Replay), Minibatch::new());
+    let (mut rng, mut batch) = (Seed(0).stream(Stream::Replay), Batch::default());
     let rng: &mut dyn Rng = &mut rng;
-    assert_eq!(replay.sample_into(0, 0.99, rng, &mut minibatch), Err(ReplayError::EmptyBatch));
+    assert_eq!(replay.sample_into(0, 0.99, rng, &mut batch), Err(ReplayError::EmptyBatch));
     let too_few = ReplayError::TooFewTransitions { requested: 5, stored: 4 };
-    assert_eq!(replay.sample_into(5, 0.99, rng, &mut minibatch), Err(too_few));
-    let error = replay.sample_into(2, 1.1, rng, &mut minibatch).unwrap_err();
+    assert_eq!(replay.sample_into(5, 0.99, rng, &mut batch), Err(too_few));
+    let error = replay.sample_into(2, 1.1, rng, &mut batch).unwrap_err();
     assert_eq!(error.to_string(), "discount must be in [0, 1], got 1.1");
-    let error = replay.transitions().sample_into(2, f64::NAN, rng, &mut minibatch).unwrap_err();
+    let error = replay.transitions().sample_into(2, f64::NAN, rng, &mut batch).unwrap_err();
     assert_eq!(error.to_string(), "discount must be in [0, 1], got NaN");
-    replay.sample_into(2, 0.99, rng, &mut minibatch).unwrap();
+    replay.sample_into(2, 0.99, rng, &mut batch).unwrap();
     let text = |result: Result<(), ReplayError>| result.unwrap_err().to_string();
     assert_eq!(
-        text(replay.update_priorities(&minibatch, &[1.0])),
+        text(replay.update_priorities(&batch, &[1.0])),
         "a batch of 2 transitions needs one temporal difference error each, got 1"
     );
     assert_eq!(
-        text(replay.update_priorities(&minibatch, &[1.0, f32::NAN])),
+        text(replay.update_priorities(&batch, &[1.0, f32::NAN])),
         "temporal difference error must be finite, got NaN at index 1"
     );
 }
@@ -299,19 +289,19 @@ fn settings_and_errors_out_of_range_are_refused() {
 #[test]
 fn a_replay_that_was_saved_draws_the_same_batches() {
     let fresh = || PrioritizedReplay::new(numbered(30), &PrioritizedReplayConfig::new()).unwrap();
-    let (mut replay, mut minibatch) = (fresh(), Minibatch::new());
+    let (mut replay, mut batch) = (fresh(), Batch::default());
     let mut rng = Seed(5).stream(Stream::Replay);
     for _ in 0..10 {
-        replay.sample_into(4, 0.99, &mut rng, &mut minibatch).unwrap();
-        replay.update_priorities(&minibatch, &[0.1, 7.0, 0.0, 2.0]).unwrap();
+        replay.sample_into(4, 0.99, &mut rng, &mut batch).unwrap();
+        replay.update_priorities(&batch, &[0.1, 7.0, 0.0, 2.0]).unwrap();
     }
     let [mut rng, mut same_rng] = [0; 2].map(|_| Seed(6).stream(Stream::Replay));
-    let (mut again, mut other) = (fresh(), Minibatch::new());
+    let (mut again, mut other) = (fresh(), Batch::default());
     again.load(replay.transitions().clone(), replay.save_state().unwrap()).unwrap();
     for _ in 0..10 {
-        replay.sample_into(8, 0.99, &mut rng, &mut minibatch).unwrap();
+        replay.sample_into(8, 0.99, &mut rng, &mut batch).unwrap();
         again.sample_into(8, 0.99, &mut same_rng, &mut other).unwrap();
-        assert_eq!(minibatch.rows(), other.rows());
+        assert_eq!(batch.rows(), other.rows());
     }
 
     let wrong = |change: fn(&mut actor_critic::state::State)| {
@@ -326,4 +316,30 @@ fn a_replay_that_was_saved_draws_the_same_batches() {
     assert_eq!(text, "`priorities` must be positive and at most 1e39, got -1");
     let text = wrong(|state| state.put("more", 0_u64));
     assert!(text.contains("more"), "{text}");
+}
+
+#[test]
+fn a_batch_of_another_replay_is_refused() {
+    let row = |x: f32| [x];
+    let mut replay = ReplayBuffer::new(20, 1, 1).unwrap();
+    for i in 0..20 {
+        let (observation, action) = (row(i as f32), row(0.0));
+        let transition = Transition {
+            observation: &observation,
+            action: &action,
+            reward: 0.0,
+            next_observation: &observation,
+            terminated: false,
+        };
+        replay.push(&transition).unwrap();
+    }
+    let (mut rng, mut batch) = (Seed(7).stream(Stream::Replay), Batch::default());
+    replay.sample_into(20, 0.99, &mut rng, &mut batch).unwrap();
+    let small = ReplayBuffer::new(4, 1, 1).unwrap();
+    let mut small = PrioritizedReplay::new(small, &PrioritizedReplayConfig::new()).unwrap();
+    let largest = batch.rows()[0];
+    assert_eq!(
+        small.update_priorities(&batch, &[1.0; 20]).unwrap_err().to_string(),
+        format!("a batch must be from the replay that is told of its errors, whose rows are 0 to 0, got row {largest}")
+    );
 }

@@ -74,8 +74,8 @@ struct Loss(f64);
 impl Metrics for Loss {
     const NAMES: &'static [&'static str] = &["loss"];
 
-    fn values(&self) -> Vec<f64> {
-        vec![self.0]
+    fn values(&self) -> impl Iterator<Item = f64> {
+        std::iter::once(self.0)
     }
 }
 
@@ -106,7 +106,7 @@ impl Agent for Notes {
             self.fails_after = usize::MAX;
             return Err(AgentError::Diverged { quantity: "loss", value: f64::NAN });
         }
-        self.batches.push(batch.rewards().clone().try_into_vec_as().unwrap());
+        self.batches.push(batch.rewards().to_vec());
         Ok(Update { metrics: Loss(self.batches.len() as f64), td_errors: None })
     }
 
@@ -170,7 +170,7 @@ fn warm_up_actions_are_random_and_the_agent_sees_everything_after() {
 #[test]
 fn updates_begin_when_enough_is_stored_and_are_counted() {
     let mut trainer = trainer(&config());
-    let reports: Vec<StepReport> = (0..14).map(|_| trainer.step().unwrap()).collect();
+    let reports: Vec<StepReport> = (0..14).map(|_| trainer.step().unwrap().clone()).collect();
     let updates: Vec<usize> = reports.iter().map(|report| report.updates).collect();
     assert_eq!(updates, [0, 0, 0, 0, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27]);
     assert_eq!(reports[4].metrics, None);

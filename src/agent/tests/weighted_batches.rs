@@ -1,7 +1,8 @@
 //! Batches whose transitions count differently, or look several steps ahead.
 
-use super::batch_of;
+use super::{batch_of, read};
 use crate::fixture;
+use crate::matrix::Matrix;
 use actor_critic::agent::Agent;
 use actor_critic::burn::tensor::Tensor;
 use actor_critic::nn::{
@@ -20,7 +21,7 @@ fn spaces() -> Spaces {
 }
 
 /// The columns of a batch, for its first rows.
-fn rows(n: usize, device: &Device) -> Batch {
+fn rows(n: usize) -> Batch {
     let mut rng = Seed(9).stream(Stream::Replay);
     let mut draw = |columns: usize| -> Vec<f32> {
         let mut values: Vec<f32> = (0..ROWS * columns).map(|_| rng.random_range(-1.0..1.0)).collect();
@@ -28,11 +29,11 @@ fn rows(n: usize, device: &Device) -> Batch {
         values
     };
     let columns = [draw(3), draw(1), draw(1), draw(3), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0][..n].to_vec()];
-    batch_of(&columns, DISCOUNT, device)
+    batch_of(&columns, DISCOUNT)
 }
 
-fn batch(device: &Device) -> Batch {
-    rows(ROWS, device)
+fn batch() -> Batch {
+    rows(ROWS)
 }
 
 fn ddpg(device: &Device) -> Ddpg<DeterministicActor, QNetwork> {
@@ -77,14 +78,14 @@ fn counts_as_it_should<A: Agent + SaveState>(new: impl Fn(&Device) -> A) {
             let td_errors = (0..3).map(|_| agent.update(&batch).unwrap().td_errors).last().unwrap();
             (state(&agent), td_errors)
         };
-        let plain = updated(batch(&device));
+        let plain = updated(batch());
         let discount = DISCOUNT as f32;
         let same = vec![discount, discount, 0.0, discount, discount, discount];
-        assert_eq!(updated(batch(&device).with_discounts(same).unwrap()).0, plain.0);
-        assert_ne!(updated(batch(&device).with_discounts(vec![0.5; ROWS]).unwrap()).0, plain.0);
+        assert_eq!(updated(batch().with_discounts(same).unwrap()).0, plain.0);
+        assert_ne!(updated(batch().with_discounts(vec![0.5; ROWS]).unwrap()).0, plain.0);
 
         // The mean over a batch in which each row counts once is that over the batch twice, where each pair counts 2 and 0.
-        let weighted = updated(batch(&device).with_weights(vec![2.0, 0.0, 1.0, 1.0, 0.5, 1.5]).unwrap());
+        let weighted = updated(batch().with_weights(vec![2.0, 0.0, 1.0, 1.0, 0.5, 1.5]).unwrap());
         assert_ne!(weighted.0, plain.0);
         assert!(plain.1.is_none());
         let errors = weighted.1.unwrap();
@@ -110,9 +111,9 @@ fn sac_counts_as_it_should() {
 #[test]
 fn errors_are_those_before_the_step_and_the_mean_over_critics() {
     for device in fixture::devices() {
-        let batch = batch(&device).with_weights(vec![1.0; ROWS]).unwrap();
-        let expected = |targets: Tensor<2>, values: Vec<Tensor<2>>| -> Vec<f32> {
-            let targets = fixture::values(targets);
+        let batch = batch().with_weights(vec![1.0; ROWS]).unwrap();
+        let expected = |targets: Matrix, values: Vec<Tensor<2>>| -> Vec<f32> {
+            let targets = read(targets);
             let values: Vec<Vec<f64>> = values.into_iter().map(|values| fixture::values(values.inner())).collect();
             let error = |i: usize| values.iter().map(|q| (q[i] - targets[i]).abs()).sum::<f64>() / values.len() as f64;
             (0..ROWS).map(|i| error(i) as f32).collect()
@@ -121,17 +122,19 @@ fn errors_are_those_before_the_step_and_the_mean_over_critics() {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} for {expected:?}");
         };
 
-        let unit_actions = || ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.actions().clone());
+        let unit_actions =
+            || ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch.upload(&device).actions);
         let mut agent = ddpg(&device);
-        let value = agent.critic().q_value(batch.observations().clone(), unit_actions());
+        let value = agent.critic().q_value(batch.upload(&device).observations, unit_actions());
         let errors = expected(agent.targets(&agent.core.boundary.inside(&batch)), vec![value]);
         close(&agent.update(&batch).unwrap().td_errors.unwrap(), &errors);
 
         // Without smoothing the target does not depend on the noise.
         let mut agent = td3(&device);
-        let values = agent.critics().q_values(batch.observations().clone(), unit_actions());
+        let values = agent.critics().q_values(batch.upload(&device).observations, unit_actions());
         let inside = agent.core.boundary.inside(&batch);
-        let errors = expected(agent.targets(&inside, Tensor::zeros([ROWS, 1], &device)), values);
+        let noise = agent.core.boundary.place.take(Tensor::zeros([ROWS, 1], &device));
+        let errors = expected(agent.targets(&inside, noise), values);
         close(&agent.update(&batch).unwrap().td_errors.unwrap(), &errors);
     }
 }
@@ -139,12 +142,13 @@ fn errors_are_those_before_the_step_and_the_mean_over_critics() {
 #[test]
 fn a_row_that_counts_nothing_is_as_good_as_absent() {
     for device in fixture::devices() {
-        let first_half = rows(ROWS / 2, &device);
-        let weighted = batch(&device).with_weights(vec![2.0, 2.0, 2.0, 0.0, 0.0, 0.0]).unwrap();
-        let agent = ddpg(&device);
-        let loss = |batch: &Batch| {
+        let first_half = rows(ROWS / 2);
+        let weighted = batch().with_weights(vec![2.0, 2.0, 2.0, 0.0, 0.0, 0.0]).unwrap();
+        let mut agent = ddpg(&device);
+        let mut loss = |batch: &Batch| {
             let batch = agent.core.boundary.inside(batch);
-            fixture::scalar(agent.core.critic_losses(&batch, &agent.targets(&batch)).remove(0).inner())
+            let targets = agent.targets(&batch);
+            agent.core.critic_gradient(&batch, &targets).unwrap().loss
         };
         let (found, expected) = (loss(&weighted), loss(&first_half));
         assert!((found - expected).abs() < 1e-6 * expected, "{found} for {expected}");
@@ -153,9 +157,7 @@ fn a_row_that_counts_nothing_is_as_good_as_absent() {
 
 #[test]
 fn extra_columns_of_a_batch_are_checked_like_the_others() {
-    let device = fixture::devices().remove(0);
     let text = |result: Result<Batch, ReplayError>| result.unwrap_err().to_string();
-    let batch = || batch(&device);
     assert_eq!(text(batch().with_weights(vec![1.0; 2])), "weights must have 6 components, got 2");
     assert_eq!(text(batch().with_discounts(vec![1.0; 12])), "discounts must have 6 components, got 12");
     let spoilt = |value| vec![1.0, value, 1.0, 1.0, 1.0, 1.0];

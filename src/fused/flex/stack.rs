@@ -7,7 +7,8 @@ use burn_flex::FlexTensor;
 
 use super::{dense, slice, tensor};
 use crate::fused::MlpShape;
-use crate::fused::kernel::{Buffer, Layer, LayerGradient, Perceptron};
+use crate::fused::kernel::{Layer, LayerGradient, Perceptron};
+use crate::matrix::Buffer;
 
 /// The input of a perceptron, in one matrix.
 #[derive(Debug, Clone)]

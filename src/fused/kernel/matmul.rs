@@ -1,9 +1,9 @@
 //! Matrix products of the sizes of this field, with the element-wise work around them done while a row is in cache.
 
-use super::pool::Buffer;
+use super::in_registers;
+use super::lanes::{dots, multiply_add};
+use crate::matrix::Buffer;
 
-/// Lanes of a dot product: the same on every instruction set, so that its sum is.
-const LANES: usize = 16;
 /// Up to this many rows, packing a matrix costs more than it saves.
 const FEW_ROWS: usize = 4;
 
@@ -33,6 +33,10 @@ impl<'a> Factor<'a> {
 
     /// The transpose of a matrix of so many columns in memory.
     pub(super) fn transposed(values: &'a [f32], columns: usize) -> Self {
+        // The transpose of one column is a row, as it lies in memory.
+        if columns == 1 {
+            return Self::plain(values, values.len());
+        }
         Self { values, order: Order::Transposed, stride: columns }
     }
 
@@ -56,20 +60,58 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// Computes `a b`, of `m` rows, `n` columns and the inner dimension `k`, into `c`, handing each piece of a row to `finish`.
+/// What is done to each element of a product while it is in registers.
+pub(super) trait Finish: Copy {
+    /// Returns what becomes of a piece of a row.
+    fn finish<const N: usize>(self, row: usize, column: usize, sums: [f32; N]) -> [f32; N];
+}
+
+/// Leaves sums as they are.
+#[derive(Clone, Copy)]
+pub(super) struct Sums;
+
+impl Finish for Sums {
+    #[inline(always)]
+    fn finish<const N: usize>(self, _: usize, _: usize, sums: [f32; N]) -> [f32; N] {
+        sums
+    }
+}
+
+/// Combines each sum with an element of another matrix.
+#[derive(Clone, Copy)]
+pub(super) struct With<'a, F> {
+    pub(super) values: &'a [f32],
+    /// From one row of the matrix to the next: 0 if all of them are the same.
+    pub(super) stride: usize,
+    /// Called with the sum and the element.
+    pub(super) combine: F,
+}
+
+impl<F: Fn(f32, f32) -> f32 + Copy> Finish for With<'_, F> {
+    #[inline(always)]
+    fn finish<const N: usize>(self, row: usize, column: usize, mut sums: [f32; N]) -> [f32; N] {
+        let values = self.values[row * self.stride + column..].first_chunk::<N>();
+        let values = values.expect("the other matrix has the columns of the product");
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            *sum = (self.combine)(*sum, value);
+        }
+        sums
+    }
+}
+
+/// Computes `a b`, of `m` rows, `n` columns and the inner dimension `k`, into `c`.
 ///
-/// `finish(row, column, piece)` sees the pieces of one column in ascending order of rows. Each element is summed over the
-/// inner dimension in ascending order.
+/// Each element is summed over the inner dimension in ascending order, and finished once.
 #[inline(always)]
 pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
     [m, n, k]: [usize; 3],
     a: Factor<'_>,
     b: Factor<'_>,
     c: &mut [f32],
-    mut finish: impl FnMut(usize, usize, &mut [f32]),
+    finish: impl Finish,
 ) {
     assert!(a.holds([m, k]) && b.holds([k, n]) && c.len() == m * n);
-    let [a_row, a_step] = a.steps();
+    let a_steps = a.steps();
     let mut panel = Buffer::new(k * NR);
     for column in (0..n).step_by(NR) {
         let width = NR.min(n - column);
@@ -84,22 +126,34 @@ pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
         macro_rules! tiles {
             ($rows:expr) => {
                 while m - row >= $rows {
-                    let a = &a.values[row * a_row..];
-                    // SAFETY: the last element read of `a` is `(rows − 1) a_row + (k − 1) a_step` after `row · a_row`, which
-                    // is that of row `row + rows − 1 < m` and inner index `k − 1`, in bounds by the assertion above. The
-                    // last read of `b` is `(k − 1) b_step + NR − 1`: of a panel that has `k NR`, or, unpacked, of column
-                    // `column + NR − 1 < n` in row `k − 1`.
-                    #[allow(unsafe_code)]
-                    let sums = unsafe { tile_call::<FMA, { $rows }, NR>(k, a.as_ptr(), a_row, a_step, b.as_ptr(), b_step) };
-                    for (i, sums) in sums.iter().enumerate() {
-                        let piece = &mut c[(row + i) * n + column..][..width];
-                        // A copy of a known length stays in registers. Not so `finish`: a short loop of a known length is
-                        // unrolled into single numbers, one of any length is done in vectors.
-                        match <&mut [f32; NR]>::try_from(&mut *piece) {
-                            Ok(piece) => *piece = *sums,
-                            Err(_) => piece.copy_from_slice(&sums[..width]),
+                    let a = &a.values[row * a_steps[0]..];
+                    let (a, b, at) = (a.as_ptr(), b.as_ptr(), [row, column]);
+                    // SAFETY, of both calls: the last element read of `a` is `(rows − 1)` rows and `(k − 1)` columns after the
+                    // first of `row`, which is that of row `row + rows − 1 < m` and inner index `k − 1`, in bounds by the
+                    // assertion above. The last read of `b` is `(k − 1) b_step + NR − 1`: of a panel that has `k NR`, or,
+                    // unpacked, of column `column + NR − 1 < n` in row `k − 1`.
+                    if width == NR {
+                        let c = c[row * n + column..][..($rows - 1) * n + NR].as_mut_ptr();
+                        let tile = Tile { k, a, a_steps, b, b_step, c, c_step: n, at };
+                        // SAFETY: as above, and `c` ends with what is written last.
+                        #[allow(unsafe_code)]
+                        unsafe {
+                            tile_call::<FMA, NR, { $rows }, _>(&tile, finish);
                         }
-                        finish(row + i, column, &mut c[(row + i) * n + column..][..width]);
+                    } else {
+                        let mut tile = [[0.0; NR]; $rows];
+                        let to = Tile { k, a, a_steps, b, b_step, c: tile.as_mut_ptr().cast(), c_step: NR, at };
+                        // SAFETY: as above, and all of `tile` is written.
+                        #[allow(unsafe_code)]
+                        unsafe {
+                            tile_call::<FMA, NR, { $rows }, _>(&to, Sums);
+                        }
+                        for (i, sums) in tile.iter().enumerate() {
+                            let piece = &mut c[(row + i) * n + column..][..width];
+                            for (j, (to, &sum)) in piece.iter_mut().zip(sums).enumerate() {
+                                [*to] = finish.finish(row + i, column + j, [sum]);
+                            }
+                        }
                     }
                     row += $rows;
                 }
@@ -112,95 +166,178 @@ pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
     }
 }
 
-/// Calls [`tile`] for the instruction set that `product` was compiled for.
+/// Computes `a b` of so few columns that each of them, a row of `b` transposed, meets a row of `a` in a dot product.
 ///
-/// A function of its own each: inlined into what surrounds it, the compiler may give the registers to something else.
-///
-/// # Safety
-///
-/// As [`tile`], and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
-#[allow(unsafe_code)]
+/// No sum is that of [`product`]: these are in lanes.
 #[inline(always)]
-unsafe fn tile_call<const FMA: bool, const M: usize, const NR: usize>(
-    k: usize,
-    a: *const f32,
-    a_row: usize,
-    a_step: usize,
-    b: *const f32,
-    b_step: usize,
-) -> [[f32; NR]; M] {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        #[inline(never)]
-        unsafe fn avx512<const M: usize, const NR: usize>(
-            k: usize,
-            a: *const f32,
-            a_row: usize,
-            a_step: usize,
-            b: *const f32,
-            b_step: usize,
-        ) -> [[f32; NR]; M] {
-            // SAFETY: the caller's.
-            unsafe { tile::<true, M, NR>(k, a, a_row, a_step, b, b_step) }
-        }
-        #[target_feature(enable = "avx2,fma")]
-        #[inline(never)]
-        unsafe fn avx2<const M: usize, const NR: usize>(
-            k: usize,
-            a: *const f32,
-            a_row: usize,
-            a_step: usize,
-            b: *const f32,
-            b_step: usize,
-        ) -> [[f32; NR]; M] {
-            // SAFETY: the caller's.
-            unsafe { tile::<true, M, NR>(k, a, a_row, a_step, b, b_step) }
-        }
-        if FMA {
-            // SAFETY: the caller's; the features are there by the contract.
-            return unsafe {
-                if NR == 32 {
-                    avx512::<M, NR>(k, a, a_row, a_step, b, b_step)
-                } else {
-                    avx2::<M, NR>(k, a, a_row, a_step, b, b_step)
+pub(super) fn narrow_product<const FMA: bool, const NR: usize>(
+    [n, k]: [usize; 2],
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    finish: impl Finish,
+) {
+    /// Rows at once.
+    const ROWS: usize = 4;
+    let mut row = 0;
+    macro_rules! rows {
+        ($rows:expr) => {
+            for (a, c) in a[row * k..].chunks_exact($rows * k).zip(c[row * n..].chunks_exact_mut($rows * n)) {
+                for (column, b) in b.chunks_exact(k).enumerate() {
+                    for (i, dot) in dots::<FMA, NR, { $rows }>(a, b).into_iter().enumerate() {
+                        [c[i * n + column]] = finish.finish(row + i, column, [dot]);
+                    }
                 }
-            };
-        }
+                row += $rows;
+            }
+        };
     }
-    // SAFETY: the caller's.
-    unsafe { tile::<FMA, M, NR>(k, a, a_row, a_step, b, b_step) }
+    rows!(ROWS);
+    rows!(1);
 }
 
-/// Returns a tile of the product in registers: row `i` holds the sum over `p < k` of `a[i a_row + p a_step] · b[p b_step..]`.
+in_registers! {
+    /// Calls [`tile`] for the instruction set that `product` was compiled for.
+    ///
+    /// # Safety
+    ///
+    /// As [`tile`], and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
+    unsafe fn tile_call<M, F: Finish>(given: &Tile, finish: F) = tile
+}
+
+/// Where the factors of a tile of a product begin, and where the tile goes.
+struct Tile {
+    /// The inner dimension.
+    k: usize,
+    a: *const f32,
+    /// From one row of `a` to the next, and from one column to the next.
+    a_steps: [usize; 2],
+    b: *const f32,
+    b_step: usize,
+    c: *mut f32,
+    c_step: usize,
+    /// Row and column in the product.
+    at: [usize; 2],
+}
+
+/// Computes a tile: row `i` is the sum over `p < k` of `a[i, p] · b[p, ..]`, finished and written to `c[i, ..]`.
 ///
 /// # Safety
 ///
-/// For `k > 0`, `a` must be readable up to `(M − 1) a_row + (k − 1) a_step`, and `b` up to `(k − 1) b_step + NR − 1`.
+/// `a` must be readable in `M` rows and `k` columns, `b` in `k` rows and `NR` columns, and `c` writable in `M` rows and `NR`
+/// columns; and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn tile<const FMA: bool, const M: usize, const NR: usize>(
-    k: usize,
-    a: *const f32,
-    a_row: usize,
-    a_step: usize,
-    b: *const f32,
-    b_step: usize,
-) -> [[f32; NR]; M] {
+unsafe fn tile<const FMA: bool, const NR: usize, const M: usize, F: Finish>(given: &Tile, finish: F) {
+    // SAFETY: the caller's.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        match (FMA, NR) {
+            (true, 32) => sums_avx512::<M>(given),
+            (true, 16) => sums_avx2::<M>(given),
+            _ => sums::<FMA, NR, M>(given),
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        sums::<FMA, NR, M>(given);
+    }
+    // From memory, so that nothing done here takes registers from the sums.
+    let [row, column] = given.at;
+    for i in 0..M {
+        // SAFETY: in bounds by the contract; an array of floats has the alignment of a float.
+        let piece = unsafe { &mut *given.c.wrapping_add(i * given.c_step).cast::<[f32; NR]>() };
+        *piece = finish.finish(row + i, column, *piece);
+    }
+}
+
+/// Computes a tile before it is finished.
+///
+/// # Safety
+///
+/// As [`tile`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn sums<const FMA: bool, const NR: usize, const M: usize>(given: &Tile) {
+    let &Tile { k, a, a_steps: [a_row, a_step], b, b_step, c, c_step, .. } = given;
     let mut sums = [[0.0; NR]; M];
     for p in 0..k {
         // SAFETY: in bounds by the contract; an array of floats has the alignment of a float.
-        let b = unsafe { &*b.add(p * b_step).cast::<[f32; NR]>() };
+        let b = unsafe { &*b.wrapping_add(p * b_step).cast::<[f32; NR]>() };
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: in bounds by the contract.
-            let a = unsafe { *a.add(i * a_row + p * a_step) };
+            let a = unsafe { *a.wrapping_add(i * a_row + p * a_step) };
             for (sum, &b) in sums.iter_mut().zip(b) {
                 *sum = multiply_add::<FMA>(a, b, *sum);
             }
         }
     }
-    sums
+    for (i, sums) in sums.into_iter().enumerate() {
+        // SAFETY: in bounds by the contract.
+        unsafe { *c.wrapping_add(i * c_step).cast::<[f32; NR]>() = sums };
+    }
 }
+
+/// Defines [`sums`] in terms of vectors, two to a row: whether a compiler finds them for plain loops depends on what is around.
+#[cfg(target_arch = "x86_64")]
+macro_rules! sums_in_vectors {
+    ($name:ident, $features:literal, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $multiply_add:ident, $store:ident) => {
+        /// As [`sums`], in registers.
+        ///
+        /// # Safety
+        ///
+        /// As [`sums`].
+        #[allow(unsafe_code)]
+        #[target_feature(enable = $features)]
+        #[inline]
+        unsafe fn $name<const M: usize>(given: &Tile) {
+            use std::arch::x86_64::{$load, $multiply_add, $splat, $store, $zero};
+
+            let &Tile { k, mut a, a_steps: [a_row, a_step], mut b, b_step, c, c_step, .. } = given;
+            let mut sums = [[$zero(); 2]; M];
+            for _ in 0..k {
+                // SAFETY: in bounds by the contract.
+                let [left, right] = unsafe { [$load(b), $load(b.wrapping_add($lanes))] };
+                let mut a_in_row = a;
+                for sums in &mut sums {
+                    // SAFETY: in bounds by the contract.
+                    let a = $splat(unsafe { *a_in_row });
+                    *sums = [$multiply_add(a, left, sums[0]), $multiply_add(a, right, sums[1])];
+                    a_in_row = a_in_row.wrapping_add(a_row);
+                }
+                (a, b) = (a.wrapping_add(a_step), b.wrapping_add(b_step));
+            }
+            for (i, [left, right]) in sums.into_iter().enumerate() {
+                let c = c.wrapping_add(i * c_step);
+                // SAFETY: in bounds by the contract.
+                unsafe {
+                    $store(c, left);
+                    $store(c.wrapping_add($lanes), right);
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+sums_in_vectors!(
+    sums_avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma",
+    16,
+    _mm512_setzero_ps,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_fmadd_ps,
+    _mm512_storeu_ps
+);
+#[cfg(target_arch = "x86_64")]
+sums_in_vectors!(
+    sums_avx2,
+    "avx2,fma",
+    8,
+    _mm256_setzero_ps,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_fmadd_ps,
+    _mm256_storeu_ps
+);
 
 /// Copies `width` columns of `b` into a panel of `k` rows, filled up with zeros.
 #[inline(always)]
@@ -267,27 +404,30 @@ fn transpose_square<const FMA: bool>(from: &[f32], stride: usize, to: &mut [f32]
 #[inline]
 unsafe fn transpose_square_avx(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     use std::arch::x86_64::{
-        _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
-        _mm256_unpacklo_ps,
+        __m256, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
+        _mm256_unpackhi_ps, _mm256_unpacklo_ps,
     };
 
-    // SAFETY: in bounds by the contract.
-    let rows: [_; SIDE] = std::array::from_fn(|r| unsafe { _mm256_loadu_ps(from.add(r * stride)) });
+    // Loops, for what `array::from_fn` calls is not always put in its place.
+    let mut rows = [_mm256_setzero_ps(); SIDE];
+    for (r, row) in rows.iter_mut().enumerate() {
+        // SAFETY: in bounds by the contract.
+        *row = unsafe { _mm256_loadu_ps(from.add(r * stride)) };
+    }
     // Pairs of rows, then squares of 4, then of 8.
-    let pairs: [_; 4] = std::array::from_fn(|i| {
+    let pair = |i: usize| {
         let (a, b) = (rows[2 * i], rows[2 * i + 1]);
         [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)]
-    });
-    let fours: [_; 2] = std::array::from_fn(|i| {
-        let [[a, b], [c, d]] = [pairs[2 * i], pairs[2 * i + 1]];
+    };
+    let four = |[[a, b], [c, d]]: [[__m256; 2]; 2]| {
         [
             _mm256_shuffle_ps::<0x44>(a, c),
             _mm256_shuffle_ps::<0xEE>(a, c),
             _mm256_shuffle_ps::<0x44>(b, d),
             _mm256_shuffle_ps::<0xEE>(b, d),
         ]
-    });
-    let [left, right] = fours;
+    };
+    let (left, right) = (four([pair(0), pair(1)]), four([pair(2), pair(3)]));
     for (s, (low, high)) in left.into_iter().zip(right).enumerate() {
         let columns = [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)];
         for (half, column) in columns.into_iter().enumerate() {
@@ -295,35 +435,4 @@ unsafe fn transpose_square_avx(from: *const f32, stride: usize, to: *mut f32, to
             unsafe { _mm256_storeu_ps(to.add((s + 4 * half) * to_stride), column) };
         }
     }
-}
-
-/// Returns the dot product of two slices of one length.
-#[inline(always)]
-pub(super) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (a, b) = (a.chunks(LANES), b.chunks(LANES));
-    for (a, b) in a.zip(b) {
-        if let (Ok(a), Ok(b)) = (<&[f32; LANES]>::try_from(a), <&[f32; LANES]>::try_from(b)) {
-            for i in 0..LANES {
-                lanes[i] = multiply_add::<FMA>(a[i], b[i], lanes[i]);
-            }
-        } else {
-            for (lane, (&a, &b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-                *lane = multiply_add::<FMA>(a, b, *lane);
-            }
-        }
-    }
-    let mut count = LANES;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            lanes[i] += lanes[i + count];
-        }
-    }
-    lanes[0]
-}
-
-#[inline(always)]
-pub(super) fn multiply_add<const FMA: bool>(a: f32, b: f32, sum: f32) -> f32 {
-    if FMA { a.mul_add(b, sum) } else { sum + a * b }
 }

@@ -5,15 +5,25 @@
 //! the same numbers give the same bits on all of them.
 
 mod elementwise;
+mod instructions;
+mod lanes;
+mod layer;
 mod matmul;
+#[cfg(any(feature = "flex", test))]
 mod perceptron;
-mod pool;
+mod regularization;
 mod squash;
 mod threads;
 
 pub(crate) use elementwise::{adam, blend};
-pub(crate) use perceptron::{Gradients, Layer, LayerGradient, Perceptron, backward, forward};
-pub(crate) use pool::{Buffer, recycle};
+pub(crate) use layer::{
+    Layer, activate, activation_gradient, linear_forward, linear_input_gradient, linear_parameter_gradient,
+};
+#[cfg(any(feature = "flex", test))]
+pub(crate) use perceptron::{Gradients, LayerGradient, Perceptron, backward, forward};
+pub(crate) use regularization::{
+    add_squares, layer_norm, layer_norm_input_gradient, layer_norm_parameter_gradient, scale,
+};
 pub(crate) use squash::{Squash, squash, squash_gradient};
 
 /// Defines a function with one body for each instruction set; the body is generic over whether a fused multiply-add is one
@@ -22,27 +32,31 @@ macro_rules! per_instruction_set {
     ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$attribute])*
         $visibility fn $name($($argument: $type),*) {
+            use crate::fused::kernel::instructions::InstructionSet;
+
             #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                fn avx512($($argument: $type),*) {
-                    $body::<true, 8, 32>($($argument),*);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn avx2($($argument: $type),*) {
-                    $body::<true, 6, 16>($($argument),*);
-                }
-                if crate::fused::kernel::has_avx512() {
-                    // SAFETY: the processor has the features, which is all that the call requires.
-                    #[allow(unsafe_code)]
-                    return unsafe { avx512($($argument),*) };
-                }
-                if crate::fused::kernel::has_avx2() {
-                    // SAFETY: as above.
-                    #[allow(unsafe_code)]
-                    return unsafe { avx2($($argument),*) };
-                }
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn avx512($($argument: $type),*) {
+                $body::<true, 8, 32>($($argument),*);
             }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($argument: $type),*) {
+                $body::<true, 6, 16>($($argument),*);
+            }
+            let used = InstructionSet::used();
+            #[cfg(target_arch = "x86_64")]
+            match used {
+                // SAFETY: the processor has the features, which is all that the call requires.
+                #[allow(unsafe_code)]
+                InstructionSet::Avx512 => return unsafe { avx512($($argument),*) },
+                // SAFETY: as above.
+                #[allow(unsafe_code)]
+                InstructionSet::Avx2 => return unsafe { avx2($($argument),*) },
+                InstructionSet::Portable => (),
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            debug_assert_eq!(used, InstructionSet::Portable);
             // Without the instruction, a multiply-add in one rounding is a call into the C library.
             $body::<{ cfg!(target_arch = "aarch64") }, 4, 8>($($argument),*);
         }
@@ -50,19 +64,42 @@ macro_rules! per_instruction_set {
 }
 pub(crate) use per_instruction_set;
 
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512bw")
-        && std::is_x86_feature_detected!("avx512dq")
-        && std::is_x86_feature_detected!("avx512vl")
-        && has_avx2()
+/// Defines a function that calls an inner loop in a body for the instruction set that the caller was compiled for.
+///
+/// A function of its own each: inlined into what surrounds it, the compiler may give the registers to something else.
+macro_rules! in_registers {
+    ($(#[$attribute:meta])* unsafe fn $name:ident<$rows:ident $(, $generic:ident: $bound:ident)?>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident) => {
+        $(#[$attribute])*
+        #[allow(unsafe_code)]
+        #[inline(always)]
+        unsafe fn $name<const FMA: bool, const NR: usize, const $rows: usize $(, $generic: $bound)?>($($argument: $type),*) $(-> $result)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                #[inline(never)]
+                unsafe fn avx512<const NR: usize, const $rows: usize $(, $generic: $bound)?>($($argument: $type),*) $(-> $result)? {
+                    // SAFETY: the caller's.
+                    unsafe { $body::<true, NR, $rows $(, $generic)?>($($argument),*) }
+                }
+                #[target_feature(enable = "avx2,fma")]
+                #[inline(never)]
+                unsafe fn avx2<const NR: usize, const $rows: usize $(, $generic: $bound)?>($($argument: $type),*) $(-> $result)? {
+                    // SAFETY: the caller's.
+                    unsafe { $body::<true, NR, $rows $(, $generic)?>($($argument),*) }
+                }
+                if FMA {
+                    // SAFETY: the caller's; the features are there by the contract.
+                    return unsafe {
+                        if NR == 32 { avx512::<NR, $rows $(, $generic)?>($($argument),*) } else { avx2::<NR, $rows $(, $generic)?>($($argument),*) }
+                    };
+                }
+            }
+            // SAFETY: the caller's.
+            unsafe { $body::<FMA, NR, $rows $(, $generic)?>($($argument),*) }
+        }
+    };
 }
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
-}
+use in_registers;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
 
-use super::matmul::{Factor, dot, product};
+use super::instructions::{InstructionSet, forced};
+use super::lanes::dot;
+use super::matmul::{Factor, With, product};
 use super::*;
 use crate::activation::Activation;
 use crate::rng::{Seed, Stream};
@@ -21,13 +23,15 @@ fn reference([m, n, k]: [usize; 3], a: impl Fn(usize, usize) -> f32, b: impl Fn(
 macro_rules! products {
     ($name:ident, $fma:literal, $rows:literal, $columns:literal, $features:literal) => {
         #[cfg_attr(target_arch = "x86_64", target_feature(enable = $features))]
-        fn $name(shape: [usize; 3], a: Factor<'_>, b: Factor<'_>) -> Vec<f32> {
+        fn $name(shape: [usize; 3], a: Factor<'_>, b: Factor<'_>, once: &[f32]) -> Vec<f32> {
             let mut c = vec![f32::NAN; shape[0] * shape[1]];
-            let mut seen = vec![0; c.len()];
-            product::<$fma, $rows, $columns>(shape, a, b, &mut c, |row, column, piece| {
-                seen[row * shape[1] + column..][..piece.len()].iter_mut().for_each(|count| *count += 1);
-            });
-            assert!(seen.iter().all(|&count| count == 1), "every element is finished once");
+            product::<$fma, $rows, $columns>(
+                shape,
+                a,
+                b,
+                &mut c,
+                With { values: once, stride: shape[1], combine: |sum, once| sum + once },
+            );
             c
         }
     };
@@ -54,30 +58,32 @@ proptest! {
             if a_transposed { Factor::transposed(&a, m) } else { Factor::plain(&a, k) },
             if b_transposed { Factor::transposed(&b, k) } else { Factor::plain(&b, n) },
         );
-        let expected = reference(
+        let once = random(m * n, &mut rng);
+        let mut expected = reference(
             shape,
             |i, p| if a_transposed { a[p * m + i] } else { a[i * k + p] },
             |p, j| if b_transposed { b[j * k + p] } else { b[p * n + j] },
         );
+        expected.iter_mut().zip(&once).for_each(|(sum, &once)| *sum += f64::from(once));
         #[allow(unsafe_code)]
         #[allow(unused_unsafe, reason = "off x86-64 the function has no features to ask for")]
         // SAFETY: SSE2 is part of x86-64.
-        let found = unsafe { portable(shape, factors.0, factors.1) };
+        let found = unsafe { portable(shape, factors.0, factors.1, &once) };
         for (found, expected) in found.iter().zip(&expected) {
             prop_assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} for {expected}");
         }
         #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
+        if InstructionSet::best() >= InstructionSet::Avx2 {
             #[allow(unsafe_code)]
             // SAFETY: the processor has the features.
-            let narrow = unsafe { avx2(shape, factors.0, factors.1) };
+            let narrow = unsafe { avx2(shape, factors.0, factors.1, &once) };
             for (found, expected) in narrow.iter().zip(&expected) {
                 prop_assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} for {expected}");
             }
-            if has_avx512() {
+            if InstructionSet::best() >= InstructionSet::Avx512 {
                 #[allow(unsafe_code)]
                 // SAFETY: as above.
-                let wide = unsafe { avx512(shape, factors.0, factors.1) };
+                let wide = unsafe { avx512(shape, factors.0, factors.1, &once) };
                 prop_assert_eq!(narrow, wide, "the instruction sets differ");
             }
         }
@@ -102,8 +108,7 @@ proptest! {
         let mut rng = Seed(seed).stream(Stream::Replay);
         let (a, b) = (random(n, &mut rng), random(n, &mut rng));
         let expected: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-        prop_assert!((f64::from(dot::<false>(&a, &b)) - expected).abs() < 1e-5);
-        prop_assert!((f64::from(dot::<true>(&a, &b)) - expected).abs() < 1e-5);
+        prop_assert!((f64::from(dot::<false, 8>(&a, &b)) - expected).abs() < 1e-5);
     }
 }
 
@@ -162,6 +167,50 @@ fn a_batch_in_parts_has_the_bits_of_the_whole() {
     assert_eq!(run(), whole);
 }
 
+/// Rows of a perceptron, and everything that is computed of it: outputs, then gradients of input and parameters.
+fn pass(activation: Activation, rows: usize, widths: [usize; 4]) -> Vec<f32> {
+    let mut rng = Seed(9).stream(Stream::Replay);
+    let parameters: Vec<_> =
+        widths.windows(2).map(|pair| (random(pair[0] * pair[1], &mut rng), random(pair[1], &mut rng))).collect();
+    let layers: Vec<_> = parameters.iter().map(|(weight, bias)| Layer { weight, bias }).collect();
+    let perceptron = Perceptron { layers: &layers, activation, activate_last: false };
+    let (input, output_gradient) = (random(rows * widths[0], &mut rng), random(rows * widths[3], &mut rng));
+    let mut outputs: Vec<Vec<f32>> = widths[1..].iter().map(|width| vec![f32::NAN; rows * width]).collect();
+    forward(&perceptron, rows, &input, &mut outputs.iter_mut().map(|output| &mut output[..]).collect::<Vec<_>>());
+    let mut inputs = [(1..widths[0], vec![f32::NAN; rows * (widths[0] - 1)])];
+    let mut gradients: Vec<_> = layers.iter().map(LayerGradient::of).collect();
+    let slices: Vec<&[f32]> = outputs.iter().map(|output| &output[..]).collect();
+    let wanted = Gradients { inputs: &mut inputs, layers: Some(&mut gradients) };
+    backward(&perceptron, rows, &input, &slices, &output_gradient, wanted);
+    let mut all = outputs.concat();
+    all.extend(&inputs[0].1);
+    all.extend(gradients.into_iter().flat_map(|gradient| [gradient.weight, gradient.bias]).flatten());
+    all
+}
+
+#[test]
+fn all_instruction_sets_agree_on_a_whole_perceptron() {
+    let shapes = [(1, [3, 64, 64, 2]), (13, [5, 33, 70, 1]), (20, [17, 8, 40, 12]), (7, [1, 7, 9, 7])];
+    // Miri gives another rounding of tanh at every call, on purpose.
+    let activations = if cfg!(miri) { &[Activation::Relu][..] } else { &[Activation::Relu, Activation::Tanh] };
+    for (rows, widths) in shapes {
+        for &activation in activations {
+            let results = forced::with_each(|| pass(activation, rows, widths));
+            let [(_, portable), rest @ ..] = &results[..] else { unreachable!("a processor has an instruction set") };
+            for (set, result) in rest {
+                for (found, expected) in result.iter().zip(portable) {
+                    assert!(
+                        (found - expected).abs() <= 1e-4 * (1.0 + expected.abs()),
+                        "{found} for {expected}: {set:?}"
+                    );
+                }
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(result), bits(&rest[0].1), "{set:?} differs from {:?}", rest[0].0);
+            }
+        }
+    }
+}
+
 #[test]
 fn adam_sees_a_number_that_none_comes_back_from() {
     let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8 };
@@ -181,6 +230,117 @@ fn adam_sees_a_number_that_none_comes_back_from() {
                 }
                 adam(&mut parameters, &gradient, &mut first, &mut second, step, &mut in_range);
                 assert!(!in_range, "{bad} at {place}");
+            }
+        }
+    }
+}
+
+/// [`layer_norm`] in double precision, weighted into one number.
+fn weighted_norm(x: &[f64], gamma: &[f64], beta: &[f64], weights: &[f64]) -> f64 {
+    let n = gamma.len();
+    let rows = x.chunks_exact(n).zip(weights.chunks_exact(n)).map(|(x, weights)| {
+        let mean = x.iter().sum::<f64>() / n as f64;
+        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        let normal = |j: usize| (x[j] - mean) / (variance + 1e-5).sqrt();
+        (0..n).map(|j| weights[j] * (normal(j) * gamma[j] + beta[j])).sum::<f64>()
+    });
+    rows.sum()
+}
+
+#[test]
+fn layer_norm_and_its_gradients_follow_double_precision() {
+    for (rows, n) in [(1, 1), (3, 5), (4, 16), (2, 37)] {
+        let mut rng = Seed(3).stream(Stream::Replay);
+        let given = [random(rows * n, &mut rng), random(n, &mut rng), random(n, &mut rng)];
+        let delta = random(rows * n, &mut rng);
+        let [x, gamma, beta] = &given;
+        let in_double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+        let norm = |given: &[Vec<f64>; 3], weights: &[f64]| weighted_norm(&given[0], &given[1], &given[2], weights);
+        let given_in_double = given.each_ref().map(|values| in_double(values));
+
+        let mut output = vec![f32::NAN; rows * n];
+        layer_norm(x, gamma, beta, &mut output);
+        for (i, output) in output.iter().enumerate() {
+            let mut only_this = vec![0.0; rows * n];
+            only_this[i] = 1.0;
+            let expected = norm(&given_in_double, &only_this);
+            assert!((f64::from(*output) - expected).abs() < 1e-5, "{output} for {expected}");
+        }
+
+        let mut gradients = given.each_ref().map(|values| vec![f32::NAN; values.len()]);
+        let [x_gradient, gamma_gradient, beta_gradient] = &mut gradients;
+        layer_norm_input_gradient(x, gamma, &delta, x_gradient);
+        layer_norm_parameter_gradient(x, &delta, gamma_gradient, beta_gradient);
+        for (which, gradient) in gradients.iter().enumerate() {
+            for (i, &found) in gradient.iter().enumerate() {
+                let at = |step: f64| {
+                    let mut given = given_in_double.clone();
+                    given[which][i] += step;
+                    norm(&given, &in_double(&delta))
+                };
+                let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((f64::from(found) - expected).abs() < 1e-4, "{found} for {expected} in {which}");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_instruction_sets_agree_on_layer_norm() {
+    let mut rng = Seed(4).stream(Stream::Replay);
+    let [x, delta] = [(); 2].map(|()| random(3 * 37, &mut rng));
+    let [gamma, beta] = [(); 2].map(|()| random(37, &mut rng));
+    let results = forced::with_each(|| {
+        let mut all = [3 * 37, 3 * 37, 37, 37].map(|n| vec![f32::NAN; n]);
+        let [output, x_gradient, gamma_gradient, beta_gradient] = &mut all;
+        layer_norm(&x, &gamma, &beta, output);
+        layer_norm_input_gradient(&x, &gamma, &delta, x_gradient);
+        layer_norm_parameter_gradient(&x, &delta, gamma_gradient, beta_gradient);
+        all
+    });
+    assert!(results.iter().all(|(_, result)| *result == results[0].1));
+}
+
+#[test]
+fn layer_norm_of_a_constant_row_is_beta() {
+    let mut output = [f32::NAN; 4];
+    layer_norm(&[7.0; 4], &[2.0; 4], &[1.0, 2.0, 3.0, 4.0], &mut output);
+    assert_eq!(output, [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn a_norm_over_two_slices() {
+    let mut total = 0.0;
+    add_squares(&[3.0; 17], &mut total);
+    add_squares(&[2.0; 4], &mut total);
+    assert_eq!(total, 17.0 * 9.0 + 16.0);
+    let mut values = [3.0; 17];
+    scale(&mut values, 0.5);
+    assert_eq!(values, [1.5; 17]);
+}
+
+#[test]
+fn the_gradient_of_some_inputs_goes_through_what_gave_them() {
+    let (rows, [k, n]) = (6, [20, 11]);
+    let mut rng = Seed(6).stream(Stream::Replay);
+    let (weight, bias, delta) = (random(k * n, &mut rng), random(n, &mut rng), random(rows * n, &mut rng));
+    let (layer, outputs) = (Layer { weight: &weight, bias: &bias }, random(rows * k, &mut rng));
+    for columns in [0..20, 3..8, 2..19, 5..5] {
+        for activation in [None, Some(Activation::Relu), Some(Activation::Tanh)] {
+            let width = columns.len();
+            let mut gradient = vec![f32::NAN; rows * width];
+            let through = activation.map(|activation| (activation, &outputs[..]));
+            linear_input_gradient(&layer, columns.clone(), rows, &delta, through, &mut gradient);
+            let product =
+                reference([rows, width, n], |i, p| delta[i * n + p], |p, j| weight[(columns.start + j) * n + p]);
+            for (i, (found, product)) in gradient.iter().zip(product).enumerate() {
+                let output = f64::from(outputs[i / width * k + columns.start + i % width]);
+                let slope = match activation {
+                    None => 1.0,
+                    Some(Activation::Relu) => f64::from(u8::from(output > 0.0)),
+                    Some(Activation::Tanh) => 1.0 - output * output,
+                };
+                assert!((f64::from(*found) - product * slope).abs() < 1e-5, "{found} for {}", product * slope);
             }
         }
     }

@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::config::{ConfigError, non_negative};
+use crate::fused::{Head, PolicyProgram};
 use crate::nn::{ActionSample, Actor, StochasticActor};
 use crate::objective::smoothed_actions;
 
@@ -63,6 +64,12 @@ impl<A: Actor> ClippedNoise<A> {
 impl<A: Actor> Actor for ClippedNoise<A> {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.actor.act(observations)
+    }
+
+    fn program(&self) -> Option<PolicyProgram> {
+        let PolicyProgram { program, head } = self.actor.program()?;
+        let noisy = Head::ClippedNoise { std: self.std, clip: self.clip };
+        matches!(head, Head::Tanh).then_some(PolicyProgram { program, head: noisy })
     }
 }
 

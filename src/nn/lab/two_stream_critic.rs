@@ -7,7 +7,8 @@ use rand::Rng;
 
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
-use crate::nn::action_bounds::in_units;
+use crate::fused::{Builder, Program};
+use crate::nn::action_bounds::{add_units, in_units};
 use crate::nn::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 
 /// Settings of [`TwoStreamCritic`]; the widths are the lab's.
@@ -44,7 +45,10 @@ impl TwoStreamCriticConfig {
         at_least("number of action layers", 1, self.action_dims.len())?;
         let mut mlp = |input: usize, dims: &[usize], output: &[usize]| {
             let widths = [&[input], dims, output].concat();
-            MlpConfig { widths, activation: self.activation, initialization: self.initialization }.init(rng, device)
+            MlpConfig::new(widths)
+                .with_activation(self.activation)
+                .with_initialization(self.initialization)
+                .init(rng, device)
         };
         let joint = self.observation_dims[self.observation_dims.len() - 1]
             .saturating_add(self.action_dims[self.action_dims.len() - 1]);
@@ -74,6 +78,18 @@ impl Critic for TwoStreamCritic {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
         let actions = in_units(&self.bounds, actions);
         self.head.forward_joined(self.observation_stream.features(observations), self.action_stream.features(actions))
+    }
+
+    fn program(&self) -> Option<Program> {
+        let mut builder = Builder::new();
+        let observations = builder.input(0, self.observation_stream.inputs());
+        let actions = builder.input(1, self.action_stream.inputs());
+        let observations = self.observation_stream.add_to(&mut builder, observations, true);
+        let actions = add_units(&self.bounds, &mut builder, actions);
+        let actions = self.action_stream.add_to(&mut builder, actions, true);
+        let both = builder.join(observations, actions);
+        self.head.add_to(&mut builder, both, false);
+        builder.finish()
     }
 }
 

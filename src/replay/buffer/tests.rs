@@ -1,8 +1,8 @@
 //! Tests of the ring.
 
-use super::super::minibatch::Minibatch;
 use super::*;
 use crate::env::Step;
+use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -73,27 +73,23 @@ fn truncation_is_never_stored_as_termination() {
 
 #[test]
 fn more_than_is_stored_cannot_be_sampled() {
-    let device = crate::test_device();
     let mut rng = Seed(0).stream(Stream::Replay);
-    let error = filled(8, 3).sample(4, 0.99, &mut rng, &device).unwrap_err();
+    let error = filled(8, 3).sample(4, 0.99, &mut rng).unwrap_err();
     assert_eq!(error.to_string(), "a batch must not be larger than the replay: 4 transitions requested, 3 stored");
-    let error = filled(8, 3).sample(0, 0.99, &mut rng, &device).unwrap_err();
+    let error = filled(8, 3).sample(0, 0.99, &mut rng).unwrap_err();
     assert_eq!(error.to_string(), "a batch must hold at least 1 transition, got 0");
 }
 
 #[test]
 fn a_batch_keeps_the_parts_of_a_transition_together_and_repeats_none() {
-    let device = crate::test_device();
     let replay = filled(50, 120);
-    let batch = replay.sample(50, 0.99, &mut Seed(3).stream(Stream::Replay), &device).unwrap();
-    let read = |tensor: burn::tensor::Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
+    let batch = replay.sample(50, 0.99, &mut Seed(3).stream(Stream::Replay)).unwrap();
 
     assert_eq!(batch.len(), 50);
-    assert_eq!(batch.actions.dims(), [50, 1]);
-    assert_eq!(batch.discounts.dims(), [50, 1]);
-    let rewards = read(batch.rewards);
-    let observations = read(batch.observations);
-    let next_observations = read(batch.next_observations);
+    assert_eq!((batch.observation_dim(), batch.action_dim()), (2, 1));
+    assert_eq!((batch.actions().len(), batch.discounts().len()), (50, 50));
+    let (rewards, observations) = (batch.rewards().to_vec(), batch.observations());
+    let next_observations = batch.next_observations();
     for (i, reward) in rewards.iter().enumerate() {
         assert_eq!(observations[2 * i..2 * i + 2], [*reward, -reward]);
         assert_eq!(next_observations[2 * i..2 * i + 2], [reward + 1.0, -reward - 1.0]);
@@ -106,13 +102,12 @@ fn a_batch_keeps_the_parts_of_a_transition_together_and_repeats_none() {
 #[test]
 fn every_transition_is_sampled_equally_often() {
     // χ² over 50 cells of 2,000 batches of 5 has mean 49 and standard deviation below 10.
-    let device = crate::test_device();
     let replay = filled(50, 50);
     let mut rng = Seed(11).stream(Stream::Replay);
     let mut counts = [0.0_f64; 50];
     for _ in 0..2_000 {
-        let batch = replay.sample(5, 0.99, &mut rng, &device).unwrap();
-        for reward in batch.rewards.try_into_vec_as::<f32>().unwrap() {
+        let batch = replay.sample(5, 0.99, &mut rng).unwrap();
+        for &reward in batch.rewards() {
             counts[reward as usize] += 1.0;
         }
     }
@@ -123,11 +118,11 @@ fn every_transition_is_sampled_equally_often() {
 #[test]
 fn every_pair_is_sampled_equally_often() {
     let replay = filled(6, 6);
-    let (mut rng, mut minibatch) = (Seed(12).stream(Stream::Replay), Minibatch::new());
+    let (mut rng, mut batch) = (Seed(12).stream(Stream::Replay), Batch::default());
     let mut counts = [[0.0_f64; 6]; 6];
     for _ in 0..15_000 {
-        replay.sample_into(2, 0.99, &mut rng, &mut minibatch).unwrap();
-        let [a, b] = [0, 1].map(|i| minibatch.rewards[i] as usize);
+        replay.sample_into(2, 0.99, &mut rng, &mut batch).unwrap();
+        let [a, b] = [0, 1].map(|i| batch.rewards[i] as usize);
         counts[a.min(b)][a.max(b)] += 1.0;
     }
     // χ² over the 15 pairs has mean 14 and a standard deviation of 5.3.
@@ -137,26 +132,32 @@ fn every_pair_is_sampled_equally_often() {
 }
 
 #[test]
-fn a_minibatch_is_used_again_without_a_trace_of_the_last() {
-    let device = crate::test_device();
+fn a_batch_is_used_again_without_a_trace_of_the_last() {
     let (large, small) = (filled(500, 500), filled(30, 90));
-    let mut minibatch = Minibatch::new();
-    large.sample_into(64, 0.99, &mut Seed(1).stream(Stream::Replay), &mut minibatch).unwrap();
-    small.sample_into(20, 0.99, &mut Seed(2).stream(Stream::Replay), &mut minibatch).unwrap();
-    let again = small.sample(20, 0.99, &mut Seed(2).stream(Stream::Replay), &device).unwrap();
-    assert_eq!(minibatch.len(), 20);
-    minibatch.upload(&device).next_observations.into_data().assert_eq(&again.next_observations.into_data(), true);
+    let mut batch = Batch::default();
+    large.sample_into(64, 0.99, &mut Seed(1).stream(Stream::Replay), &mut batch).unwrap();
+    small.sample_into(20, 0.99, &mut Seed(2).stream(Stream::Replay), &mut batch).unwrap();
+    let again = small.sample(20, 0.99, &mut Seed(2).stream(Stream::Replay)).unwrap();
+    assert_eq!(batch.len(), 20);
+    assert_eq!(batch.next_observations(), again.next_observations());
 
-    // An error leaves it alone.
-    assert!(small.sample_into(31, 0.99, &mut Seed(2).stream(Stream::Replay), &mut minibatch).is_err());
-    assert_eq!(minibatch.len(), 20);
+    // A request that cannot be met leaves it alone.
+    assert!(small.sample_into(31, 0.99, &mut Seed(2).stream(Stream::Replay), &mut batch).is_err());
+    assert_eq!(batch.len(), 20);
+
+    // A sum of rewards out of range empties it.
+    let mut replay = ReplayBuffer::new(2, 2, 1).unwrap().with_n_step(2).unwrap();
+    replay.push(&transition(&[0.0; 2], &[1.0; 2], 9e17)).unwrap();
+    replay.push(&transition(&[1.0; 2], &[2.0; 2], 9e17)).unwrap();
+    assert!(replay.sample_into(2, 0.99, &mut Seed(2).stream(Stream::Replay), &mut batch).is_err());
+    assert!(batch.is_empty() && batch.rows().is_empty() && batch.observations().is_empty());
 }
 
 #[test]
 fn draws_are_stable() {
     // Recorded at 0.1.0. A change here is value-breaking and belongs in the changelog.
-    let batch = filled(100, 100).sample(5, 0.99, &mut Seed(7).stream(Stream::Replay), &crate::test_device()).unwrap();
-    assert_eq!(batch.rewards.try_into_vec_as::<f32>().unwrap(), [87.0, 95.0, 90.0, 59.0, 34.0]);
+    let batch = filled(100, 100).sample(5, 0.99, &mut Seed(7).stream(Stream::Replay)).unwrap();
+    assert_eq!(batch.rewards(), [87.0, 95.0, 90.0, 59.0, 34.0]);
 }
 
 proptest! {

@@ -48,7 +48,7 @@ pub fn trainer() -> SmallTrainer {
 /// Returns a trainer that has taken so many steps.
 pub fn stepped(steps: usize) -> SmallTrainer {
     let mut trainer = trainer();
-    (0..steps).for_each(|_| drop(trainer.step().unwrap()));
+    (0..steps).for_each(|_| _ = trainer.step().unwrap());
     trainer
 }
 

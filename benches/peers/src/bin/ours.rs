@@ -1,5 +1,5 @@
 //! This crate: `ours update ddpg|sac [--updates N]` and
-//! `ours run ddpg|sac [--width W] [--batch B] [--critic lab|joint] [--warmup N] [--steps N]`.
+//! `ours run ddpg|td3|sac [--width W] [--batch B] [--critic lab|joint] [--warmup N] [--steps N]`.
 
 use std::time::Instant;
 
@@ -24,9 +24,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("update", "ddpg", "lab") => update(&args, ddpg_lab()?),
         ("run", "ddpg", "lab") => run(&args, ddpg_lab()?),
         ("run", "ddpg", "joint") => run(&args, ddpg_joint(width)?),
+        ("run", "td3", _) => run(&args, td3(width)?),
         ("update", "sac", _) => update(&args, sac(width)?),
         ("run", "sac", _) => run(&args, sac(width)?),
-        _ => Err("usage: ours update|run ddpg|sac [options]".into()),
+        _ => Err("usage: ours update ddpg|sac [options], ours run ddpg|td3|sac [options]".into()),
     }
 }
 
@@ -65,6 +66,16 @@ fn ddpg_joint(width: usize) -> Result<Ddpg<DeterministicActor, QNetwork>, Box<dy
     ddpg(actor(width)?, critic.init(&Spaces::of(&Pendulum::v1())?, &mut weights, &Device::flex())?)
 }
 
+/// The paper's TD3, which the defaults are: Gaussian noise, and one update of actor and targets for two of the critics.
+fn td3(width: usize) -> Result<Td3<DeterministicActor, QNetwork>, Box<dyn std::error::Error>> {
+    let (spaces, device) = (Spaces::of(&Pendulum::v1())?, Device::flex());
+    let critic = QNetworkConfig::new().with_hidden_dims(vec![width; 2]);
+    let mut weights = SEED.stream(Stream::CriticWeights);
+    let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
+    let config = Td3Config::new().with_discount(DISCOUNT).with_tau(TAU);
+    Ok(Td3::new(actor(width)?, critics, &spaces, &config, &device, SEED)?)
+}
+
 fn sac(width: usize) -> Result<Sac<GaussianActor, QNetwork>, Box<dyn std::error::Error>> {
     let (spaces, device) = (Spaces::of(&Pendulum::v1())?, Device::flex());
     let actor = GaussianActorConfig::new()
@@ -99,8 +110,7 @@ fn update(args: &Args, mut agent: impl Agent) -> Result<(), Box<dyn std::error::
             terminated: false,
         })?;
     }
-    let device = Device::flex();
-    let batches = (0..BATCHES).map(|_| replay.sample(batch, 0.99, &mut rng, &device)).collect::<Result<Vec<_>, _>>()?;
+    let batches = (0..BATCHES).map(|_| replay.sample(batch, 0.99, &mut rng)).collect::<Result<Vec<_>, _>>()?;
     let mut batches = batches.iter().cycle();
     let mut next = || batches.next().expect("there are batches");
     for _ in 0..warmup {

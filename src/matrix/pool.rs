@@ -34,7 +34,7 @@ pub(crate) fn recycle(buffer: Vec<f32>) {
 }
 
 /// A buffer that returns to the pool of the thread that drops it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Buffer(Vec<f32>);
 
 impl Buffer {
@@ -42,9 +42,28 @@ impl Buffer {
         Self(take(len))
     }
 
+    /// Copies numbers.
+    pub(crate) fn copy_of(values: &[f32]) -> Self {
+        let mut buffer = Self::new(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
+
     /// Gives up the buffer, which does not return by itself any more.
     pub(crate) fn into_vec(mut self) -> Vec<f32> {
         std::mem::take(&mut self.0)
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        Self::copy_of(self)
+    }
+}
+
+impl From<Vec<f32>> for Buffer {
+    fn from(values: Vec<f32>) -> Self {
+        Self(values)
     }
 }
 

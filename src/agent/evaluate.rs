@@ -1,0 +1,196 @@
+//! Networks with gradients: an output, and from its gradient that of the parameters or of the actions.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::learner::{Gradients, Learner, Networks};
+use crate::fused::{FlatLearner, Members};
+use crate::matrix::{HostMatrix, Matrix, Place};
+use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
+
+/// What a gradient is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Of {
+    Parameters,
+    Actions,
+}
+
+/// Values of critics, and the way back from their gradient.
+pub(crate) struct Values<'a, M> {
+    /// Q(o, a) of each critic, `[n, critics]`.
+    pub(crate) values: Matrix,
+    back: ValuesBack<'a, M>,
+    place: &'a Place,
+}
+
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+enum ValuesBack<'a, M> {
+    Flat { learner: &'a mut FlatLearner, members: &'a Members, inputs: [&'a Matrix; 2] },
+    Module { module: &'a M, values: Tensor<2>, actions: Tensor<2> },
+}
+
+impl<C: Critic> Learner<Ensemble<C>> {
+    /// Computes Q(o, a) of some of the critics; only all of them have a gradient of their parameters.
+    pub(crate) fn evaluate<'a>(
+        &'a mut self,
+        members: &'a Members,
+        [observations, actions]: [&'a Matrix; 2],
+        of: Of,
+        place: &'a Place,
+    ) -> Values<'a, Ensemble<C>> {
+        match &mut self.networks {
+            Networks::Flat { learner, .. } => {
+                let inputs = [observations, actions];
+                let values = learner.evaluate(members, inputs.map(|input| input.host().values()));
+                Values { values: Matrix::Host(values), back: ValuesBack::Flat { learner, members, inputs }, place }
+            }
+            Networks::Module(modules) => {
+                let (observations, mut actions) = (place.tensor(observations), place.tensor(actions));
+                let module = match of {
+                    Of::Parameters => modules.tracked(),
+                    Of::Actions => {
+                        actions = actions.autodiff().require_grad();
+                        modules.plain()
+                    }
+                };
+                let values = module.side_by_side(members, observations, actions.clone());
+                let back = ValuesBack::Module { module, values: values.clone(), actions };
+                Values { values: place.take(values), back, place }
+            }
+        }
+    }
+}
+
+impl<C: Critic> Values<'_, Ensemble<C>> {
+    /// Returns the gradient of the critics' parameters from that of the values.
+    pub(crate) fn pull_to_parameters(self, values: &Matrix) -> Gradients {
+        match self.back {
+            ValuesBack::Flat { learner, inputs, .. } => {
+                learner.pull_to_parameters(inputs.map(|input| input.host().values()), values.host());
+                Gradients::Flat
+            }
+            ValuesBack::Module { module, values: output, .. } => {
+                gradients_of(module, product_sum(output, self.place.tensor(values)))
+            }
+        }
+    }
+
+    /// Returns the gradient of the actions from that of the values.
+    pub(crate) fn pull_to_actions(self, values: &Matrix) -> Matrix {
+        match self.back {
+            ValuesBack::Flat { learner, members, inputs } => {
+                let [_, columns] = inputs[1].dims();
+                let inputs = inputs.map(|input| input.host().values());
+                Matrix::Host(learner.pull_to_actions(members, inputs, values.host(), columns))
+            }
+            ValuesBack::Module { values: output, actions, .. } => {
+                let gradients = product_sum(output, self.place.tensor(values)).backward();
+                // A critic that ignores the action has no gradient of it.
+                let gradient = actions.grad(&gradients).unwrap_or_else(|| actions.clone().inner().zeros_like());
+                self.place.take(gradient)
+            }
+        }
+    }
+}
+
+/// Actions of a policy, and the way back from their gradient.
+pub(crate) struct Actions<'a, M> {
+    /// `[n, A]`
+    pub(crate) actions: Matrix,
+    /// log π(a∣o), `[n, 1]`, if they were drawn from a density.
+    pub(crate) log_probs: Option<Matrix>,
+    back: ActionsBack<'a, M>,
+    place: &'a Place,
+}
+
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+enum ActionsBack<'a, M> {
+    Flat { learner: &'a mut FlatLearner, observations: &'a Matrix, noise: Option<&'a Matrix>, outputs: HostMatrix },
+    Module { module: &'a M, sample: ActionSample },
+}
+
+impl<A: Actor> Learner<A> {
+    /// Computes the best action for each observation.
+    pub(crate) fn act<'a>(&'a mut self, observations: &'a Matrix, place: &'a Place) -> Actions<'a, A> {
+        match &mut self.networks {
+            Networks::Flat { learner, .. } => {
+                let outputs = learner.evaluate(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let actions = Matrix::Host(learner.flat.head().greedy(&outputs));
+                let back = ActionsBack::Flat { learner, observations, noise: None, outputs };
+                Actions { actions, log_probs: None, back, place }
+            }
+            Networks::Module(modules) => {
+                let module = modules.tracked();
+                let actions = module.act(place.tensor(observations));
+                Actions::of(module, ActionSample { actions, log_probs: None }, place)
+            }
+        }
+    }
+}
+
+impl<A: StochasticActor> Learner<A> {
+    /// Draws an action for each observation, as a function of standard normal noise.
+    pub(crate) fn sample<'a>(
+        &'a mut self,
+        observations: &'a Matrix,
+        noise: &'a Matrix,
+        place: &'a Place,
+    ) -> Actions<'a, A> {
+        match &mut self.networks {
+            Networks::Flat { learner, .. } => {
+                let outputs = learner.evaluate(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let (actions, log_probs) = learner.flat.head().sample(&outputs, noise.host());
+                let back = ActionsBack::Flat { learner, observations, noise: Some(noise), outputs };
+                Actions { actions: Matrix::Host(actions), log_probs: log_probs.map(Matrix::Host), back, place }
+            }
+            Networks::Module(modules) => {
+                let module = modules.tracked();
+                Actions::of(module, module.sample(place.tensor(observations), place.tensor(noise)), place)
+            }
+        }
+    }
+}
+
+impl<'a, A: Module> Actions<'a, A> {
+    fn of(module: &'a A, sample: ActionSample, place: &'a Place) -> Self {
+        let ActionSample { actions, log_probs } = sample.clone();
+        Self {
+            actions: place.take(actions),
+            log_probs: log_probs.map(|log_probs| place.take(log_probs)),
+            back: ActionsBack::Module { module, sample },
+            place,
+        }
+    }
+
+    /// Returns the gradient of the policy's parameters from that of the actions and of every log π(a∣o), which has the same.
+    pub(crate) fn pull_to_parameters(self, actions: &Matrix, log_prob: f64) -> Gradients {
+        match self.back {
+            ActionsBack::Flat { learner, observations, noise, outputs } => {
+                let head = learner.flat.head();
+                let outputs = match noise {
+                    Some(noise) => head.pull_back(&outputs, noise.host(), actions.host(), log_prob),
+                    None => head.pull_back_greedy(&outputs, actions.host()),
+                };
+                learner.pull_to_parameters([observations.host().values(), &[]], &outputs);
+                Gradients::Flat
+            }
+            ActionsBack::Module { module, sample: ActionSample { actions: output, log_probs } } => {
+                let mut sum = product_sum(output, self.place.tensor(actions));
+                if let Some(log_probs) = log_probs {
+                    sum = sum + log_probs.sum() * log_prob;
+                }
+                gradients_of(module, sum)
+            }
+        }
+    }
+}
+
+/// Returns a number whose gradient in `output` is `gradient`.
+fn product_sum(output: Tensor<2>, gradient: Tensor<2>) -> Tensor<1> {
+    (output * gradient).sum()
+}
+
+fn gradients_of<M: Module>(module: &M, loss: Tensor<1>) -> Gradients {
+    Gradients::Module(GradientsParams::from_grads(loss.backward(), module))
+}

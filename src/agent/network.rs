@@ -1,0 +1,92 @@
+//! A network without gradients, in one of two forms: run by the kernels, or by burn.
+
+use std::sync::OnceLock;
+
+use burn::module::Module;
+
+use crate::fused::{Flat, Members};
+use crate::matrix::{Matrix, Place};
+use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
+
+/// A network to be run.
+pub(crate) enum Network<'a, M> {
+    Flat(&'a Flat),
+    Module(&'a M),
+}
+
+/// Actions that were drawn, and the log-density of each, if the policy has a density.
+pub(crate) struct Sample {
+    /// `[n, A]`
+    pub(crate) actions: Matrix,
+    /// `[n, 1]`
+    pub(crate) log_probs: Option<Matrix>,
+}
+
+impl<A: Actor> Network<'_, A> {
+    /// Returns the best action for each observation.
+    pub(crate) fn act(&self, observations: &Matrix, place: &Place) -> Matrix {
+        match self {
+            Self::Flat(flat) => {
+                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                Matrix::Host(flat.head().greedy(&outputs))
+            }
+            Self::Module(actor) => place.take(actor.act(place.tensor(observations))),
+        }
+    }
+}
+
+impl<A: StochasticActor> Network<'_, A> {
+    /// Draws an action for each observation.
+    pub(crate) fn sample(&self, observations: &Matrix, noise: &Matrix, place: &Place) -> Sample {
+        match self {
+            Self::Flat(flat) => {
+                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let (actions, log_probs) = flat.head().sample(&outputs, noise.host());
+                Sample { actions: Matrix::Host(actions), log_probs: log_probs.map(Matrix::Host) }
+            }
+            Self::Module(actor) => {
+                let sample = actor.sample(place.tensor(observations), place.tensor(noise));
+                let log_probs = sample.log_probs.map(|log_probs| place.take(log_probs));
+                Sample { actions: place.take(sample.actions), log_probs }
+            }
+        }
+    }
+}
+
+impl<C: Critic> Network<'_, Ensemble<C>> {
+    /// Returns Q(o, a) of some of the critics side by side, `[n, critics]`.
+    pub(crate) fn q_values(&self, members: &Members, observations: &Matrix, actions: &Matrix, place: &Place) -> Matrix {
+        match self {
+            Self::Flat(flat) => {
+                let inputs = [observations.host().values(), actions.host().values()];
+                Matrix::Host(flat.run(members, inputs))
+            }
+            Self::Module(ensemble) => {
+                let (observations, actions) = (place.tensor(observations), place.tensor(actions));
+                place.take(ensemble.side_by_side(members, observations, actions))
+            }
+        }
+    }
+}
+
+/// A module that is made of flat parameters when somebody asks for it.
+pub(crate) struct View<M> {
+    /// Of the same kind, with parameters of any age.
+    template: M,
+    module: OnceLock<M>,
+}
+
+impl<M: Module> View<M> {
+    pub(crate) fn new(template: M) -> Self {
+        Self { template, module: OnceLock::new() }
+    }
+
+    pub(crate) fn module(&self, flat: &Flat) -> &M {
+        self.module.get_or_init(|| flat.store(self.template.clone()))
+    }
+
+    /// Notes that the parameters have moved.
+    pub(crate) fn moved(&mut self) {
+        self.module.take();
+    }
+}

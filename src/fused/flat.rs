@@ -1,0 +1,230 @@
+//! Networks whose parameters lie in one piece of memory.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use burn::module::Module;
+
+use super::execute::{Wanted, Workspace};
+use super::kernel;
+use super::policy::{Head, PolicyProgram};
+use super::program::{Program, size};
+use crate::matrix::{Buffer, HostMatrix};
+
+thread_local! {
+    /// For outputs that no gradient is pulled back from.
+    static WORKSPACE: RefCell<Workspace> = RefCell::default();
+}
+
+/// Some of the networks of an ensemble.
+#[derive(Debug, Clone)]
+pub(crate) enum Members {
+    /// The first so many.
+    UpTo(usize),
+    /// These, in ascending order.
+    Only(Vec<usize>),
+}
+
+impl Members {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::UpTo(count) => *count,
+            Self::Only(members) => members.len(),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let (count, only) = match self {
+            Self::UpTo(count) => (*count, &[][..]),
+            Self::Only(members) => (0, &members[..]),
+        };
+        (0..count).chain(only.iter().copied())
+    }
+}
+
+/// Networks of one kind, a policy or the critics of an ensemble, as the kernels run them.
+#[derive(Debug, Clone)]
+pub(crate) struct Flat {
+    pub(super) programs: Vec<Program>,
+    pub(super) parameters: Vec<f32>,
+    /// What becomes of the output; `None` for critics.
+    head: Option<Head>,
+}
+
+impl Flat {
+    /// Copies the parameters of a policy.
+    pub(crate) fn policy<M: Module>(PolicyProgram { program, head }: PolicyProgram, module: &M) -> Self {
+        let programs = vec![program];
+        Self { parameters: Program::load(&programs, module), programs, head: Some(head) }
+    }
+
+    /// Copies the parameters of an ensemble whose members have a program each; `None` if their outputs differ in width.
+    pub(crate) fn critics<M: Module>(programs: Vec<Program>, module: &M) -> Option<Self> {
+        let outputs = programs.first()?.outputs();
+        let alike = programs.iter().all(|program| program.outputs() == outputs);
+        alike.then(|| Self { parameters: Program::load(&programs, module), programs, head: None })
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.head.expect("a policy has a head")
+    }
+
+    /// Takes the parameters of a module.
+    pub(crate) fn load<M: Module>(&mut self, module: &M) {
+        self.parameters = Program::load(&self.programs, module);
+    }
+
+    /// Returns a module with these parameters.
+    pub(crate) fn store<M: Module>(&self, module: M) -> M {
+        Program::store(&self.programs, &self.parameters, module)
+    }
+
+    /// Returns the columns that the output of one network has.
+    fn columns(&self) -> usize {
+        self.programs[0].outputs()
+    }
+
+    fn network(&self, member: usize) -> (&Program, &[f32]) {
+        (&self.programs[member], &self.parameters[self.range(member)])
+    }
+
+    /// Returns where the parameters of a network lie.
+    fn range(&self, member: usize) -> Range<usize> {
+        let start = size(&self.programs[..member]);
+        start..start + self.programs[member].parameters
+    }
+
+    /// Computes the outputs of some of the networks side by side.
+    pub(crate) fn run(&self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
+        WORKSPACE.with_borrow_mut(|workspace| {
+            let mut outputs = SideBySide::new(members.len(), self.columns());
+            for member in members.iter() {
+                let (program, parameters) = self.network(member);
+                program.forward(parameters, inputs, workspace);
+                outputs.push(workspace.output(program));
+            }
+            outputs.finish()
+        })
+    }
+
+    /// Moves a share τ of the way to the parameters of `source`, which are as many.
+    pub(crate) fn follow(&mut self, source: &Self, tau: f64) {
+        if tau == 1.0 {
+            self.parameters.copy_from_slice(&source.parameters);
+        } else if tau != 0.0 {
+            kernel::blend(&mut self.parameters, &source.parameters, tau);
+        }
+    }
+}
+
+/// Networks that learn: parameters, their gradient, the moments of Adam, and what a forward pass keeps for the backward pass.
+#[derive(Debug)]
+pub(crate) struct FlatLearner {
+    pub(crate) flat: Flat,
+    pub(super) gradient: Vec<f32>,
+    pub(super) first_moments: Vec<f32>,
+    pub(super) second_moments: Vec<f32>,
+    /// One for each network.
+    workspaces: Vec<Workspace>,
+}
+
+impl FlatLearner {
+    pub(crate) fn new(flat: Flat) -> Self {
+        let zeros = || vec![0.0; flat.parameters.len()];
+        Self {
+            gradient: zeros(),
+            first_moments: zeros(),
+            second_moments: zeros(),
+            workspaces: flat.programs.iter().map(|_| Workspace::default()).collect(),
+            flat,
+        }
+    }
+
+    /// As [`Flat::run`], keeping what a gradient is pulled back with.
+    pub(crate) fn evaluate(&mut self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
+        let mut outputs = SideBySide::new(members.len(), self.flat.columns());
+        for member in members.iter() {
+            let (program, parameters) = self.flat.network(member);
+            let workspace = &mut self.workspaces[member];
+            program.forward(parameters, inputs, workspace);
+            outputs.push(workspace.output(program));
+        }
+        outputs.finish()
+    }
+
+    /// Computes the gradient of all parameters from that of the outputs of the last [`evaluate`](Self::evaluate), of all networks.
+    pub(crate) fn pull_to_parameters(&mut self, inputs: [&[f32]; 2], outputs: &HostMatrix) {
+        for member in 0..self.flat.programs.len() {
+            let range = self.flat.range(member);
+            let (program, parameters) = self.flat.network(member);
+            let output = part_of(outputs, member, self.flat.columns());
+            let wanted = Wanted::Parameters(&mut self.gradient[range]);
+            program.backward(parameters, inputs, &output, &mut self.workspaces[member], wanted);
+        }
+    }
+
+    /// Computes the gradient of the second input, of so many columns, from that of the outputs of the last
+    /// [`evaluate`](Self::evaluate).
+    pub(crate) fn pull_to_actions(
+        &mut self,
+        members: &Members,
+        inputs: [&[f32]; 2],
+        outputs: &HostMatrix,
+        columns: usize,
+    ) -> HostMatrix {
+        let mut sum: Option<Buffer> = None;
+        for (i, member) in members.iter().enumerate() {
+            let (program, parameters) = self.flat.network(member);
+            let output = part_of(outputs, i, self.flat.columns());
+            let mut actions = Buffer::new(inputs[1].len());
+            let wanted = Wanted::Input(1, &mut actions);
+            program.backward(parameters, inputs, &output, &mut self.workspaces[member], wanted);
+            match &mut sum {
+                Some(sum) => sum.iter_mut().zip(&*actions).for_each(|(sum, action)| *sum += action),
+                None => sum = Some(actions),
+            }
+        }
+        HostMatrix::new(sum.expect("an ensemble has at least one critic"), columns)
+    }
+}
+
+/// The outputs of several networks, one after another in each row.
+struct SideBySide {
+    values: Buffer,
+    members: usize,
+    columns: usize,
+    pushed: usize,
+}
+
+impl SideBySide {
+    fn new(members: usize, columns: usize) -> Self {
+        Self { values: Buffer::new(0), members, columns, pushed: 0 }
+    }
+
+    fn push(&mut self, output: &[f32]) {
+        let width = self.members * self.columns;
+        if self.pushed == 0 {
+            self.values = Buffer::new(output.len() * self.members);
+        }
+        let start = self.pushed * self.columns;
+        for (to, from) in self.values.chunks_exact_mut(width).zip(output.chunks_exact(self.columns)) {
+            to[start..start + self.columns].copy_from_slice(from);
+        }
+        self.pushed += 1;
+    }
+
+    fn finish(self) -> HostMatrix {
+        HostMatrix::new(self.values, self.members * self.columns)
+    }
+}
+
+/// Returns the columns of the network that comes at this place.
+fn part_of(outputs: &HostMatrix, place: usize, columns: usize) -> Buffer {
+    let [rows, width] = outputs.dims();
+    let mut part = Buffer::new(rows * columns);
+    let start = place * columns;
+    for (to, from) in part.chunks_exact_mut(columns).zip(outputs.values().chunks_exact(width)) {
+        to.copy_from_slice(&from[start..start + columns]);
+    }
+    part
+}

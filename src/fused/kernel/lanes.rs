@@ -1,0 +1,115 @@
+//! Sums over slices, in lanes.
+
+use super::in_registers;
+
+/// Lanes of a sum: the same on every instruction set, so that its bits are.
+const LANES: usize = 16;
+
+/// Returns the sum of a term of the elements at each place of some slices of one length.
+#[inline(always)]
+pub(super) fn sum<const N: usize>(slices: [&[f32]; N], term: impl Fn([f32; N]) -> f32) -> f32 {
+    let len = slices.first().map_or(0, |slice| slice.len());
+    let slices = slices.map(|slice| slice[..len].as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for chunk in 0..len / LANES {
+        let chunks = slices.map(|(chunks, _)| &chunks[chunk]);
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            *lane += term(chunks.map(|chunk| chunk[i]));
+        }
+    }
+    fold(with_rest(lanes, len % LANES, |i, lane| lane + term(slices.map(|(_, rest)| rest[i]))))
+}
+
+/// Returns the dot product of two slices of one length.
+#[inline(always)]
+pub(super) fn dot<const FMA: bool, const NR: usize>(a: &[f32], b: &[f32]) -> f32 {
+    let [dot] = dots::<FMA, NR, 1>(a, b);
+    dot
+}
+
+/// Returns the dot products of `b` with some rows of its length: several at once do not wait for each other.
+#[inline(always)]
+pub(super) fn dots<const FMA: bool, const NR: usize, const M: usize>(rows: &[f32], b: &[f32]) -> [f32; M] {
+    let k = b.len();
+    assert_eq!(rows.len(), M * k, "the slices have one length");
+    // SAFETY: the lengths are those above; `FMA` and `NR` are those of a body for the instruction set.
+    #[allow(unsafe_code)]
+    let lanes: [[f32; LANES]; M] = unsafe { whole_lanes_call::<FMA, NR, M>(k, rows.as_ptr(), b.as_ptr()) };
+    let whole = k - k % LANES;
+    let mut dots = [0.0; M];
+    for (i, dot) in dots.iter_mut().enumerate() {
+        let (a, b) = (&rows[i * k + whole..][..k - whole], &b[whole..]);
+        *dot = fold(with_rest(lanes[i], b.len(), |j, lane| multiply_add::<FMA>(a[j], b[j], lane)));
+    }
+    dots
+}
+
+in_registers! {
+    /// Calls [`whole_lanes`] for the instruction set.
+    ///
+    /// # Safety
+    ///
+    /// As [`whole_lanes`], and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
+    unsafe fn whole_lanes_call<M>(k: usize, a: *const f32, b: *const f32) -> [[f32; LANES]; M] = whole_lanes
+}
+
+/// Returns the lanes of the dot products of `M` rows of `k` numbers with another, of as many numbers as fill all lanes.
+///
+/// # Safety
+///
+/// `a` must be readable for `M k` numbers, and `b` for `k`.
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn whole_lanes<const FMA: bool, const NR: usize, const M: usize>(
+    k: usize,
+    a: *const f32,
+    b: *const f32,
+) -> [[f32; LANES]; M] {
+    let mut lanes = [[0.0; LANES]; M];
+    for chunk in 0..k / LANES {
+        // SAFETY: `chunk` is a whole one within the row; an array of floats has the alignment of a float.
+        let b = unsafe { &*b.add(chunk * LANES).cast::<[f32; LANES]>() };
+        for (i, lanes) in lanes.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let a = unsafe { &*a.add(i * k + chunk * LANES).cast::<[f32; LANES]>() };
+            for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
+                *lane = multiply_add::<FMA>(a, b, *lane);
+            }
+        }
+    }
+    lanes
+}
+
+/// Adds what is left over to the first `len` lanes.
+///
+/// To a copy: an array of which an element is chosen when the program runs does not stay in registers.
+#[inline(always)]
+fn with_rest(lanes: [f32; LANES], len: usize, add: impl Fn(usize, f32) -> f32) -> [f32; LANES] {
+    if len == 0 {
+        return lanes;
+    }
+    let mut copy = lanes;
+    for (i, lane) in copy.iter_mut().take(len).enumerate() {
+        *lane = add(i, *lane);
+    }
+    copy
+}
+
+/// Returns the sum of the lanes, half onto half.
+#[inline(always)]
+fn fold(lanes: [f32; LANES]) -> f32 {
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for i in 0..8 {
+        eight[i] = lanes[i] + lanes[i + 8];
+    }
+    for i in 0..4 {
+        four[i] = eight[i] + eight[i + 4];
+    }
+    let [a, b, c, d] = four;
+    (a + c) + (b + d)
+}
+
+#[inline(always)]
+pub(super) fn multiply_add<const FMA: bool>(a: f32, b: f32, sum: f32) -> f32 {
+    if FMA { a.mul_add(b, sum) } else { sum + a * b }
+}
