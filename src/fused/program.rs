@@ -5,7 +5,7 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::activation::Activation;
 
@@ -268,6 +268,8 @@ impl Builder {
         let mut column = 0;
         for layer in layers {
             let [from, to] = layer.weight.dims();
+            // The kernels compute in single precision.
+            self.known &= layer.weight.val().dtype() == DType::F32;
             let Some(bias) = layer.bias.as_ref().filter(|bias| from == inputs && bias.dims() == [to]) else {
                 self.known = false;
                 return of;
