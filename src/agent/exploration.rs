@@ -2,7 +2,7 @@
 
 use rand::rngs::ChaCha8Rng;
 
-use super::core::Saved;
+use super::saved::Saved;
 use crate::matrix::Buffer;
 use crate::noise::ActionNoise;
 use crate::state::{State, StateError};

@@ -1,7 +1,8 @@
 //! What agents with a stochastic policy and a temperature share.
 
-use super::core::{Core, Saved};
+use super::core::Core;
 use super::learner::Gradients;
+use super::saved::Saved;
 use super::temperature::TemperatureConfig;
 use crate::config::ConfigError;
 use crate::nn::{Critic, StochasticActor};

@@ -23,6 +23,7 @@ use crate::replay::Batch;
 
 pub(crate) mod adam;
 mod agent_config;
+mod agent_macro;
 mod core;
 mod ddpg;
 mod deterministic;
@@ -36,6 +37,7 @@ mod maximum_entropy;
 mod network;
 mod policy_noise;
 mod sac;
+mod saved;
 mod settings;
 mod target_network;
 mod td3;

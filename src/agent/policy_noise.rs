@@ -4,8 +4,8 @@ use burn::config::Config;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::core::Saved;
 use super::exploration::Exploration;
+use super::saved::Saved;
 use crate::config::ConfigError;
 use crate::matrix::Buffer;
 use crate::noise::PinkNoiseConfig;

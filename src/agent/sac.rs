@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use rand::rngs::ChaCha8Rng;
 
 use super::agent_config::DefaultNetworks;
-use super::core::{Core, CriticStep, agent};
+use super::agent_macro::agent;
+use super::core::{Core, CriticStep};
 use super::evaluate::Of;
 use super::maximum_entropy::{ActorGradient, ActorStep, check_density, maximum_entropy_agent};
 use super::network::Sample;
@@ -63,9 +64,8 @@ impl SacConfig {
 
     /// Checks what depends on the networks.
     fn check<A: StochasticActor, C: Critic>(&self, core: &Core<A, C>) -> Result<(), ConfigError> {
-        let critics = core.critic_count;
-        self.target_reduction.check("target_reduction", critics)?;
-        self.actor_reduction.check("actor_reduction", critics)?;
+        self.target_reduction.check("target_reduction", core.critic_count)?;
+        self.actor_reduction.check("actor_reduction", core.critic_count)?;
         check_density(core, &self.temperature)
     }
 }
@@ -141,12 +141,10 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
 
     /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`.
     pub(super) fn targets(&mut self, batch: &Inside, next_noise: &Matrix) -> Matrix {
-        let actor = self.core.actor.network();
         let Sample { actions, log_probs } =
-            actor.sample(&batch.next_observations, next_noise, &self.core.boundary.place);
+            self.core.actor.network().sample(&batch.next_observations, next_noise, &self.core.boundary.place);
         let reduction = &self.config.target_reduction;
-        let members = reduction.members(self.core.critic_count, &mut self.update_rng);
-        let members = self.core.dropping(members, batch.len());
+        let members = self.core.members(reduction, batch.len(), &mut self.update_rng);
         let mut next_values = self.core.next_values((reduction, &members), batch, &actions);
         if let Some(log_probs) = log_probs {
             next_values = next_values - &(log_probs * self.temperature.value());
@@ -157,14 +155,10 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     /// Computes `J = mean (α log π(a∣o) − min Q(o, a))` and its gradient: `∂J/∂Q = −1/n` for the smallest, `∂J/∂log π = α/n`.
     pub(super) fn actor_gradient(&mut self, batch: &Inside, noise: &Matrix) -> Result<ActorGradient, AgentError> {
         let (n, alpha, reduction) = (batch.len() as f64, self.temperature.value(), &self.config.actor_reduction);
-        let members = reduction.members(self.core.critic_count, &mut self.update_rng);
-        let members = self.core.dropping(members, batch.len());
+        let members = self.core.members(reduction, batch.len(), &mut self.update_rng);
         let Core { actor, critics, boundary, settings, .. } = &mut self.core;
         let mut policy = actor.sample(&batch.observations, noise, &boundary.place);
-        let log_prob = match policy.log_probs.take() {
-            Some(log_probs) => Some(log_probs.mean()?),
-            None => None,
-        };
+        let log_prob = policy.log_probs.take().map(|log_probs| log_probs.mean()).transpose()?;
         let q = critics.evaluate(&members, [&batch.observations, &policy.actions], Of::Actions, &boundary.place);
         let values = settings.value_head.expectations(&q.values);
         let gradient = settings.value_head.pull_back(reduction.pull_back(&values, -1.0 / n));
@@ -174,8 +168,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     }
 
     fn learn(&mut self, batch: &Inside) -> Result<Update<SacMetrics>, AgentError> {
-        let next_noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
-        let noise = self.core.boundary.normal(batch.len(), &mut self.update_rng);
+        let [next_noise, noise] = [(); 2].map(|()| self.core.boundary.normal(batch.len(), &mut self.update_rng));
         self.learn_with(batch, &next_noise, &noise)
     }
 
@@ -198,11 +191,9 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         if self.updates.is_multiple_of(self.config.target_update_interval) {
             self.core.follow()?;
         }
-        let (ActorStep { loss: actor_loss, entropy, temperature_loss }, temperature) =
-            (self.latest, self.temperature());
-        Ok(Update {
-            metrics: SacMetrics { critic_loss, actor_loss, entropy, temperature, temperature_loss },
-            td_errors,
-        })
+        let ActorStep { loss: actor_loss, entropy, temperature_loss } = self.latest;
+        let temperature = self.temperature();
+        let metrics = SacMetrics { critic_loss, actor_loss, entropy, temperature, temperature_loss };
+        Ok(Update { metrics, td_errors })
     }
 }

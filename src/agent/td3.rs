@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use rand::rngs::ChaCha8Rng;
 
 use super::agent_config::DefaultNetworks;
-use super::core::{Core, CriticStep, agent};
+use super::agent_macro::agent;
+use super::core::{Core, CriticStep};
 use super::deterministic::deterministic_agent;
 use super::exploration::Exploration;
 use super::settings::{agent_config, agent_metrics};

@@ -4,7 +4,7 @@ use burn::config::Config;
 
 use super::AgentError;
 use super::adam::{Adam, AdamConfig};
-use super::core::Saved;
+use super::saved::Saved;
 use crate::boundary::Boundary;
 use crate::config::{ConfigError, finite, non_negative, positive};
 use crate::fused::{self, OutOfRange, check_squares, moment_names};

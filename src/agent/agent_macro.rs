@@ -1,0 +1,140 @@
+//! What every agent is, written once.
+
+/// Implements what every agent is, once, for a struct of `core`, `config` and the fields in brackets, which are saved in this order.
+///
+/// The algorithm brings three methods: `learn` (an update, of a batch as networks see it), `act_exploring` and `forget_episode`.
+macro_rules! agent {
+    ($agent:ident, $config:ident, $metrics:ident, $actor:ident, $name:literal, [$($field:ident),*]) => {
+        impl<A, C: Critic> std::fmt::Debug for $agent<A, C> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($agent)).field("config", &self.config).finish_non_exhaustive()
+            }
+        }
+
+        impl<A: $actor, C: Critic> $agent<A, C> {
+            /// Returns the policy for deployment: the actor without autodiff, and its normalisation of observations.
+            ///
+            /// # Errors
+            ///
+            /// None, for an actor that is in use: it fits its spaces.
+            pub fn policy(&self) -> Result<$crate::policy::Policy, $crate::policy::PolicyError>
+            where
+                A: Clone + Into<$crate::policy::PolicyNetwork>,
+            {
+                $crate::policy::Policy::deployed(self.actor().clone(), &self.core.boundary)
+            }
+
+            /// Returns the normalisation of observations; `None` if networks see them as they are.
+            pub fn normalization(&self) -> Option<&$crate::policy::Normalization> {
+                self.core.boundary.normalization.as_ref()
+            }
+
+            /// Returns the actor, off the tape.
+            ///
+            /// It takes normalised observations and returns actions in `[−1, 1]`. To train on with other settings, use
+            /// [`with_config`](Self::with_config), which keeps all that belongs to it. The first call after an update copies the weights.
+            pub fn actor(&self) -> &A {
+                self.core.actor.module()
+            }
+
+            /// Returns the critics, off the tape, as [`actor`](Self::actor).
+            pub fn critics(&self) -> &$crate::nn::Ensemble<C> {
+                self.core.critics.module()
+            }
+
+            /// Returns the targets of the critics, Q′, as [`actor`](Self::actor).
+            pub fn target_critics(&self) -> &$crate::nn::Ensemble<C> {
+                self.core.target_critics.module()
+            }
+
+            /// Returns the settings.
+            pub fn config(&self) -> &$config {
+                &self.config
+            }
+        }
+
+        impl<A: $actor, C: Critic> $crate::policy::Act for $agent<A, C> {
+            fn spaces(&self) -> &$crate::env::Spaces {
+                &self.core.boundary.spaces
+            }
+
+            fn act(&self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
+                let spaces = &self.core.boundary.spaces;
+                $crate::policy::row_by_row(spaces, observations, |rows, actions| self.core.act_into(rows, None, actions))
+            }
+
+            fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), $crate::agent::ActError> {
+                self.core.act_into(observation, None, action)
+            }
+        }
+
+        impl<A: $actor, C: Critic> $crate::agent::Agent for $agent<A, C> {
+            type Metrics = $metrics;
+
+            fn device(&self) -> &Device {
+                self.core.boundary.device()
+            }
+
+            fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, $crate::agent::ActError> {
+                let spaces = self.core.boundary.spaces.clone();
+                $crate::policy::row_by_row(&spaces, observations, |rows, actions| self.act_exploring(rows, actions))
+            }
+
+            fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), $crate::agent::ActError> {
+                self.act_exploring(observations, actions)
+            }
+
+            fn observe(&mut self, observation: &[f32]) -> Result<(), $crate::agent::ActError> {
+                self.core.boundary.observe(observation)
+            }
+
+            fn observe_step(
+                &mut self,
+                environment: usize,
+                step: &$crate::env::Step,
+            ) -> Result<(), $crate::agent::ActError> {
+                self.core.boundary.observe_step(environment, step)
+            }
+
+            fn normalizes(&self) -> $crate::agent::Normalizes {
+                let (observations, rewards) = (self.config.normalize_observations, self.config.scale_rewards);
+                $crate::agent::Normalizes { observations, rewards }
+            }
+
+            fn discount(&self) -> f64 {
+                self.config.discount
+            }
+
+            fn update(&mut self, batch: &Batch) -> Result<Update<$metrics>, AgentError> {
+                self.core.boundary.check_batch(batch)?;
+                let batch = self.core.boundary.inside(batch);
+                self.learn(&batch)
+            }
+
+            fn end_episode(&mut self, environment: usize) {
+                self.core.boundary.end_episode(environment);
+                self.forget_episode(environment);
+            }
+        }
+
+        impl<A: $actor, C: Critic> $crate::state::SaveState for $agent<A, C> {
+            fn save_state(&self) -> Result<$crate::state::State, $crate::state::StateError> {
+                use $crate::agent::saved::Saved;
+                let mut state = self.core.save_state($name, &self.config)?;
+                $(self.$field.put(stringify!($field), &mut state)?;)*
+                Ok(state)
+            }
+
+            fn load_state(&mut self, mut state: $crate::state::State) -> Result<(), $crate::state::StateError> {
+                use $crate::agent::saved::Saved;
+                let core = self.core.restored($name, (&self.config, &$config::new()), &mut state)?;
+                $(let $field = self.$field.restored(stringify!($field), &mut state)?;)*
+                state.finish()?;
+                *self = Self { core, $($field,)* config: self.config.clone() };
+                Ok(())
+            }
+        }
+    };
+}
+
+pub(super) use agent;
