@@ -6,7 +6,6 @@
 
 mod cli;
 
-use actor_critic::nn::{GaussianActorConfig, QNetworkConfig};
 use actor_critic::prelude::*;
 use actor_critic::rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use clap::Parser;
@@ -56,13 +55,7 @@ impl Environment for Cart {
 }
 
 const MAX_STEPS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(60).expect("60 is not 0");
-const HIDDEN_DIMS: [usize; 2] = [32, 32];
-/// A future of about 20 steps, 2 seconds, is all that counts here.
-const DISCOUNT: f64 = 0.95;
-const LEARNING_RATE: f64 = 2e-3;
-/// Small beside rewards of order 1, so that the policy may settle.
-const TEMPERATURE: f64 = 0.02;
-const EPISODES: usize = 120;
+const EPISODES: usize = 80;
 /// Share of the gap between doing nothing and the controller tuned by hand that counts as solved.
 const SOLVED: f64 = 0.95;
 const TEST_SEEDS: std::ops::Range<u64> = 1_000..1_050;
@@ -88,21 +81,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("the contract is kept");
 
     let env = Cart::new()?;
-    let spaces = Spaces::of(&env)?;
-    let actor = GaussianActorConfig::new().with_hidden_dims(HIDDEN_DIMS.into());
-    let actor = actor.init(&spaces, &mut seed.stream(Stream::ActorWeights), &device)?;
-    let critic = QNetworkConfig::new().with_hidden_dims(HIDDEN_DIMS.into());
-    let mut weights = seed.stream(Stream::CriticWeights);
-    let critics = Ensemble::twin(|| critic.init(&spaces, &mut weights, &device))?;
-    let config = SacConfig::new()
-        .with_discount(DISCOUNT)
-        .with_actor_learning_rate(LEARNING_RATE)
-        .with_critic_learning_rate(LEARNING_RATE)
-        .with_temperature(TemperatureConfig::Fixed(TEMPERATURE));
-    let agent = Sac::new(actor, critics, &spaces, &config, &device, seed)?;
-
-    let trainer_config = TrainerConfig::new(args.episodes).with_batch_size(64).with_warmup_steps(300);
-    let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?;
+    let agent = SacConfig::recommended().init(&Spaces::of(&env)?, &device, seed)?;
+    let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(args.episodes), seed)?;
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut Console::every(10), &mut diagnosis])?;
     // Nothing for a run that learns.

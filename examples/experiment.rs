@@ -1,8 +1,8 @@
-//! Algorithms beside each other on the bundled tasks, by their presets: a grid of runs over threads and machines, with statistics.
+//! Algorithms beside each other on the bundled tasks: a grid of runs over threads and machines, with statistics.
 //!
 //! `cargo run --release --example experiment -- --algorithms sac,td3,ddpg --seeds 5 --steps 5000 --threads 2`
 //! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. Killed, it goes on
-//! by the same command. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
+//! by the same command. `--algorithms recommended --tasks all` runs the recommended setting on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
 
 mod cli;
 
@@ -10,20 +10,23 @@ use std::path::{Path, PathBuf};
 
 use actor_critic::experiment::Measure;
 use actor_critic::experiment::{Cell, Experiment, Results, Scoring, Shard};
+use actor_critic::nn::ValueHead;
 use actor_critic::prelude::*;
 use actor_critic::preset::{Preset, Task};
 use actor_critic::train::EvaluationSummary;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(about = "SAC, TD3 and DDPG on the bundled tasks, over seeds, threads and machines")]
+#[command(about = "Algorithms on the bundled tasks, over seeds, threads and machines")]
 struct Cli {
-    /// Algorithms: sac, td3, ddpg
+    /// Algorithms: recommended; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they
+    /// are; without-quantiles, without-layer-norm, without-scaled-rewards, without-truncation, without-ensemble,
+    /// without-normalized-observations: the recommended setting without one of its parts
     #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
     algorithms: Vec<String>,
-    /// Tasks, by name: see `Task`
+    /// Tasks, by name, or `all`: see `Task`
     #[arg(long, value_delimiter = ',', default_value = "pendulum")]
-    tasks: Vec<Task>,
+    tasks: Vec<String>,
     /// Seeds of each: 0, 1, …
     #[arg(long, default_value_t = 10)]
     seeds: u64,
@@ -57,9 +60,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !args.merge.is_empty() {
         return report(&Results::read(&args.merge)?, &args.out);
     }
+    let tasks: Vec<Task> = if args.tasks == ["all"] {
+        Task::ALL.into()
+    } else {
+        args.tasks.iter().map(|name| name.parse()).collect::<Result<_, _>>()?
+    };
     let experiment = Experiment::new(&args.out)
         .algorithms(args.algorithms.iter().cloned())
-        .tasks(args.tasks.iter().map(Task::to_string))
+        .tasks(tasks.iter().map(Task::to_string))
         .seeds(0..args.seeds)
         .setting("steps", args.steps.map_or("preset".to_owned(), |steps| steps.to_string()))
         .setting("evaluations", args.evaluations)
@@ -75,14 +83,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if args.shard.is_some() { Ok(()) } else { report(&experiment.results()?, &args.out) }
 }
 
-/// Trains by the preset that a cell names.
+/// Trains by the setting that a cell names.
 fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
     let task: Task = cell.task().parse()?;
-    Ok(match cell.algorithm() {
-        "sac" => train(Preset::sac(task), cell, args)?,
-        "td3" => train(Preset::td3(task), cell, args)?,
-        "ddpg" => train(Preset::ddpg(task), cell, args)?,
-        other => return Err(format!("the algorithm must be sac, td3 or ddpg, got {other}").into()),
+    let algorithm = match cell.algorithm() {
+        "sac" => return Ok(train(Preset::sac(task), cell, args)?),
+        "td3" => return Ok(train(Preset::td3(task), cell, args)?),
+        "ddpg" => return Ok(train(Preset::ddpg(task), cell, args)?),
+        "default-td3" => return Ok(train(Preset::new(task, Td3Config::new()), cell, args)?),
+        "default-ddpg" => return Ok(train(Preset::new(task, DdpgConfig::new()), cell, args)?),
+        "default-sac" => SacConfig::new(),
+        "tqc" => SacConfig::tqc(),
+        "redq" => SacConfig::redq(),
+        "droq" => SacConfig::droq(),
+        name => recommended_or_less(name)?,
+    };
+    let mut preset = Preset::new(task, algorithm);
+    // REDQ and DroQ have as many updates of the critics for one step as for one update of the actor.
+    preset.trainer_config.updates_per_step = preset.algorithm.policy_delay as f64;
+    Ok(train(preset, cell, args)?)
+}
+
+/// The recommended setting, or what is left of it without one of its parts.
+fn recommended_or_less(name: &str) -> Result<SacConfig, Failure> {
+    let recommended = SacConfig::recommended();
+    let networks = recommended.networks.clone();
+    Ok(match name {
+        "recommended" => recommended,
+        "without-quantiles" => recommended.with_value_head(ValueHead::Scalar),
+        "without-truncation" => match recommended.value_head {
+            ValueHead::Quantiles(quantiles) => {
+                recommended.with_value_head(ValueHead::Quantiles(quantiles.with_dropped(0)))
+            }
+            _ => return Err("the recommended setting has quantiles".into()),
+        },
+        "without-ensemble" => recommended.with_critic_count(2),
+        "without-layer-norm" => recommended.with_networks(networks.with_critic_layer_norm(false)),
+        "without-scaled-rewards" => recommended.with_scale_rewards(false),
+        "without-normalized-observations" => recommended.with_normalize_observations(false),
+        other => return Err(format!("the algorithm must be one that --help lists, got {other}").into()),
     })
 }
 
@@ -118,7 +157,7 @@ fn report(results: &Results, out: &Path) -> Result<(), Box<dyn std::error::Error
     });
     results.write(out, &scoring)?;
     results.write_pictures(out, &scoring)?;
-    results.report("Presets", &scoring)?.write(out.join("report.html"))?;
+    results.report("Algorithms on the bundled tasks", &scoring)?.write(out.join("report.html"))?;
 
     println!(
         "\n| task | algorithm | return, interquartile mean [95 %] | worst | solved | random |\n|---|---|---|---|---|---|"

@@ -62,13 +62,10 @@ fn boat() -> Result<impl Environment + Send, Error> {
 
 fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> {
     let env = boat()?;
-    // A run of a few dozen episodes sees a few dozen currents: normalised, they would weigh as much as the position (docs/units.md).
-    let config = SacConfig::new().with_normalize_observations(false);
-    let agent = config.init_with(&[64, 64], &Spaces::of(&env)?, device, cell.seed())?;
+    let agent = SacConfig::recommended().init(&Spaces::of(&env)?, device, cell.seed())?;
     let mut judged_in = boat()?;
     let evaluation = EvaluateEvery::steps(500, move |agent: &Sac<_, _>| evaluate(agent, &mut judged_in, 1_000..1_020))?;
-    let trainer_config = TrainerConfig::steps(6_000).with_batch_size(64).with_warmup_steps(300);
-    let mut trainer = Trainer::new(env, agent, &trainer_config, cell.seed())?.with_evaluation(evaluation);
+    let mut trainer = Trainer::new(env, agent, &TrainerConfig::steps(6_000), cell.seed())?.with_evaluation(evaluation);
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut diagnosis])?;
     // Nothing for a run that learns.

@@ -1,9 +1,41 @@
 //! Named algorithms that are SAC with other parts.
 
-use super::{NetworksConfig, SacConfig};
+use super::{LearnedTemperatureConfig, NetworksConfig, SacConfig, TemperatureConfig};
 use crate::nn::{QuantilesConfig, Reduction, ValueHead};
 
 impl SacConfig {
+    /// The recommended setting, the same for every task: two truncated quantile critics with layer normalisation, rewards scaled.
+    ///
+    /// Begin with it, and change nothing but the length of the run: `TrainerConfig::steps`. It is [`tqc`](Self::tqc) with two critics, layers of
+    /// 128, layer normalisation[^1], [`scale_rewards`](Self::scale_rewards), learning rates of 1e-3 and a τ of 0.01. `docs/results.md`
+    /// ([rendered](crate::_docs::results)) shows what it reaches on every bundled task, and what each part is worth.
+    ///
+    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*. arXiv:2110.02034.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actor_critic::prelude::*;
+    ///
+    /// # let device = actor_critic::burn::tensor::Device::flex();
+    /// let env = Pendulum::v1();
+    /// let agent = SacConfig::recommended().init(&Spaces::of(&env)?, &device, Seed(0))?;
+    /// let trainer = Trainer::new(env, agent, &TrainerConfig::steps(10_000), Seed(0))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn recommended() -> Self {
+        let networks = NetworksConfig::new().with_hidden_dims(vec![128, 128]).with_critic_layer_norm(true);
+        let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3);
+        Self::tqc()
+            .with_critic_count(2)
+            .with_networks(networks)
+            .with_scale_rewards(true)
+            .with_tau(0.01)
+            .with_actor_learning_rate(1e-3)
+            .with_critic_learning_rate(1e-3)
+            .with_temperature(TemperatureConfig::Learned(temperature))
+    }
+
     /// Truncated quantile critics, TQC[^1]: five critics with 25 quantiles each, of whose pool targets leave out the largest ten.
     ///
     /// The networks are two layers of 256, where the paper has critics of three layers of 512. [`docs/algorithms/tqc.md`](crate::_docs::tqc) has the details.

@@ -21,7 +21,7 @@
 
 use burn::tensor::Device;
 
-use crate::agent::AgentConfig;
+use crate::agent::{AgentConfig, SacConfig};
 use crate::env::{RepeatAction, Spaces};
 use crate::error::Error;
 use crate::rng::Seed;
@@ -50,7 +50,25 @@ pub struct Preset<C> {
     pub trainer_config: TrainerConfig,
 }
 
+impl Preset<SacConfig> {
+    /// Returns the recommended setting on a task: [`SacConfig::recommended`], whatever the task.
+    pub fn recommended(task: Task) -> Self {
+        Self::new(task, SacConfig::recommended())
+    }
+}
+
 impl<C: AgentConfig + 'static> Preset<C> {
+    /// Returns an algorithm as it is on a task, for [`Task::actions`]. Nothing depends on the task but the length and the repeat of actions.
+    pub fn new(task: Task, algorithm: C) -> Self {
+        Self {
+            task,
+            algorithm,
+            action_repeat: task.action_repeat(),
+            learning_rate_factor: None,
+            trainer_config: TrainerConfig::steps(task.actions()).with_replay_capacity(task.actions()),
+        }
+    }
+
     /// Returns the length of the run in environment steps.
     pub fn steps(&self) -> usize {
         self.trainer_config.environment_steps.unwrap_or(usize::MAX)

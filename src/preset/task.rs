@@ -141,6 +141,30 @@ impl Task {
         }
     }
 
+    /// Returns the times that each action is repeated, as published results have it: twice on dm_control's tasks, once on Gymnasium's pendulum.
+    ///
+    /// The mountain car has 8: its engine has to push the same way for a while before anything happens.
+    pub fn action_repeat(self) -> usize {
+        match self {
+            Self::Pendulum => 1,
+            Self::MountainCarContinuous => 8,
+            _ => 2,
+        }
+    }
+
+    /// Returns the actions in a run of a preset that is the same for all tasks but for its length: 100,000 steps of most of dm_control's tasks, as in
+    /// published results, and 200,000 of the acrobot.
+    pub fn actions(self) -> usize {
+        match self {
+            Self::Pendulum => 10_000,
+            Self::MountainCarContinuous => 8_000,
+            Self::ContinuousCartPole => 25_000,
+            Self::QuadrotorHover => 40_000,
+            Self::CartPoleSwingUp | Self::CartPoleSwingUpSparse | Self::Reacher | Self::ReacherHard => 50_000,
+            Self::AcrobotSwingUp => 100_000,
+        }
+    }
+
     /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and ten episodes with fixed seeds elsewhere.
     ///
     /// # Errors
