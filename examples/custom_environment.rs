@@ -55,7 +55,7 @@ impl Environment for Cart {
 }
 
 const MAX_STEPS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(60).expect("60 is not 0");
-const EPISODES: usize = 80;
+const STEPS: usize = 5_000;
 /// Share of the gap between doing nothing and the controller tuned by hand that counts as solved.
 const SOLVED: f64 = 0.95;
 const TEST_SEEDS: std::ops::Range<u64> = 1_000..1_050;
@@ -66,9 +66,9 @@ struct Cli {
     /// Root of every random number of the run
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Episodes to train for
-    #[arg(long, default_value_t = EPISODES)]
-    episodes: usize,
+    /// Environment steps to train for
+    #[arg(long, default_value_t = STEPS)]
+    steps: usize,
     #[command(flatten)]
     device: cli::DeviceArg,
 }
@@ -82,7 +82,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let env = Cart::new()?;
     let agent = SacConfig::recommended().init(&Spaces::of(&env)?, &device, seed)?;
-    let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(args.episodes), seed)?;
+    let training = TrainerConfig::recommended(args.steps);
+    let mut trainer = Trainer::new(env, agent, &training, seed)?;
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut Console::every(10), &mut diagnosis])?;
     // Nothing for a run that learns.
@@ -96,7 +97,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let closed = (learned - nothing) / (by_hand - nothing);
     println!("the gap from doing nothing to the controller is closed by {:.1} %", 100.0 * closed);
     println!("solved {}", closed >= SOLVED);
-    if closed < SOLVED { Err("more episodes, or another seed, are needed".into()) } else { Ok(()) }
+    if closed < SOLVED { Err("more steps, or another seed, are needed".into()) } else { Ok(()) }
 }
 
 /// Averages the return of a policy over episodes that training has not seen.

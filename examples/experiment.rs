@@ -52,6 +52,9 @@ struct Cli {
     device: cli::DeviceArg,
 }
 
+/// The variants that run with the default settings of the trainer, as the algorithms that they are compared with.
+const NAMED: [&str; 3] = ["tqc", "redq", "droq"];
+
 /// What a cell can fail by.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -98,7 +101,11 @@ fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
         "droq" => SacConfig::droq(),
         name => recommended_or_less(name)?,
     };
-    let mut preset = Preset::new(task, algorithm);
+    let mut preset = if cell.algorithm().starts_with("default-") || NAMED.contains(&cell.algorithm()) {
+        Preset::new(task, algorithm)
+    } else {
+        Preset { algorithm, ..Preset::recommended(task) }
+    };
     // REDQ and DroQ have as many updates of the critics for one step as for one update of the actor.
     preset.trainer_config.updates_per_step = preset.algorithm.policy_delay as f64;
     Ok(train(preset, cell, args)?)

@@ -65,7 +65,8 @@ fn train(cell: &Cell, device: &Device) -> Result<Vec<EvaluationSummary>, Error> 
     let agent = SacConfig::recommended().init(&Spaces::of(&env)?, device, cell.seed())?;
     let mut judged_in = boat()?;
     let evaluation = EvaluateEvery::steps(500, move |agent: &Sac<_, _>| evaluate(agent, &mut judged_in, 1_000..1_020))?;
-    let mut trainer = Trainer::new(env, agent, &TrainerConfig::steps(6_000), cell.seed())?.with_evaluation(evaluation);
+    let mut trainer =
+        Trainer::new(env, agent, &TrainerConfig::recommended(6_000), cell.seed())?.with_evaluation(evaluation);
     let mut diagnosis = Diagnosis::new();
     trainer.run(&mut [&mut diagnosis])?;
     // Nothing for a run that learns.

@@ -16,6 +16,10 @@ pub(crate) struct AdamConfig {
     /// Decay of the two moments.
     pub(crate) betas: [f64; 2],
     pub(crate) epsilon: f64,
+    /// λ, decoupled from the gradient[^1].
+    ///
+    /// [^1]: I. Loshchilov, F. Hutter (2019). *Decoupled Weight Decay Regularization*. arXiv:1711.05101, Algorithm 2.
+    pub(crate) weight_decay: f64,
 }
 
 /// The Adam optimizer[^1] of one network, but for its moments.
@@ -46,14 +50,16 @@ impl Adam {
     /// Returns the scalars of the next step, with the corrections for the moments' bias folded into two.
     pub(crate) fn next_step(&mut self) -> AdamStep {
         self.steps = self.steps.saturating_add(1);
-        let AdamConfig { betas: [beta_1, beta_2], epsilon } = self.config;
+        let AdamConfig { betas: [beta_1, beta_2], epsilon, weight_decay } = self.config;
+        let learning_rate = self.learning_rate * self.learning_rate_factor;
         let bias_1 = 1.0 - beta_1.powi(self.steps);
         let root_bias_2 = (1.0 - beta_2.powi(self.steps)).sqrt();
         AdamStep {
             beta_1,
             beta_2,
-            step_size: self.learning_rate * self.learning_rate_factor * root_bias_2 / bias_1,
+            step_size: learning_rate * root_bias_2 / bias_1,
             epsilon: epsilon * root_bias_2,
+            keep: 1.0 - learning_rate * weight_decay,
         }
     }
 
@@ -205,17 +211,18 @@ impl Step<'_> {
     }
 }
 
-/// Returns `θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, after `m ← β₁ m + (1 − β₁) g` and
+/// Returns `(1 − η λ) θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, after `m ← β₁ m + (1 − β₁) g` and
 /// `v ← β₂ v + (1 − β₂) g²`, and m and v.
 fn adam_step<const D: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,
     [first, second]: [Tensor<D>; 2],
-    AdamStep { beta_1, beta_2, step_size, epsilon }: AdamStep,
+    AdamStep { beta_1, beta_2, step_size, epsilon, keep }: AdamStep,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
     let first = first * beta_1 + gradient.clone() * (1.0 - beta_1);
     let second = second * beta_2 + gradient.square() * (1.0 - beta_2);
     let step = first.clone() / (second.clone().sqrt() + epsilon) * step_size;
+    let parameter = if keep == 1.0 { parameter } else { parameter * keep };
     (parameter - step, [first, second])
 }
 
@@ -255,7 +262,7 @@ mod tests {
     }
 
     fn config(epsilon: f64) -> AdamConfig {
-        AdamConfig { betas: [0.9, 0.999], epsilon }
+        AdamConfig { betas: [0.9, 0.999], epsilon, weight_decay: 0.0 }
     }
 
     fn step(adam: &mut Adam, moments: &mut Moments, layer: Linear, gradients: GradientsParams) -> Linear {

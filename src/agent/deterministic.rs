@@ -24,7 +24,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         let policy = actor.act(&batch.observations, place);
         let q = critics.evaluate(&first, [&batch.observations, &policy.actions], Of::Actions, place);
         let values = settings.value_head.expectations(&q.values);
-        let gradient = settings.value_head.pull_back(values.filled_like(-1.0 / batch.len() as f64));
+        let gradient = settings.value_head.pull_back(&q.values, values.filled_like(-1.0 / batch.len() as f64));
         let loss = -values.mean()?;
         let actions = q.pull_to_actions(&gradient);
         Ok((loss, policy.pull_to_parameters(&actions, 0.0)))

@@ -13,7 +13,8 @@
 //! | `scale_rewards` | off | off | off | off | off |
 //!
 //! The lab's values are spelled out in the examples. The other defaults are those of Stable-Baselines3, but for the noise of DDPG
-//! and TD3, and the normalisation, which are off there. [`docs/units.md`](crate::_docs::units) says what the last two rows are for.
+//! and TD3, and the normalisation, which are off there. [`SacConfig::recommended`] is the setting to begin with; [`SacConfig::tqc`], [`SacConfig::redq`] and
+//! [`SacConfig::droq`] are named variants. [`docs/units.md`](crate::_docs::units) says what the last two rows are for.
 
 use burn::tensor::Device;
 

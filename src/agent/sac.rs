@@ -161,7 +161,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         let log_prob = policy.log_probs.take().map(|log_probs| log_probs.mean()).transpose()?;
         let q = critics.evaluate(&members, [&batch.observations, &policy.actions], Of::Actions, &boundary.place);
         let values = settings.value_head.expectations(&q.values);
-        let gradient = settings.value_head.pull_back(reduction.pull_back(&values, -1.0 / n));
+        let gradient = settings.value_head.pull_back(&q.values, reduction.pull_back(&values, -1.0 / n));
         let loss = alpha * log_prob.unwrap_or(0.0) - reduction.reduce(values).mean()?;
         let actions = q.pull_to_actions(&gradient);
         Ok(ActorGradient { loss, gradients: policy.pull_to_parameters(&actions, alpha / n), log_prob })

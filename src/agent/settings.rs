@@ -2,7 +2,7 @@
 
 use super::adam::AdamConfig;
 use super::learner::StepRule;
-use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, positive};
+use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, non_negative, positive};
 use crate::nn::ValueHead;
 
 /// Declares the settings of an algorithm: those that all share, with the learning rate that both networks have by default, and its own.
@@ -37,6 +37,9 @@ macro_rules! agent_config {
             /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
             #[config(default = 1e-8)]
             pub adam_epsilon: f64,
+            /// Decoupled weight decay λ of actor and critics, `[0, ∞)`: a step also multiplies each weight by 1 − λ times the learning rate, as PyTorch's `AdamW`. Default: 0.
+            #[config(default = 0.0)]
+            pub weight_decay: f64,
             /// Largest norm of the gradient of the actor, and of all critics together, `(0, ∞)`. Off by default.
             pub max_gradient_norm: Option<f64>,
             /// Whether networks see observations in units of their own spread, which is measured along the run. On by default.
@@ -88,7 +91,11 @@ macro_rules! agent_config {
                     tau: self.tau,
                     actor_learning_rate: self.actor_learning_rate,
                     critic_learning_rate: self.critic_learning_rate,
-                    adam: $crate::agent::adam::AdamConfig { betas: self.adam_betas, epsilon: self.adam_epsilon },
+                    adam: $crate::agent::adam::AdamConfig {
+                        betas: self.adam_betas,
+                        epsilon: self.adam_epsilon,
+                        weight_decay: self.weight_decay,
+                    },
                     max_gradient_norm: self.max_gradient_norm,
                     normalize_observations: self.normalize_observations,
                     scale_rewards: self.scale_rewards,
@@ -163,6 +170,7 @@ impl Shared {
         positive("critic_learning_rate", self.critic_learning_rate)?;
         self.adam.betas.into_iter().try_for_each(|beta| decay("adam_betas", beta))?;
         adam_epsilon(self.adam.epsilon)?;
+        non_negative("weight_decay", self.adam.weight_decay)?;
         self.value_head.validate()?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }

@@ -105,7 +105,7 @@ impl Temperature {
         match config {
             TemperatureConfig::Fixed(value) => Self::Fixed(*value),
             TemperatureConfig::Learned(config) => {
-                let adam = Adam::new(config.learning_rate, adam);
+                let adam = Adam::new(config.learning_rate, undecayed(adam));
                 Self::Learned {
                     log_value: LogTemperature { value: config.initial.ln() as f32, moments: [0.0; 2], adam },
                     target_entropy: config.target_entropy(boundary),
@@ -119,7 +119,7 @@ impl Temperature {
     pub(crate) fn reconfigure(&mut self, config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) {
         match (&mut *self, config) {
             (Self::Learned { log_value, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
-                log_value.adam.reconfigure(config.learning_rate, adam);
+                log_value.adam.reconfigure(config.learning_rate, undecayed(adam));
                 *target_entropy = config.target_entropy(boundary);
             }
             _ => *self = Self::new(config, boundary, adam),
@@ -228,13 +228,18 @@ impl LogTemperature {
     }
 }
 
+/// The settings for a number that is no weight.
+fn undecayed(adam: AdamConfig) -> AdamConfig {
+    AdamConfig { weight_decay: 0.0, ..adam }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::env::Spaces;
     use crate::space::BoxSpace;
 
-    const ADAM: AdamConfig = AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8 };
+    const ADAM: AdamConfig = AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 };
 
     fn boundary(axes: usize) -> Boundary {
         let space = BoxSpace::symmetric(1.0, axes).unwrap();

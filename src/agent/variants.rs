@@ -6,7 +6,7 @@ use crate::nn::{QuantilesConfig, Reduction, ValueHead};
 impl SacConfig {
     /// The recommended setting, the same for every task: two truncated quantile critics with layer normalisation, rewards scaled.
     ///
-    /// Begin with it, and change nothing but the length of the run: `TrainerConfig::steps`. It is [`tqc`](Self::tqc) with two critics, layers of
+    /// Begin with it, and change nothing but the length of the run, in [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended). It is [`tqc`](Self::tqc) with two critics, layers of
     /// 128, layer normalisation[^1], [`scale_rewards`](Self::scale_rewards), learning rates of 1e-3 and a τ of 0.01. `docs/results.md`
     /// ([rendered](crate::_docs::results)) shows what it reaches on every bundled task, and what each part is worth.
     ///
@@ -20,7 +20,7 @@ impl SacConfig {
     /// # let device = actor_critic::burn::tensor::Device::flex();
     /// let env = Pendulum::v1();
     /// let agent = SacConfig::recommended().init(&Spaces::of(&env)?, &device, Seed(0))?;
-    /// let trainer = Trainer::new(env, agent, &TrainerConfig::steps(10_000), Seed(0))?;
+    /// let trainer = Trainer::new(env, agent, &TrainerConfig::recommended(10_000), Seed(0))?;
     /// # Ok::<(), Error>(())
     /// ```
     pub fn recommended() -> Self {

@@ -97,6 +97,8 @@ pub(crate) struct AdamStep {
     pub(crate) step_size: f64,
     /// ε √(1 − β₂ᵗ)
     pub(crate) epsilon: f64,
+    /// 1 − η λ, with the weight decay λ
+    pub(crate) keep: f64,
 }
 
 /// What Adam has met that no number can come back from.

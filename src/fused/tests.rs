@@ -181,7 +181,7 @@ fn the_steps_of_adam_and_of_a_target_have_the_same_bits() {
         let mut rng = Seed(3).stream(Stream::CriticWeights);
         let mlp = MlpConfig::new(vec![5, 33, 2]).init(&mut rng, &device).unwrap();
         let (mut target, mut mlp) = (mlp.valid(), mlp.train());
-        let mut adam = Adam::new(1e-2, AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8 });
+        let mut adam = Adam::new(1e-2, AdamConfig { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.1 });
         let mut moments = Moments::default();
         for _ in 0..5 {
             let output = without(|| mlp.forward(random([7, 5], &mut rng, &device)));

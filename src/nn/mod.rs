@@ -31,7 +31,7 @@ pub use linear::{Initialization, linear};
 pub use mlp::{Mlp, MlpConfig};
 pub use q_network::{QNetwork, QNetworkConfig};
 pub(crate) use value_head::HeadLoss;
-pub use value_head::{QuantilesConfig, ValueHead};
+pub use value_head::{CategoricalConfig, QuantilesConfig, ValueHead};
 
 /// A policy: the action it thinks best for each observation.
 ///

@@ -51,9 +51,11 @@ pub struct Preset<C> {
 }
 
 impl Preset<SacConfig> {
-    /// Returns the recommended setting on a task: [`SacConfig::recommended`], whatever the task.
+    /// Returns the recommended setting on a task: [`SacConfig::recommended`] and [`TrainerConfig::recommended`], whatever the task.
     pub fn recommended(task: Task) -> Self {
-        Self::new(task, SacConfig::recommended())
+        let mut preset = Self::new(task, SacConfig::recommended());
+        preset.trainer_config.batch_size = TrainerConfig::recommended(task.actions()).batch_size;
+        preset
     }
 }
 

@@ -7,8 +7,8 @@ use actor_critic::agent::{Agent, Metrics, NetworksConfig};
 use actor_critic::fused;
 use actor_critic::nn::lab::{ClippedNoiseConfig, TwoStreamCriticConfig};
 use actor_critic::nn::{
-    ActionUnits, Activation, DeterministicActorConfig, GaussianActorConfig, QNetworkConfig, QuantilesConfig, Reduction,
-    ValueHead,
+    ActionUnits, Activation, CategoricalConfig, DeterministicActorConfig, GaussianActorConfig, QNetworkConfig,
+    QuantilesConfig, Reduction, ValueHead,
 };
 use actor_critic::prelude::*;
 
@@ -123,7 +123,7 @@ fn a_gaussian_policy_and_any_number_of_critics() {
 }
 
 #[test]
-fn quantiles_and_dropout() {
+fn distributions_and_dropout() {
     let device = crate::test_device();
     for axes in [1, 3] {
         learns_the_same(axes, || SacConfig::tqc().init_with(&[12, 9], &spaces(axes), &device, Seed(0)).unwrap());
@@ -131,6 +131,10 @@ fn quantiles_and_dropout() {
         learns_the_same(axes, || {
             let config = SacConfig::droq().with_networks(networks.clone()).with_policy_delay(2);
             config.init_with(&[12, 9], &spaces(axes), &device, Seed(0)).unwrap()
+        });
+        learns_the_same(axes, || {
+            let head = ValueHead::Categorical(CategoricalConfig::new().with_range([-10.0, 10.0]).with_count(21));
+            SacConfig::new().with_value_head(head).init_with(&[12, 9], &spaces(axes), &device, Seed(0)).unwrap()
         });
         let head = ValueHead::Quantiles(QuantilesConfig::new().with_count(7).with_dropped(3));
         learns_the_same(axes, || {

@@ -95,6 +95,7 @@ fn truncated_quantile_critics_learn_as_pytorchs() {
             .with_tau(number(&config["tau"]))
             .with_actor_learning_rate(number(&config["lr"]))
             .with_critic_learning_rate(number(&config["lr"]))
+            .with_weight_decay(number(&config["weight_decay"]))
             .with_normalize_observations(false)
             .with_value_head(ValueHead::Quantiles(quantiles))
             .with_target_reduction(Reduction::Mean)

@@ -8,7 +8,7 @@ use crate::space::MAX_MAGNITUDE;
 const NEGLIGIBLE: f32 = 100.0 * f32::MIN_POSITIVE;
 
 per_instruction_set! {
-    /// Moves parameters and moments in place: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `θ ← θ − η m / (√v + ε)`.
+    /// Moves parameters and moments in place: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `θ ← (1 − η λ) θ − η m / (√v + ε)`.
     ///
     /// The moments of a parameter whose gradient stays 0, that of a dead unit, halve every few steps until they are
     /// subnormal, where a processor takes a hundred times as long. They become 0 before that.
@@ -33,10 +33,10 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
     step: AdamStep,
     in_range: &mut bool,
 ) {
-    let AdamStep { beta_1, beta_2, step_size, epsilon } = step;
+    let AdamStep { beta_1, beta_2, step_size, epsilon, keep } = step;
     let (keep_1, take_1) = (beta_1 as f32, (1.0 - beta_1) as f32);
     let (keep_2, take_2) = (beta_2 as f32, (1.0 - beta_2) as f32);
-    let (step_size, epsilon) = (step_size as f32, epsilon as f32);
+    let (step_size, epsilon, keep) = (step_size as f32, epsilon as f32, keep as f32);
     let n = parameters.len();
     let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
     let mut all_in_range = true;
@@ -53,7 +53,7 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
         let before = parameters[i];
         // False for NaN. Without a branch, so that it costs next to nothing.
         let in_range = g.abs() <= MAX_MAGNITUDE;
-        let theta = if in_range { before - m / (v.sqrt() + epsilon) * step_size } else { before };
+        let theta = if in_range { before * keep - m / (v.sqrt() + epsilon) * step_size } else { before };
         parameters[i] = theta;
         all_in_range &= in_range & (theta.abs() <= MAX_MAGNITUDE);
     }

@@ -114,7 +114,7 @@ proptest! {
 
 #[test]
 fn the_moments_of_a_dead_unit_become_zero_before_they_are_subnormal() {
-    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8 };
+    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8, keep: 1.0 };
     let (mut parameter, mut first, mut second) = ([1.0_f32], [if cfg!(miri) { 1e-36_f32 } else { 1.0 }], [1e-36_f32]);
     for _ in 0..if cfg!(miri) { 10 } else { 20_000 } {
         adam(&mut parameter, &[0.0], &mut first, &mut second, step, &mut true);
@@ -126,7 +126,7 @@ fn the_moments_of_a_dead_unit_become_zero_before_they_are_subnormal() {
 #[test]
 fn a_small_second_moment_stays_while_the_first_counts() {
     // With v at 0 this step would be a billion times as long.
-    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-30 };
+    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-30, keep: 1.0 };
     let (mut parameter, mut first, mut second) = ([1.0_f32], [1e-19_f32], [1e-37_f32]);
     adam(&mut parameter, &[0.0], &mut first, &mut second, step, &mut true);
     assert!((1.0 - parameter[0]).abs() < 1e-3, "{parameter:?}");
@@ -213,7 +213,7 @@ fn all_instruction_sets_agree_on_a_whole_perceptron() {
 
 #[test]
 fn adam_sees_a_number_that_none_comes_back_from() {
-    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8 };
+    let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8, keep: 1.0 };
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38] {
         // On either side of the width of every vector, and beyond it.
         for place in [0, 1, 15, 16, 31, 32, 36] {

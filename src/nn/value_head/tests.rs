@@ -1,5 +1,5 @@
 use super::*;
-use crate::matrix::Place;
+use crate::matrix::{Buffer, Place};
 use crate::objective::quantile_huber_loss;
 use crate::rng::{Seed, Stream};
 use rand::RngExt;
@@ -98,7 +98,11 @@ fn the_value_is_the_mean_of_the_quantiles() {
     for (outputs, gradient) in both(&[1.0, 3.0, 10.0, 20.0, -1.0, 1.0, 0.0, 0.5], 4).into_iter().zip(gradient) {
         let head = quantiles(2, 0);
         assert_close("values", &numbers(head.expectations(&outputs)), &[2.0, 15.0, 0.0, 0.25]);
-        assert_close("pull back", &numbers(head.pull_back(gradient)), &[0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0]);
+        assert_close(
+            "pull back",
+            &numbers(head.pull_back(&outputs, gradient)),
+            &[0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0],
+        );
     }
 }
 
@@ -129,5 +133,98 @@ fn a_scalar_head_is_reduced_as_it_is() {
         let head = ValueHead::Scalar;
         assert_close("minimum", &numbers(head.next_values(&Reduction::Minimum, outputs.clone())), &[1.0, -2.0]);
         assert_close("mean", &numbers(head.next_values(&Reduction::Mean, outputs)), &[2.0, -1.5]);
+    }
+}
+
+fn categorical(count: usize, smoothing: f64) -> CategoricalConfig {
+    CategoricalConfig { range: [-2.0, 4.0], count, smoothing }
+}
+
+#[test]
+fn a_grid_out_of_range_is_refused() {
+    let text = |config: CategoricalConfig| ValueHead::Categorical(config).validate().unwrap_err().to_string();
+    let config = CategoricalConfig::new();
+    assert_eq!(ValueHead::Categorical(config).validate(), Ok(()));
+    assert_eq!(text(config.with_count(1)), "number of returns must be at least 2, got 1");
+    assert_eq!(text(config.with_smoothing(-1.0)), "smoothing must be at least 0 and finite, got -1");
+    assert_eq!(text(config.with_range([f64::NAN, 1.0])), "the smallest return must be finite, got NaN");
+    assert_eq!(text(config.with_range([3.0, 2.0])), "the largest return must be at least 3e0, got 2e0");
+}
+
+#[test]
+fn two_hot_targets_and_their_loss_are_worked_by_hand() {
+    // The grid −2, 0, 2, 4; 0.5 is three quarters at 0 and a quarter at 2, and 9 counts as 4. All logits equal: p = 1/4, Q = 1.
+    let head = ValueHead::Categorical(categorical(4, 0.0));
+    for (outputs, targets) in both(&[0.7; 8], 4).into_iter().zip(both(&[0.5, 9.0], 1)) {
+        assert_close("values", &numbers(head.expectations(&outputs)), &[1.0, 1.0]);
+        let HeadLoss { loss, gradient, errors } = head.loss(outputs, &targets, None).unwrap();
+        assert!((loss - 4.0_f64.ln()).abs() < 1e-6, "{loss}");
+        assert_close("gradient", &numbers(gradient), &[0.125, -0.25, 0.0, 0.125, 0.125, 0.125, 0.125, -0.375]);
+        assert_close("errors", &numbers(errors), &[0.5, -8.0]);
+    }
+}
+
+#[test]
+fn a_smoothed_target_has_the_mass_of_a_gaussian_in_each_cell() {
+    // σ is 0.5 cells of 2; around 0, one cell is ±1σ, 68.27 %.
+    let mut cells = [0.0; 4];
+    categorical(4, 0.5).spread(0.0, &mut cells);
+    let sum = 0.998_650_1; // of what lies below 5σ and above −3σ
+    assert_close("cells", &cells, &[0.157_305_4 / sum, 0.682_689_5 / sum, 0.157_305_4 / sum, 0.001_349_6 / sum]);
+}
+
+#[test]
+fn losses_and_gradients_of_categories_are_those_of_autodiff_on_host_and_device() {
+    let device = crate::test_device();
+    for (count, smoothing, weighted) in [(4, 0.0, false), (21, 0.75, true), (101, 0.75, false)] {
+        let config = categorical(count, smoothing);
+        let head = ValueHead::Categorical(config);
+        let (outputs, targets) = (draw(ROWS * CRITICS * count, 1), draw(ROWS, 2));
+        let weights: Vec<f32> = draw(ROWS, 3).iter().map(|x| x.abs()).collect();
+        let of_means = draw(ROWS * CRITICS, 4);
+        let tensor = |values: &[f32], shape: [usize; 3]| {
+            Tensor::<3>::from_data(burn::tensor::TensorData::new(values.to_vec(), shape), &device).autodiff()
+        };
+        let mut spread = vec![0.0; ROWS * count];
+        spread.chunks_mut(count).zip(&targets).for_each(|(to, &target)| config.spread(target, to));
+        let grid: Vec<f32> = (0..count).map(|k| -2.0 + 6.0 * k as f32 / (count - 1) as f32).collect();
+
+        // A tape serves one backward pass.
+        let logits = || tensor(&outputs, [ROWS, CRITICS, count]).require_grad();
+        let (first, second) = (logits(), logits());
+        let [log_probabilities, others] =
+            [&first, &second].map(|logits| burn::tensor::activation::log_softmax(logits.clone(), 2));
+        let used = if weighted { weights.clone() } else { vec![1.0; ROWS] };
+        let sum = -(log_probabilities * tensor(&spread, [ROWS, 1, count]) * tensor(&used, [ROWS, 1, 1])).sum();
+        let expected: Vec<f32> = gradient_of(&first, &sum.clone().backward());
+        let expected_loss = f64::from(sum.into_scalar::<f32>()) / (ROWS * CRITICS) as f64;
+        let means = others.exp() * tensor(&grid, [1, 1, count]) * tensor(&of_means, [ROWS, CRITICS, 1]);
+        let of_logits: Vec<f32> = gradient_of(&second, &means.sum().backward());
+
+        let [weights_host, weights_device] = both(&weights, 1);
+        let cases = both(&outputs, CRITICS * count).into_iter().zip(both(&targets, 1));
+        let cases = cases.zip([weights_host, weights_device]).zip(both(&of_means, CRITICS));
+        for (((outputs, targets), weights), of_means) in cases {
+            assert_close("pull back", &numbers(head.pull_back(&outputs, of_means)), &of_logits);
+            let HeadLoss { loss, gradient, .. } = head.loss(outputs, &targets, weighted.then_some(&weights)).unwrap();
+            assert!((loss - expected_loss).abs() < 1e-5 * expected_loss.max(1.0), "{loss} for {expected_loss}");
+            let scaled: Vec<f32> = numbers(gradient).iter().map(|x| x * ROWS as f32).collect();
+            assert_close("gradient", &scaled, &expected);
+        }
+    }
+}
+
+fn gradient_of(tensor: &Tensor<3>, gradients: &burn::tensor::Gradients) -> Vec<f32> {
+    tensor.grad(gradients).unwrap().try_into_vec_as().unwrap()
+}
+
+#[test]
+fn next_values_of_categories_are_reduced_means() {
+    let config = categorical(2, 0.0);
+    // Two critics with the probabilities 1/2, 1/2 and almost 0, 1 of −2 and 4.
+    for outputs in both(&[0.0, 0.0, -20.0, 20.0], 4) {
+        let head = ValueHead::Categorical(config);
+        assert_close("minimum", &numbers(head.next_values(&Reduction::Minimum, outputs.clone())), &[1.0]);
+        assert_close("mean", &numbers(head.next_values(&Reduction::Mean, outputs)), &[2.5]);
     }
 }
