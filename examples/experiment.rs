@@ -8,6 +8,7 @@ mod cli;
 
 use std::path::{Path, PathBuf};
 
+use actor_critic::agent::ExplorationNoise;
 use actor_critic::experiment::Measure;
 use actor_critic::experiment::{Cell, Experiment, Results, Scoring, Shard};
 use actor_critic::nn::ValueHead;
@@ -19,7 +20,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "Algorithms on the bundled tasks, over seeds, threads and machines")]
 struct Cli {
-    /// Algorithms: recommended; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they
+    /// Algorithms: recommended; recommended-pink, with correlated exploration; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they
     /// are; without-quantiles, without-layer-norm, without-scaled-rewards, without-truncation, without-ensemble,
     /// without-normalized-observations: the recommended setting without one of its parts
     #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
@@ -126,6 +127,7 @@ fn recommended_or_less(name: &str) -> Result<SacConfig, Failure> {
         },
         "without-ensemble" => recommended.with_critic_count(2),
         "without-layer-norm" => recommended.with_networks(networks.with_critic_layer_norm(false)),
+        "recommended-pink" => recommended.with_exploration_noise(ExplorationNoise::Pink),
         "without-scaled-rewards" => recommended.with_scale_rewards(false),
         "without-normalized-observations" => recommended.with_normalize_observations(false),
         other => return Err(format!("the algorithm must be one that --help lists, got {other}").into()),

@@ -128,6 +128,11 @@ impl CartPoleSwingUp {
         TimeLimit::new(Self { is_sparse: true, ..Self::default() }, MAX_STEPS)
     }
 
+    /// Returns whether the reward is that of `swingup_sparse`.
+    pub fn is_sparse(&self) -> bool {
+        self.is_sparse
+    }
+
     /// Returns the hidden state, or `None` before the first reset.
     pub fn state(&self) -> Option<CartPoleState> {
         self.state
