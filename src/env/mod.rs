@@ -103,10 +103,16 @@ pub enum EnvironmentError {
     },
     /// A simulator elsewhere that failed.
     #[error(transparent)]
-    Remote(#[from] remote::RemoteError),
+    Remote(Box<remote::RemoteError>),
     /// A failure of the environment's own.
     #[error("the environment failed: {0}")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<remote::RemoteError> for EnvironmentError {
+    fn from(error: remote::RemoteError) -> Self {
+        Self::Remote(Box::new(error))
+    }
 }
 
 impl EnvironmentError {

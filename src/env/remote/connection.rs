@@ -20,6 +20,7 @@ pub(super) struct Connection {
     process: Option<Process>,
     /// What the simulator is called in messages.
     simulator: String,
+    place: String,
     options: RemoteOptions,
     reader: FrameReader,
     out: Vec<u8>,
@@ -35,15 +36,16 @@ pub(super) struct Sent {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, simulator: String, options: RemoteOptions) -> Self {
-        let reader = FrameReader::new();
+    /// Takes a channel to a simulator at `place`, whose name may be known before it has said it.
+    pub(super) fn new(stream: Stream, name: Option<&str>, place: &str, options: RemoteOptions) -> Self {
         Self {
             stream,
             #[cfg(unix)]
             process: None,
-            simulator,
+            simulator: label(name, place),
+            place: place.to_owned(),
             options,
-            reader,
+            reader: FrameReader::new(),
             out: Vec::new(),
             in_step: true,
         }
@@ -72,7 +74,7 @@ impl Connection {
         let sent = self.send(&Request::Hello { secret: self.options.secret.clone() })?;
         match self.receive(&sent)? {
             Answer::Hello(hello) => {
-                self.simulator = format!("{} in {}", hello.name, self.simulator);
+                self.simulator = label(Some(&hello.name), &self.place);
                 Ok(*hello)
             }
             other => Err(self.unexpected("a simulator's hello", &other)),
@@ -127,7 +129,9 @@ impl Connection {
             FrameError::Protocol(source) => RemoteError::Protocol { simulator, source },
             FrameError::Closed => self.closed(request),
             FrameError::Io(error) => match error.kind() {
-                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => self.closed(request),
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                    self.closed(request)
+                }
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => {
                     RemoteError::Deadline { simulator, request, deadline: self.options.deadline }
                 }
@@ -156,6 +160,10 @@ impl Connection {
             FailureCode::Space => RemoteError::NoBox { simulator, report },
         }
     }
+}
+
+fn label(name: Option<&str>, place: &str) -> String {
+    name.map_or_else(|| place.to_owned(), |name| format!("{name} in {place}"))
 }
 
 impl Drop for Connection {

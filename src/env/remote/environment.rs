@@ -53,9 +53,12 @@ pub(super) enum Origin {
     Address(Address),
     #[cfg(unix)]
     Program(Program),
-    /// A program that is a Python, which is named in messages as the reader named it.
+    /// A Python, with the id of its environment.
     #[cfg(unix)]
-    Python(Program),
+    Python {
+        program: Program,
+        id: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -253,28 +256,25 @@ impl Origin {
     }
 
     fn connect(&self, options: &RemoteOptions) -> Result<Connection, RemoteError> {
-        let connection = |stream, name| Connection::new(stream, name, options.clone());
         match self {
             Self::Address(address) => {
-                let name = address.to_string();
-                let failed = |source| RemoteError::Connect { address: name.clone(), source };
-                let stream = connect(address, options, failed)?;
-                Ok(connection(stream, name))
+                let place = address.to_string();
+                let failed = |source| RemoteError::Connect { address: place.clone(), source };
+                Ok(Connection::new(connect(address, options, failed)?, None, &place, options.clone()))
             }
             #[cfg(unix)]
             Self::Program(program) => {
-                let name = program.path.display().to_string();
-                let (stream, process) = program
-                    .start()
-                    .map_err(|source| RemoteError::NoProgram { program: name.clone(), source })?;
-                Ok(connection(stream, name).with_process(process))
+                let place = program.path.display().to_string();
+                let failed = |source| RemoteError::NoProgram { program: place.clone(), source };
+                let (stream, process) = program.start().map_err(failed)?;
+                Ok(Connection::new(stream, None, &place, options.clone()).with_process(process))
             }
             #[cfg(unix)]
-            Self::Python(program) => {
-                let python = program.path.display().to_string();
-                let (stream, process) =
-                    program.start().map_err(|source| RemoteError::NoPython { python: python.clone(), source })?;
-                Ok(connection(stream, python).with_process(process))
+            Self::Python { program, id } => {
+                let place = program.path.display().to_string();
+                let failed = |source| RemoteError::NoPython { python: place.clone(), source };
+                let (stream, process) = program.start().map_err(failed)?;
+                Ok(Connection::new(stream, Some(id), &place, options.clone()).with_process(process))
             }
         }
     }

@@ -13,7 +13,9 @@ use super::protocol::ProtocolError;
 #[non_exhaustive]
 pub enum RemoteError {
     /// The Python of a [`Gymnasium`](super::Gymnasium) could not be started.
-    #[error("python must be a program that can be started, got `{python}`: {source}; install it, or set ACTOR_CRITIC_PYTHON to its path")]
+    #[error(
+        "python must be a program that can be started, got `{python}`: {source}; install it, or set ACTOR_CRITIC_PYTHON to its path"
+    )]
     NoPython {
         /// The program.
         python: String,
@@ -29,7 +31,9 @@ pub enum RemoteError {
         source: io::Error,
     },
     /// A Python package that the simulator needs could not be imported.
-    #[error("{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: {report}")]
+    #[error(
+        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: {report}"
+    )]
     NoPackage {
         /// The simulator.
         simulator: String,
@@ -37,7 +41,9 @@ pub enum RemoteError {
         report: String,
     },
     /// No environment is registered under this id.
-    #[error("{simulator} must be registered with Gymnasium; check the id, or write `module:id` for one of your own: {report}")]
+    #[error(
+        "{simulator} must be registered with Gymnasium; check the id, or write `module:id` for one of your own: {report}"
+    )]
     UnknownId {
         /// The simulator.
         simulator: String,
@@ -75,7 +81,9 @@ pub enum RemoteError {
         source: io::Error,
     },
     /// An address beyond this machine without a shared secret.
-    #[error("an address beyond this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel")]
+    #[error(
+        "an address beyond this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
+    )]
     SecretNeeded {
         /// The address.
         address: String,

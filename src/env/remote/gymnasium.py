@@ -103,7 +103,7 @@ def make(settings):
         for wrapper in settings["wrappers"]:
             environment = named(wrapper["path"])(environment, **wrapper["keywords"])
         return environment
-    except gymnasium.error.UnregisteredEnv as error:
+    except (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv) as error:
         raise Refused(UNKNOWN_ID, str(error)) from error
     except missing as error:
         raise Refused(PACKAGE, str(error)) from error

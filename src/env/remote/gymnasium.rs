@@ -82,8 +82,7 @@ impl Gymnasium {
         path: impl Into<String>,
         keywords: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Self {
-        let keywords: Map<String, Value> =
-            keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let keywords: Map<String, Value> = keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.wrappers.push(json!({ "path": path.into(), "keywords": keywords }));
         self
     }
@@ -117,6 +116,6 @@ impl Gymnasium {
         let settings = json!({ "id": self.id, "keywords": self.keywords, "wrappers": self.wrappers });
         let arguments = ["-c".to_owned(), TEXT.to_owned(), settings.to_string()].map(Into::into).to_vec();
         let program = Program { path: python.unwrap_or_else(|| "python3".into()), arguments };
-        RemoteEnvironment::start(Origin::Python(program), self.options.clone())
+        RemoteEnvironment::start(Origin::Python { program, id: self.id.clone() }, self.options.clone())
     }
 }

@@ -119,6 +119,16 @@ impl Listener {
     }
 }
 
+/// A socket file that nobody listens at would be in the way of the next listener.
+#[cfg(unix)]
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let (Socket::Unix(_), Some(path)) = (&self.socket, self.address.strip_prefix("unix:")) {
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
 /// Serves an environment to one trainer after the other, for ever.
 ///
 /// A trainer that breaks the protocol is disconnected, and the next one is served.

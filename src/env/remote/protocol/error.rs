@@ -9,7 +9,9 @@ use crate::space::SpaceError;
 #[non_exhaustive]
 pub enum ProtocolError {
     /// A frame that is longer than any frame may be.
-    #[error("the body of a frame must have at most {MAX_BODY} bytes, got a length of {found}; the other side may not speak this protocol")]
+    #[error(
+        "the body of a frame must have at most {MAX_BODY} bytes, got a length of {found}; the other side may not speak this protocol"
+    )]
     FrameLength {
         /// The length in the header, in bytes.
         found: u64,
@@ -23,7 +25,9 @@ pub enum ProtocolError {
         found: u64,
     },
     /// A kind of frame that does not exist.
-    #[error("the kind of a frame must be one of `HRS` to a simulator or `hose` from one, got the byte {found:#04x}; check that nothing else writes to the channel")]
+    #[error(
+        "the kind of a frame must be one of `HRS` to a simulator or `hose` from one, got the byte {found:#04x}; check that nothing else writes to the channel"
+    )]
     UnknownKind {
         /// The kind in the header.
         found: u8,
@@ -97,7 +101,9 @@ pub enum ProtocolError {
         found: u64,
     },
     /// Another version of the protocol.
-    #[error("both sides must speak one version of the protocol, got {found} from the other side and {expected} here; update the older one")]
+    #[error(
+        "both sides must speak one version of the protocol, got {found} from the other side and {expected} here; update the older one"
+    )]
     Version {
         /// The version here.
         expected: u32,

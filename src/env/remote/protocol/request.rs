@@ -69,9 +69,10 @@ impl Request {
                 Ok(Self::Reset { seed })
             }
             b'S' => Ok(Self::Step { action: Body::new("a step", body).remaining_floats()? }),
-            b'h' | b'o' | b's' | b'e' => {
-                Err(ProtocolError::UnexpectedKind { expected: "a request of a trainer", found: "an answer of a simulator" })
-            }
+            b'h' | b'o' | b's' | b'e' => Err(ProtocolError::UnexpectedKind {
+                expected: "a request of a trainer",
+                found: "an answer of a simulator",
+            }),
             found => Err(ProtocolError::UnknownKind { found }),
         }
     }
