@@ -17,6 +17,7 @@ import threading
 import traceback
 
 MAGIC, VERSION = b"acritic\n", 1
+HEADER, STEP = struct.Struct("<QB"), struct.Struct("<dB")
 FAILED, NOT_UNDERSTOOD, PACKAGE, UNKNOWN_ID, SPACE = 0, 1, 16, 17, 18
 
 
@@ -66,14 +67,14 @@ def read_exactly(reader, count):
 
 
 def read_frame(reader):
-    length, kind = struct.unpack("<QB", read_exactly(reader, 9))
+    length, kind = HEADER.unpack(read_exactly(reader, 9))
     if length > 1 << 24:
         raise EOFError  # No trainer sends so much: what follows cannot be found.
     return kind, read_exactly(reader, length)
 
 
 def send(channel, kind, body):
-    channel.sendall(struct.pack("<QB", len(body), ord(kind)) + body)
+    channel.sendall(HEADER.pack(len(body), kind) + body)
 
 
 def text(value):
@@ -115,7 +116,7 @@ class Parts:
     def __init__(self, space, what):
         import numpy
 
-        self.numpy = numpy
+        self.numpy, self.f32 = numpy, numpy.dtype("<f4")
         self.boxes = list(self.find(space, what, ()))
         self.single = len(self.boxes) == 1 and self.boxes[0][0] == ()
 
@@ -136,7 +137,7 @@ class Parts:
     def cast(self, values):
         """Casts to f32, once; what is too large for it becomes infinite, which the trainer reports."""
         with self.numpy.errstate(over="ignore"):
-            return self.numpy.asarray(values).astype("<f4", copy=False)
+            return self.numpy.asarray(values).astype(self.f32, copy=False)
 
     def bounds(self):
         low = b"".join(self.cast(box.low).tobytes() for _, box in self.boxes)
@@ -158,7 +159,7 @@ class Parts:
         array = self.numpy.asarray(value)
         if array.shape != box.shape:
             raise ValueError(f"the observation{list(path) or ''} must have shape {box.shape}, got {array.shape}")
-        if array.dtype == "<f4":
+        if array.dtype == self.f32:
             return array.tobytes()
         return self.cast(array).tobytes()
 
@@ -194,8 +195,9 @@ class Simulator:
 
         if not self.actions.single or not numpy.issubdtype(actions.dtype, numpy.floating):
             raise Refused(SPACE, f"the action space is {actions}")
-        self.shape, self.dtype, self.numpy = actions.shape, actions.dtype, numpy
-        self.floats = int(numpy.prod(actions.shape))
+        self.shape, self.dtype = actions.shape, actions.dtype
+        self.f32, self.from_buffer = numpy.dtype("<f4"), numpy.frombuffer
+        self.bytes = 4 * int(numpy.prod(actions.shape))
 
     def hello(self):
         found = versions(self.environment)
@@ -209,13 +211,13 @@ class Simulator:
         return self.observations.flatten(observation)
 
     def step(self, body):
-        action = self.numpy.frombuffer(body, "<f4")
-        if len(action) != self.floats:
-            raise Refused(NOT_UNDERSTOOD, f"an action must have {self.floats} components, got {len(action)}")
-        action = action.astype(self.dtype).reshape(self.shape)
+        if len(body) != self.bytes:
+            raise Refused(NOT_UNDERSTOOD, f"an action must have {self.bytes} bytes, got {len(body)}")
+        # A copy, which the environment may change.
+        action = self.from_buffer(body, self.f32).astype(self.dtype).reshape(self.shape)
         observation, reward, terminated, truncated, _ = self.environment.step(action)
         flags = bool(terminated) | bool(truncated) << 1
-        return struct.pack("<dB", float(reward), flags) + self.observations.flatten(observation)
+        return STEP.pack(reward, flags) + self.observations.flatten(observation)
 
 
 def failure(error):
@@ -228,22 +230,22 @@ def failure(error):
 def main():
     channel = take_channel()
     end_with_trainer(channel)
-    reader, simulator = channel.makefile("rb"), None
+    reader, simulator = open(channel.fileno(), "rb", closefd=False), None
     try:
         while True:
             kind, body = read_frame(reader)
             try:
                 if kind == ord("H"):
                     simulator = Simulator(json.loads(sys.argv[1]))
-                    answer = "h", simulator.hello()
+                    answer = ord("h"), simulator.hello()
                 elif kind == ord("R") and simulator:
-                    answer = "o", simulator.reset(body)
+                    answer = ord("o"), simulator.reset(body)
                 elif kind == ord("S") and simulator:
-                    answer = "s", simulator.step(body)
+                    answer = ord("s"), simulator.step(body)
                 else:
                     raise Refused(NOT_UNDERSTOOD, f"a request must be H, then R and S, got {chr(kind)!r}")
             except Exception as error:
-                answer = "e", failure(error)
+                answer = ord("e"), failure(error)
             send(channel, *answer)
     except (EOFError, OSError):
         pass  # The trainer has closed the channel.
