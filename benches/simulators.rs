@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use actor_critic::env::remote::{Gymnasium, RemoteEnvironment, RemoteOptions, serve_parent};
+use actor_critic::env::remote::{Gymnasium, Listener, RemoteEnvironment, RemoteOptions, serve_parent};
 use actor_critic::prelude::*;
 
 /// Tells a process of this program to be a simulator.
@@ -107,6 +107,10 @@ fn main() {
     row("in this process", &times(&mut Empty::new()));
     row("in a child process", &times(&mut spawn(Duration::ZERO)));
     row("in a child process, waiting actively for 200 µs", &times(&mut spawn(Duration::from_micros(200))));
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let address = listener.address();
+    std::thread::spawn(move || listener.serve_one(&mut Empty::new()));
+    row("over TCP on loopback", &times(&mut RemoteEnvironment::connect(&address).unwrap()));
 
     let python = std::env::var("ACTOR_CRITIC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let own = std::process::Command::new(python).args(["-c", OWN]).output().unwrap();

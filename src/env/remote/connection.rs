@@ -96,9 +96,11 @@ impl Connection {
 
     /// Receives the answer to a request; a failure that the simulator reports is an error.
     pub(super) fn receive(&mut self, sent: &Sent) -> Result<Answer, RemoteError> {
-        let active = self.options.active_wait;
-        let spin_until = (!active.is_zero()).then(|| Instant::now() + active);
-        let mut channel = self.stream.timed(sent.at + self.options.deadline, spin_until);
+        // A time beyond all clocks is no deadline.
+        let deadline = sent.at.checked_add(self.options.deadline);
+        let active = Some(self.options.active_wait).filter(|active| !active.is_zero());
+        let spin_until = active.and_then(|active| Instant::now().checked_add(active));
+        let mut channel = self.stream.timed(deadline, spin_until);
         let frame = self.reader.read(&mut channel);
         let answer = frame.and_then(|frame| Ok(Answer::parse(frame)?)).map_err(|error| self.fault(error, sent))?;
         match answer {
@@ -175,7 +177,7 @@ impl Drop for Connection {
         }
         #[cfg(not(unix))]
         return;
-        let mut channel = self.stream.timed(Instant::now() + GRACE, None);
+        let mut channel = self.stream.timed(Instant::now().checked_add(GRACE), None);
         // It closes its side when it has ended. Anything else it says now is of no interest.
         while channel.read(&mut [0; 256]).is_ok_and(|count| count > 0) {}
     }

@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
 
     /// Exchanges hellos.
     fn greet(&mut self, env: &(impl Environment + ?Sized)) -> Result<(), Ended> {
-        let mut channel = self.stream.timed(Instant::now() + PATIENCE, None);
+        let mut channel = self.stream.timed(Instant::now().checked_add(PATIENCE), None);
         let request = Request::parse(self.reader.read(&mut channel)?);
         let secret = match request {
             Ok(Request::Hello { secret }) => secret,

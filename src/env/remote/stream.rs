@@ -49,8 +49,8 @@ impl Stream {
         of_either!(self, stream => stream.shutdown(Shutdown::Write))
     }
 
-    /// Reads what arrives before the deadline, after waiting actively until `spin_until`.
-    pub(super) fn timed(&self, deadline: Instant, spin_until: Option<Instant>) -> Timed<'_> {
+    /// Reads what arrives before the deadline, if there is one, after waiting actively until `spin_until`.
+    pub(super) fn timed(&self, deadline: Option<Instant>, spin_until: Option<Instant>) -> Timed<'_> {
         Timed { stream: self, deadline, spin_until }
     }
 }
@@ -74,7 +74,7 @@ impl Write for &Stream {
 /// A channel that is read up to a deadline, and fails with [`ErrorKind::TimedOut`] after it.
 pub(super) struct Timed<'a> {
     stream: &'a Stream,
-    deadline: Instant,
+    deadline: Option<Instant>,
     spin_until: Option<Instant>,
 }
 
@@ -102,11 +102,11 @@ impl Read for Timed<'_> {
         if let Some(count) = self.spin(buffer)? {
             return Ok(count);
         }
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
             return Err(ErrorKind::TimedOut.into());
         }
-        self.stream.set_read_timeout(Some(left))?;
+        self.stream.set_read_timeout(left)?;
         { self.stream }.read(buffer)
     }
 }
