@@ -2,12 +2,13 @@
 
 use super::address::{Address, resolve};
 use super::connection::{Connection, Sent};
+use super::picture::svg;
 #[cfg(unix)]
 use super::process::Program;
 use super::protocol::{Answer, Hello, Request};
 use super::stream::Stream;
 use super::{RemoteError, RemoteOptions};
-use crate::env::{Environment, EnvironmentError, Replayed, Step, check_action, within_f32};
+use crate::env::{Environment, EnvironmentError, Render, Replayed, Step, check_action, within_f32};
 use crate::space::BoxSpace;
 
 /// An environment that a simulator computes: a child process, or a server.
@@ -45,6 +46,8 @@ pub struct RemoteEnvironment {
     connection: Result<Connection, String>,
     phase: Phase,
     begun: Option<Begun>,
+    /// The newest picture, as SVG.
+    picture: Option<String>,
 }
 
 /// How to start the simulator, or to reach it.
@@ -117,7 +120,8 @@ impl RemoteEnvironment {
 
     pub(super) fn start(origin: Origin, options: RemoteOptions) -> Result<Self, RemoteError> {
         let (connection, hello) = origin.open(&options)?;
-        Ok(Self { origin, options, hello, connection: Ok(connection), phase: Phase::BeforeReset, begun: None })
+        let (connection, phase) = (Ok(connection), Phase::BeforeReset);
+        Ok(Self { origin, options, hello, connection, phase, begun: None, picture: None })
     }
 
     /// Returns what the simulator says of itself: its name, its versions and its spaces.
@@ -188,7 +192,22 @@ impl RemoteEnvironment {
             other => Err(connection.unexpected("a step", &other)),
         })?;
         self.hello.spaces.check_step(&step)?;
+        self.fetch_picture()?;
         Ok(step)
+    }
+
+    /// Fetches a picture of the present state, if that is asked for.
+    fn fetch_picture(&mut self) -> Result<(), RemoteError> {
+        if self.options.pictures {
+            self.picture = self.with_connection(|connection| {
+                let sent = connection.send(&Request::Picture)?;
+                match connection.receive(&sent)? {
+                    Answer::Picture { width, height, pixels } => Ok(svg(width as usize, height as usize, &pixels)),
+                    other => Err(connection.unexpected("a picture", &other)),
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -203,7 +222,7 @@ impl Environment for RemoteEnvironment {
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         self.drop_begun();
-        self.phase = Phase::BeforeReset;
+        (self.phase, self.picture) = (Phase::BeforeReset, None);
         self.restart_if_lost()?;
         let observation = self.with_connection(|connection| {
             let sent = connection.send(&Request::Reset { seed })?;
@@ -213,6 +232,7 @@ impl Environment for RemoteEnvironment {
             }
         })?;
         self.hello.spaces.check_observation(&observation)?;
+        self.fetch_picture()?;
         self.phase = Phase::Running;
         Ok(observation)
     }
@@ -244,6 +264,13 @@ impl Environment for RemoteEnvironment {
         let step = step?;
         self.phase = if step.is_last() { Phase::Ended } else { Phase::Running };
         Ok(step)
+    }
+}
+
+/// Shows the newest picture, as cells of at most 100 by 100; `None` without [`with_pictures`](RemoteOptions::with_pictures).
+impl Render for RemoteEnvironment {
+    fn render(&self) -> Option<String> {
+        self.picture.clone()
     }
 }
 

@@ -1,6 +1,7 @@
 """Lets a trainer drive a Gymnasium environment, by the protocol of docs/protocol.md.
 
-The trainer starts it as `python3 -c TEXT SETTINGS`, with the channel as file descriptor 0. SETTINGS is JSON: id, keywords, wrappers.
+The trainer starts it as `python3 -c TEXT SETTINGS`, with the channel as file descriptor 0. SETTINGS is JSON: id, keywords,
+wrappers, small_seeds.
 """
 
 import contextlib
@@ -186,7 +187,7 @@ def versions(environment):
 
 class Simulator:
     def __init__(self, settings):
-        self.name = settings["id"]
+        self.name, self.seeds = settings["id"], 1 << (32 if settings.get("small_seeds") else 64)
         self.environment = make(settings)
         self.observations = Parts(self.environment.observation_space, "observation space")
         actions = self.environment.action_space
@@ -196,7 +197,7 @@ class Simulator:
         if not self.actions.single or not numpy.issubdtype(actions.dtype, numpy.floating):
             raise Refused(SPACE, f"the action space is {actions}")
         self.shape, self.dtype = actions.shape, actions.dtype
-        self.f32, self.from_buffer = numpy.dtype("<f4"), numpy.frombuffer
+        self.numpy, self.f32, self.from_buffer = numpy, numpy.dtype("<f4"), numpy.frombuffer
         self.bytes = 4 * int(numpy.prod(actions.shape))
 
     def hello(self):
@@ -207,7 +208,7 @@ class Simulator:
 
     def reset(self, body):
         (seed,) = struct.unpack("<Q", body)
-        observation, _ = self.environment.reset(seed=seed)
+        observation, _ = self.environment.reset(seed=seed % self.seeds)
         return self.observations.flatten(observation)
 
     def step(self, body):
@@ -218,6 +219,13 @@ class Simulator:
         observation, reward, terminated, truncated, _ = self.environment.step(action)
         flags = bool(terminated) | bool(truncated) << 1
         return STEP.pack(reward, flags) + self.observations.flatten(observation)
+
+    def picture(self):
+        pixels = self.numpy.asarray(self.environment.render())
+        if pixels.ndim != 3 or pixels.shape[2] < 3:
+            raise ValueError("a picture needs the keyword argument render_mode='rgb_array' and an environment that has it")
+        height, width, _ = pixels.shape
+        return struct.pack("<II", width, height) + pixels[:, :, :3].astype(self.numpy.uint8).tobytes()
 
 
 def failure(error):
@@ -240,10 +248,12 @@ def main():
                     answer = ord("h"), simulator.hello()
                 elif kind == ord("R") and simulator:
                     answer = ord("o"), simulator.reset(body)
+                elif kind == ord("P") and simulator:
+                    answer = ord("p"), simulator.picture()
                 elif kind == ord("S") and simulator:
                     answer = ord("s"), simulator.step(body)
                 else:
-                    raise Refused(NOT_UNDERSTOOD, f"a request must be H, then R and S, got {chr(kind)!r}")
+                    raise Refused(NOT_UNDERSTOOD, f"a request must be H, then R, S and P, got {chr(kind)!r}")
             except Exception as error:
                 answer = ord("e"), failure(error)
             send(channel, *answer)
@@ -253,7 +263,9 @@ def main():
         if simulator is not None:
             with contextlib.suppress(Exception):
                 simulator.environment.close()
-        sys.stderr.flush()
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(0)
 
 

@@ -48,6 +48,7 @@ pub struct Gymnasium {
     id: String,
     keywords: Map<String, Value>,
     wrappers: Vec<Value>,
+    small_seeds: bool,
     python: Option<PathBuf>,
     options: RemoteOptions,
 }
@@ -65,7 +66,7 @@ impl Gymnasium {
     /// Names an environment, such as `HalfCheetah-v5`, or `my_module:MyTask-v0` for one that `my_module` registers.
     pub fn new(id: impl Into<String>) -> Self {
         let (keywords, wrappers) = (Map::new(), Vec::new());
-        Self { id: id.into(), keywords, wrappers, python: None, options: RemoteOptions::new() }
+        Self { id: id.into(), keywords, wrappers, small_seeds: false, python: None, options: RemoteOptions::new() }
     }
 
     /// Adds a keyword argument of `gymnasium.make`.
@@ -87,11 +88,25 @@ impl Gymnasium {
         self
     }
 
+    /// Gives the environment the seeds of `reset` modulo 2³², for those that take no larger ones, as dm_control's.
+    #[must_use]
+    pub fn with_small_seeds(mut self) -> Self {
+        self.small_seeds = true;
+        self
+    }
+
     /// Chooses the Python. By default it is that of the environment variable `ACTOR_CRITIC_PYTHON`, or else `python3`.
     #[must_use]
     pub fn with_python(mut self, python: impl Into<PathBuf>) -> Self {
         self.python = Some(python.into());
         self
+    }
+
+    /// Draws a picture after each reset and each step, for [`Render`](crate::env::Render): `render_mode="rgb_array"`.
+    #[must_use]
+    pub fn with_pictures(mut self) -> Self {
+        self.options = self.options.with_pictures(true);
+        self.with_keyword("render_mode", "rgb_array")
     }
 
     /// Chooses the deadline of an answer, restarts and more.
@@ -113,7 +128,12 @@ impl Gymnasium {
     ///   hello
     pub fn start(&self) -> Result<RemoteEnvironment, RemoteError> {
         let python = self.python.clone().or_else(|| std::env::var_os(PYTHON).map(PathBuf::from));
-        let settings = json!({ "id": self.id, "keywords": self.keywords, "wrappers": self.wrappers });
+        let settings = json!({
+            "id": self.id,
+            "keywords": self.keywords,
+            "wrappers": self.wrappers,
+            "small_seeds": self.small_seeds,
+        });
         let arguments = ["-c".to_owned(), TEXT.to_owned(), settings.to_string()].map(Into::into).to_vec();
         let program = Program { path: python.unwrap_or_else(|| "python3".into()), arguments };
         RemoteEnvironment::start(Origin::Python { program, id: self.id.clone() }, self.options.clone())

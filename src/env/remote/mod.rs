@@ -15,6 +15,7 @@ mod error;
 #[cfg(unix)]
 mod gymnasium;
 mod options;
+mod picture;
 #[cfg(unix)]
 mod process;
 pub mod protocol;

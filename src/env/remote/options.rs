@@ -10,30 +10,39 @@ use std::time::Duration;
 /// | [`with_deadline`](Self::with_deadline) | 60 s |
 /// | [`with_restart`](Self::with_restart) | off |
 /// | [`with_active_wait`](Self::with_active_wait) | 0 s |
+/// | [`with_pictures`](Self::with_pictures) | off |
 /// | [`with_secret`](Self::with_secret) | none |
 #[derive(Clone, PartialEq)]
 pub struct RemoteOptions {
     pub(super) deadline: Duration,
     pub(super) restart: bool,
     pub(super) active_wait: Duration,
+    pub(super) pictures: bool,
     pub(super) secret: String,
 }
 
 impl Default for RemoteOptions {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(60), restart: false, active_wait: Duration::ZERO, secret: String::new() }
+        Self {
+            deadline: Duration::from_secs(60),
+            restart: false,
+            active_wait: Duration::ZERO,
+            pictures: false,
+            secret: String::new(),
+        }
     }
 }
 
 /// Shows everything but the secret.
 impl fmt::Debug for RemoteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deadline, restart, active_wait, secret } = self;
+        let Self { deadline, restart, active_wait, pictures, secret } = self;
         let secret = if secret.is_empty() { "none" } else { "hidden" };
         f.debug_struct("RemoteOptions")
             .field("deadline", deadline)
             .field("restart", restart)
             .field("active_wait", active_wait)
+            .field("pictures", pictures)
             .field("secret", &secret)
             .finish()
     }
@@ -63,6 +72,14 @@ impl RemoteOptions {
     #[must_use]
     pub fn with_active_wait(mut self, active_wait: Duration) -> Self {
         self.active_wait = active_wait;
+        self
+    }
+
+    /// Chooses whether a picture is fetched after each reset and each step, for [`Render`](crate::env::Render). It costs what the
+    /// simulator needs to draw one.
+    #[must_use]
+    pub fn with_pictures(mut self, pictures: bool) -> Self {
+        self.pictures = pictures;
         self
     }
 

@@ -274,6 +274,7 @@ impl<'a> Session<'a> {
                 }
                 Err(error) => failed(&error),
             },
+            Request::Picture => not_understood("this server draws no pictures".to_owned()),
             Request::Hello { .. } => not_understood("a hello must come first, and once".to_owned()),
         }
     }

@@ -39,8 +39,9 @@ fn bytes_that_are_no_answer_are_named() {
     let text = b"Traceback: printed by accident\n".to_vec();
     let short = [&5_u64.to_le_bytes()[..], b"s12345"].concat();
     let long = [&6_u64.to_le_bytes()[..], b"e", &[0, 0, 0, 0, 0, 7]].concat();
+    let picture = [&9_u64.to_le_bytes()[..], b"p", &[2, 0, 0, 0, 1, 0, 0, 0, 255]].concat();
     let no_text = [&6_u64.to_le_bytes()[..], b"e", &[0, 1, 0, 0, 0, 0xff]].concat();
-    let faults: [(Vec<u8>, ProtocolError); 10] = [
+    let faults: [(Vec<u8>, ProtocolError); 11] = [
         (text, ProtocolError::FrameLength { found: u64::from_le_bytes(*b"Tracebac") }),
         ([huge, b"s".to_vec()].concat(), ProtocolError::FrameLength { found: 1 << 63 }),
         (whole[..20].to_vec(), ProtocolError::HalfFrame { expected: 9 + 21, found: 20 }),
@@ -50,6 +51,7 @@ fn bytes_that_are_no_answer_are_named() {
         (odd, ProtocolError::Numbers { kind: "a step", found: 11 }),
         (short, ProtocolError::BodyTooShort { kind: "a step", needed: 8, found: 5 }),
         (long, ProtocolError::BodyTooLong { kind: "a failure", surplus: 1 }),
+        (picture, ProtocolError::Pixels { width: 2, height: 1, found: 1 }),
         (no_text, ProtocolError::Text { kind: "a failure", position: 0 }),
     ];
     for (answer, expected) in faults {

@@ -15,13 +15,25 @@ fn frames() -> usize {
     std::env::var("ACTOR_CRITIC_FRAMES").map_or(30_000, |frames| frames.parse().unwrap())
 }
 
-fn requests() -> [Request; 3] {
+fn requests() -> [Request; 4] {
     let secret = "correct horse battery".to_owned();
-    [Request::Hello { secret }, Request::Reset { seed: u64::MAX }, Request::Step { action: vec![0.5, -0.25] }]
+    [
+        Request::Hello { secret },
+        Request::Reset { seed: u64::MAX },
+        Request::Step { action: vec![0.5, -0.25] },
+        Request::Picture,
+    ]
 }
 
-fn answers() -> [Answer; 4] {
-    [hello(), observation(), step(), Answer::Failure { code: FailureCode::UnknownId, report: "gone".to_owned() }]
+fn answers() -> [Answer; 5] {
+    let picture = Answer::Picture { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
+    [
+        picture,
+        hello(),
+        observation(),
+        step(),
+        Answer::Failure { code: FailureCode::UnknownId, report: "gone".to_owned() },
+    ]
 }
 
 /// What came of some bytes.
@@ -116,7 +128,7 @@ fn random_and_mutated_frames_are_read_or_refused() {
             // Random bytes, in half of the cases behind a header that fits.
             bytes = (0..rng.random_range(0..64)).map(|_| rng.random()).collect();
             if i % 8 == 0 {
-                let kind = b"HRShose"[rng.random_range(0..7)];
+                let kind = b"HRSPhospe"[rng.random_range(0..9)];
                 let header = (bytes.len() as u64).to_le_bytes();
                 bytes.splice(0..0, header.into_iter().chain([kind]));
             }

@@ -5,6 +5,7 @@ mod frames;
 mod gymnasium;
 mod kills;
 mod languages;
+mod mujoco;
 mod overlap;
 mod resume;
 mod serving;

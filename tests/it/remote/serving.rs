@@ -4,10 +4,10 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::mpsc::channel;
 
-use super::{assert_same_episode, served_pendulum};
+use super::{assert_same_episode, bytes, fake, hello, observation, served_pendulum};
 use actor_critic::env::remote::protocol::{Answer, FailureCode, FrameReader, Request};
 use actor_critic::env::remote::{Listener, RemoteEnvironment, RemoteError, RemoteOptions, serve};
-use actor_critic::env::{AcrobotSwingUp, MountainCarContinuous, RescaleAction};
+use actor_critic::env::{AcrobotSwingUp, MountainCarContinuous, Render, RescaleAction};
 use actor_critic::prelude::*;
 
 const SECRET: &str = "correct horse battery";
@@ -83,6 +83,24 @@ fn beyond_this_machine_both_sides_ask_for_a_secret() {
     Listener::bind_with_secret("0.0.0.0:0", SECRET).unwrap();
     let error = Listener::bind_with_secret("0.0.0.0:0", "short").unwrap_err();
     assert_eq!(error.to_string(), "a shared secret must have at least 16 bytes, got 5");
+}
+
+#[test]
+fn pictures_cross_if_asked_and_a_server_without_says_so() {
+    let picture = Answer::Picture { width: 2, height: 1, pixels: vec![255, 0, 0, 0, 0, 0] };
+    let answers = [hello(), observation(), picture].iter().map(bytes).collect();
+    let options = RemoteOptions::new().with_pictures(true);
+    let mut env = RemoteEnvironment::connect_with(&fake(vec![answers]), options.clone()).unwrap();
+    assert_eq!(env.render(), None);
+    env.reset(0).unwrap();
+    let svg = env.render().unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("<path fill=\"#000\" d=\"M1 0h1v1h-1z\"/>"), "{svg}");
+
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let address = listener.address();
+    std::thread::spawn(move || listener.serve_one(&mut Pendulum::v1()));
+    let error = RemoteEnvironment::connect_with(&address, options).unwrap().reset(0).unwrap_err().to_string();
+    assert!(error.ends_with(" did not understand a picture: this server draws no pictures"), "{error}");
 }
 
 /// Sends bytes as a trainer, and returns what the server answers until it hangs up.

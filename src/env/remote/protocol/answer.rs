@@ -27,6 +27,15 @@ pub enum Answer {
         /// What the agent sees next.
         observation: Vec<f32>,
     },
+    /// To a request for a picture: frame `p`.
+    Picture {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Red, green and blue of each pixel, row by row from the top.
+        pixels: Vec<u8>,
+    },
     /// To anything: frame `e`.
     Failure {
         /// What kind of failure it is.
@@ -80,6 +89,7 @@ impl Answer {
             Self::Hello(_) => "a simulator's hello",
             Self::Observation { .. } => "a first observation",
             Self::Step { .. } => "a step",
+            Self::Picture { .. } => "a picture",
             Self::Failure { .. } => "a failure",
         }
     }
@@ -93,6 +103,11 @@ impl Answer {
                 out.extend(reward.to_le_bytes());
                 out.push(u8::from(*terminated) | u8::from(*truncated) << 1);
                 put_floats(out, observation);
+            }),
+            Self::Picture { width, height, pixels } => put_frame(out, b'p', |out| {
+                out.extend(width.to_le_bytes());
+                out.extend(height.to_le_bytes());
+                out.extend_from_slice(pixels);
             }),
             Self::Failure { code, report } => put_frame(out, b'e', |out| {
                 out.push(code.number());
@@ -126,6 +141,11 @@ impl Answer {
                 let observation = body.remaining_floats()?;
                 Ok(Self::Step { reward, terminated: flags & 1 != 0, truncated: flags & 2 != 0, observation })
             }
+            b'p' => {
+                let mut body = Body::new("a picture", body);
+                let (width, height) = (u32::from_le_bytes(body.bytes()?), u32::from_le_bytes(body.bytes()?));
+                Ok(Self::Picture { width, height, pixels: body.pixels(width, height)? })
+            }
             b'e' => {
                 let mut body = Body::new("a failure", body);
                 let [code] = body.bytes()?;
@@ -133,7 +153,7 @@ impl Answer {
                 body.finish()?;
                 Ok(Self::Failure { code: FailureCode::of(code), report })
             }
-            b'H' | b'R' | b'S' => {
+            b'H' | b'R' | b'S' | b'P' => {
                 Err(ProtocolError::UnexpectedKind { expected: "one of a simulator", found: "a request of a trainer" })
             }
             found => Err(ProtocolError::UnknownKind { found }),

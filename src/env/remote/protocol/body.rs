@@ -53,6 +53,14 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Takes everything that is left, as the pixels of a picture of this size.
+    pub(super) fn pixels(self, width: u32, height: u32) -> Result<Vec<u8>, ProtocolError> {
+        match self.rest.len() as u64 {
+            found if u128::from(found) == 3 * u128::from(width) * u128::from(height) => Ok(self.rest.to_vec()),
+            found => Err(ProtocolError::Pixels { width, height, found }),
+        }
+    }
+
     /// Requires that nothing is left.
     pub(super) fn finish(self) -> Result<(), ProtocolError> {
         match self.rest.len() {

@@ -1,7 +1,6 @@
 //! Why bytes are no message of the protocol.
 
-use super::MAX_BODY;
-use super::hello::MAX_VERSIONS;
+use super::limits::{MAX_BODY, MAX_VERSIONS};
 use crate::space::SpaceError;
 
 /// Why bytes from the other side are refused.
@@ -26,7 +25,7 @@ pub enum ProtocolError {
     },
     /// A kind of frame that does not exist.
     #[error(
-        "the kind of a frame must be one of `HRS` to a simulator or `hose` from one, got the byte {found:#04x}; check that nothing else writes to the channel"
+        "the kind of a frame must be one of `HRSP` to a simulator or `hospe` from one, got the byte {found:#04x}; check that nothing else writes to the channel"
     )]
     UnknownKind {
         /// The kind in the header.
@@ -70,6 +69,16 @@ pub enum ProtocolError {
         /// The kind of frame.
         kind: &'static str,
         /// Bytes of all numbers together.
+        found: u64,
+    },
+    /// A picture of another size than it says.
+    #[error("a picture of {width} by {height} pixels must have 3 bytes for each, got {found} bytes")]
+    Pixels {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Bytes of all pixels together.
         found: u64,
     },
     /// A byte of flags with unknown bits.

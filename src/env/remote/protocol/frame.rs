@@ -3,9 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 
 use super::ProtocolError;
-
-/// Largest body of a frame: 16 MiB. A longer one is refused before any of it is read.
-pub const MAX_BODY: u64 = 1 << 24;
+use super::limits::MAX_BODY;
 
 /// Bytes before the body: a length of eight, little-endian, and a kind of one.
 pub(super) const HEADER: usize = 9;

@@ -2,6 +2,7 @@
 
 use super::ProtocolError;
 use super::body::{Body, put_count, put_floats, put_text};
+use super::limits::MAX_VERSIONS;
 use crate::env::Spaces;
 use crate::space::BoxSpace;
 
@@ -10,9 +11,6 @@ pub const PROTOCOL_VERSION: u32 = 1;
 
 /// The first bytes of every hello, in every version.
 pub(super) const MAGIC: &str = "acritic\n";
-
-/// Most versions in a hello.
-pub(super) const MAX_VERSIONS: usize = 64;
 
 /// What a simulator says of itself: its name, its versions and its spaces.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,10 +9,12 @@ mod body;
 mod error;
 mod frame;
 mod hello;
+mod limits;
 mod request;
 
 pub use answer::{Answer, FailureCode};
 pub use error::ProtocolError;
-pub use frame::{Frame, FrameError, FrameReader, MAX_BODY};
+pub use frame::{Frame, FrameError, FrameReader};
 pub use hello::{Hello, PROTOCOL_VERSION};
+pub use limits::MAX_BODY;
 pub use request::Request;

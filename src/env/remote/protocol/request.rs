@@ -24,6 +24,8 @@ pub enum Request {
         /// One component for each axis of the action space.
         action: Vec<f32>,
     },
+    /// Asks for a picture of the present state: frame `P`.
+    Picture,
 }
 
 impl Request {
@@ -33,6 +35,7 @@ impl Request {
             Self::Hello { .. } => "the first hello",
             Self::Reset { .. } => "a reset",
             Self::Step { .. } => "a step",
+            Self::Picture => "a picture",
         }
     }
 
@@ -45,6 +48,7 @@ impl Request {
             }),
             Self::Reset { seed } => put_frame(out, b'R', |out| out.extend(seed.to_le_bytes())),
             Self::Step { action } => put_frame(out, b'S', |out| put_floats(out, action)),
+            Self::Picture => put_frame(out, b'P', |_| ()),
         }
     }
 
@@ -69,7 +73,11 @@ impl Request {
                 Ok(Self::Reset { seed })
             }
             b'S' => Ok(Self::Step { action: Body::new("a step", body).remaining_floats()? }),
-            b'h' | b'o' | b's' | b'e' => Err(ProtocolError::UnexpectedKind {
+            b'P' => {
+                Body::new("a request for a picture", body).finish()?;
+                Ok(Self::Picture)
+            }
+            b'h' | b'o' | b's' | b'p' | b'e' => Err(ProtocolError::UnexpectedKind {
                 expected: "a request of a trainer",
                 found: "an answer of a simulator",
             }),
