@@ -3,8 +3,8 @@
 //! `cargo run --release --example gymnasium -- Pendulum-v1 --steps 5000`
 //! prints the mean return of each evaluation, and `final R`; writes a history of episodes and one of evaluations to `runs/`.
 //!
-//! Python with Gymnasium must be installed: `docs/gymnasium.md`. The settings are the defaults, which are also
-//! Stable-Baselines3's but for 5,000 random steps before learning, instead of 100.
+//! Python with Gymnasium must be installed: `docs/gymnasium.md`. The settings are Stable-Baselines3's, but for 5,000 random steps before
+//! learning instead of 100. This crate's default would also normalise observations: `--normalize`.
 
 mod cli;
 
@@ -40,6 +40,9 @@ struct Cli {
     /// Episodes of an evaluation: the seeds 0, 1 and so on
     #[arg(long, default_value_t = 10)]
     episodes: u64,
+    /// Normalise observations
+    #[arg(long)]
+    normalize: bool,
     /// Folder for checkpoints: the run is saved there every 5,000 steps and by Ctrl-C, and the same command continues it
     #[arg(long)]
     checkpoints: Option<PathBuf>,
@@ -58,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let environments = (0..args.environments.max(1)).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
     println!("{}", environments[0].inner().hello().identity());
-    let config = SacConfig::new();
+    let config = SacConfig::new().with_normalize_observations(args.normalize);
     println!("{config}");
     let agent = config.init(&Spaces::of(&environments[0])?, &device, seed)?;
 
