@@ -28,6 +28,9 @@ struct Cli {
     /// Random steps before learning
     #[arg(long, default_value_t = 5_000)]
     learning_starts: usize,
+    /// Transitions that the replay holds
+    #[arg(long, default_value_t = 100_000)]
+    replay_capacity: usize,
     /// Root of every random number of the run
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -67,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let trainer_config = TrainerConfig::steps(args.steps)
         .with_batch_size(256)
-        .with_replay_capacity(args.steps)
+        .with_replay_capacity(args.replay_capacity)
         .with_warmup_steps(args.learning_starts)
         .with_learning_starts(args.learning_starts);
     let (mut judge, episodes) = (start()?, args.episodes);
