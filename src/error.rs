@@ -4,6 +4,7 @@ use crate::agent::{ActError, AgentError};
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::env::pendulum::PendulumError;
+use crate::env::remote::RemoteError;
 use crate::env::{ContractViolation, EnvironmentError, Spaces};
 use crate::log_file::LogError;
 use crate::policy::PolicyError;
@@ -26,6 +27,15 @@ pub enum Error {
     /// An environment that failed or broke its contract.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// One of several environments failed or broke its contract.
+    #[error("{error}, in environment {number}")]
+    EnvironmentNumber {
+        /// Which one, from 0.
+        number: usize,
+        /// Why.
+        #[source]
+        error: Box<EnvironmentError>,
+    },
     /// An environment that does not keep the contract, found by
     /// [`check_environment`](crate::env::check_environment).
     #[error(transparent)]
@@ -92,7 +102,22 @@ pub enum Error {
     Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// An environment elsewhere that could not be started or reached.
+impl From<RemoteError> for Error {
+    fn from(error: RemoteError) -> Self {
+        Self::Environment(error.into())
+    }
+}
+
 impl Error {
+    /// Says which of several environments failed; of one alone there is nothing to say.
+    pub(crate) fn of_environment(number: usize, environments: usize, error: EnvironmentError) -> Self {
+        match environments {
+            1 => error.into(),
+            _ => Self::EnvironmentNumber { number, error: Box::new(error) },
+        }
+    }
+
     pub(crate) fn spaces_differ(environment: Spaces, agent: &Spaces) -> Self {
         Self::SpacesDiffer { environment: Box::new(environment), agent: Box::new(agent.clone()) }
     }

@@ -51,12 +51,16 @@ pub mod _docs {
     pub mod environments {}
     #[doc = include_str!("../docs/experiments.md")]
     pub mod experiments {}
+    #[doc = include_str!("../docs/gymnasium.md")]
+    pub mod gymnasium {}
     #[doc = include_str!("../docs/lab.md")]
     pub mod lab {}
     #[doc = include_str!("../docs/logging.md")]
     pub mod logging {}
     #[doc = include_str!("../docs/performance.md")]
     pub mod performance {}
+    #[doc = include_str!("../docs/protocol.md")]
+    pub mod protocol {}
     #[doc = include_str!("../docs/questions.md")]
     pub mod questions {}
     #[doc = include_str!("../docs/reliability.md")]

@@ -9,6 +9,7 @@ use crate::space::{BoxSpace, MAX_MAGNITUDE, count, first_non_finite};
 use crate::state::{Element, State, StateError};
 
 mod check;
+pub mod remote;
 mod render;
 mod spaces;
 mod tasks;
@@ -26,7 +27,7 @@ pub use tasks::quadrotor::QuadrotorHover;
 pub use tasks::reacher::Reacher;
 pub use tasks::{acrobot, cart_pole, cart_pole_swing_up, mountain_car, pendulum, quadrotor, reacher};
 pub use wrap::{
-    EpisodeStatistics, EpisodeTotals, FrameStack, RecordedEpisode, Recorder, RepeatAction, RescaleAction,
+    EpisodeStatistics, EpisodeTotals, FrameStack, RecordedEpisode, Recorder, RepeatAction, Replayed, RescaleAction,
     RescaleObservation, ScaleReward, Starts, TimeLimit,
 };
 
@@ -100,9 +101,18 @@ pub enum EnvironmentError {
         /// Its value.
         value: f64,
     },
+    /// A simulator elsewhere that failed.
+    #[error(transparent)]
+    Remote(Box<remote::RemoteError>),
     /// A failure of the environment's own.
     #[error("the environment failed: {0}")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<remote::RemoteError> for EnvironmentError {
+    fn from(error: remote::RemoteError) -> Self {
+        Self::Remote(Box::new(error))
+    }
 }
 
 impl EnvironmentError {
@@ -188,6 +198,15 @@ pub trait Environment {
     ///
     /// See the contract above.
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError>;
+
+    /// Says that the next call is `step` with the same action.
+    ///
+    /// An environment that computes elsewhere, such as a [`RemoteEnvironment`](remote::RemoteEnvironment), can start now, so that several
+    /// compute at the same time. What fails is reported by `step`. The results are the same with and without this call. It does nothing by
+    /// default. A wrapper passes it on, with the action that it passes to `step`.
+    fn begin_step(&mut self, action: &[f32]) {
+        let _ = action;
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for &mut E {
@@ -206,6 +225,10 @@ impl<E: Environment + ?Sized> Environment for &mut E {
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         (**self).step(action)
     }
+
+    fn begin_step(&mut self, action: &[f32]) {
+        (**self).begin_step(action);
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -223,6 +246,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         (**self).step(action)
+    }
+
+    fn begin_step(&mut self, action: &[f32]) {
+        (**self).begin_step(action);
     }
 }
 

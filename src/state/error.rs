@@ -82,6 +82,14 @@ pub enum StateError {
         /// What was found.
         found: String,
     },
+    /// An environment that failed while its state was loaded.
+    #[error("`{}` cannot be restored: {}", excerpt(name), reason)]
+    Failed {
+        /// What was being restored.
+        name: String,
+        /// What failed.
+        reason: String,
+    },
     /// Something that has no form as an array.
     #[error("`{}` cannot be saved: {reason}", excerpt(name))]
     Unsupported {
@@ -115,6 +123,7 @@ impl StateError {
             | Self::Differs { name, .. }
             | Self::Seed { name }
             | Self::Invalid { name, .. }
+            | Self::Failed { name, .. }
             | Self::Unsupported { name, .. } => *name = format!("{part}.{name}"),
         }
         self

@@ -81,7 +81,7 @@ impl<E: Environment> Collector<E> {
         let mut outcome = Ok(());
         for i in 0..self.slots.len() {
             let answer = self.slots[i].answer.take().expect("every environment has been stepped");
-            let stored = answer.map_err(Error::from);
+            let stored = answer.map_err(|error| Error::of_environment(i, self.slots.len(), error));
             if let Err(error) = stored.and_then(|step| self.store(i, step, behavior, replay, report)) {
                 // An episode that has ended is complete, whatever failed after it.
                 if self.slots[i].last_step.is_none() {
@@ -96,8 +96,10 @@ impl<E: Environment> Collector<E> {
     }
 
     fn begin_episodes(&mut self, behavior: &mut impl Behavior) -> Result<(), Error> {
-        for slot in self.slots.iter_mut().filter(|slot| slot.observation.is_none()) {
-            let observation = slot.begin(self.episode_rng.random(), &self.spaces)?;
+        let environments = self.slots.len();
+        for (i, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.observation.is_none()) {
+            let observation = slot.begin(self.episode_rng.random(), &self.spaces);
+            let observation = observation.map_err(|error| Error::of_environment(i, environments, error))?;
             if let Err(error) = behavior.observe(observation) {
                 // The next call begins another episode: the agent has not seen this one.
                 slot.observation = None;

@@ -49,8 +49,15 @@ impl<E: Environment> EnvSlot<E> {
     }
 }
 
+/// Tells each environment its action, so that those that compute elsewhere do so at the same time.
+fn begin_all<E: Environment>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
+    let actions = actions.chunks_exact(spaces.action().dim());
+    slots.iter_mut().zip(actions).for_each(|(slot, action)| slot.env.begin_step(action));
+}
+
 /// Steps one environment after the other.
 pub(super) fn in_order<E: Environment>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
+    begin_all(slots, actions, spaces);
     let actions = actions.chunks_exact(spaces.action().dim());
     slots.iter_mut().zip(actions).for_each(|(slot, action)| slot.step(action, spaces));
 }
@@ -59,6 +66,7 @@ pub(super) fn in_order<E: Environment>(slots: &mut [EnvSlot<E>], actions: &[f32]
 #[cfg(feature = "threads")]
 pub(super) fn over_threads<E: Environment + Send>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
     use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator, ParallelSlice};
+    begin_all(slots, actions, spaces);
     let actions = actions.par_chunks_exact(spaces.action().dim());
     slots.par_iter_mut().zip(actions).for_each(|(slot, action)| slot.step(action, spaces));
 }

@@ -34,6 +34,8 @@ mod presets;
 mod probe;
 mod probes;
 mod random_configurations;
+#[cfg(unix)]
+mod remote;
 mod replay;
 mod resume;
 mod small_run;

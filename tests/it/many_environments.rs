@@ -200,7 +200,10 @@ fn one_that_fails_loses_its_episode_and_no_other_does() {
     let agent = agent(&device, &DdpgConfig::new(), Seed(1));
     let mut trainer = Trainer::with_environments(environments, agent, &config(9), Seed(1)).unwrap();
     let error = trainer.run(&mut []).unwrap_err();
-    assert_eq!(error.to_string(), "the environment failed: the cable broke, at environment step 43 after 21 updates");
+    assert_eq!(
+        error.to_string(),
+        "the environment failed: the cable broke, in environment 1, at environment step 43 after 21 updates"
+    );
     assert_eq!((trainer.environment_steps(), trainer.replay().len()), (44, 44), "the other two have taken their step");
     trainer.run(&mut []).unwrap();
     let episodes: Vec<usize> = trainer.environments().map(|env| env.episodes.len()).collect();

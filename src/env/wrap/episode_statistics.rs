@@ -80,7 +80,7 @@ impl<E> EpisodeStatistics<E> {
 wrapper!(EpisodeStatistics<E>);
 
 impl<E: Environment> Environment for EpisodeStatistics<E> {
-    forward!(observation_space, action_space);
+    forward!(observation_space, action_space, begin_step);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         self.running = None;

@@ -50,7 +50,7 @@ impl<E: Environment> FrameStack<E> {
 wrapper!(FrameStack<E>);
 
 impl<E: Environment> Environment for FrameStack<E> {
-    forward!(action_space);
+    forward!(action_space, begin_step);
 
     fn observation_space(&self) -> &BoxSpace {
         &self.observation_space

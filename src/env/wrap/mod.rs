@@ -47,6 +47,11 @@ macro_rules! forward {
             self.env.step(action)
         }
     };
+    (begin_step) => {
+        fn begin_step(&mut self, action: &[f32]) {
+            self.env.begin_step(action);
+        }
+    };
     ($first:ident, $($rest:ident),+) => {
         forward!($first);
         forward!($($rest),+);
@@ -57,6 +62,7 @@ mod episode_statistics;
 mod frame_stack;
 mod recorder;
 mod repeat_action;
+mod replayed;
 mod rescale_action;
 mod rescale_observation;
 mod scale_reward;
@@ -67,6 +73,7 @@ pub use episode_statistics::{EpisodeStatistics, EpisodeTotals};
 pub use frame_stack::FrameStack;
 pub use recorder::{RecordedEpisode, Recorder};
 pub use repeat_action::RepeatAction;
+pub use replayed::Replayed;
 pub use rescale_action::RescaleAction;
 pub use rescale_observation::RescaleObservation;
 pub use scale_reward::ScaleReward;

@@ -138,7 +138,7 @@ impl<E> Recorder<E> {
 wrapper!(Recorder<E>);
 
 impl<E: Environment> Environment for Recorder<E> {
-    forward!(observation_space, action_space);
+    forward!(observation_space, action_space, begin_step);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         self.running = None;

@@ -47,7 +47,7 @@ impl<E> RepeatAction<E> {
 wrapper!(RepeatAction<E>);
 
 impl<E: Environment> Environment for RepeatAction<E> {
-    forward!(observation_space, action_space, reset);
+    forward!(observation_space, action_space, reset, begin_step);
 
     /// # Errors
     ///

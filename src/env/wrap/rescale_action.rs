@@ -92,6 +92,12 @@ impl<E: Environment> Environment for RescaleAction<E> {
         check_action(&self.from, action)?;
         self.env.step(&self.rescale(action))
     }
+
+    fn begin_step(&mut self, action: &[f32]) {
+        if check_action(&self.from, action).is_ok() {
+            self.env.begin_step(&self.rescale(action));
+        }
+    }
 }
 
 impl<E: SaveState> SaveState for RescaleAction<E> {

@@ -81,7 +81,7 @@ impl<E> RescaleObservation<E> {
 wrapper!(RescaleObservation<E>);
 
 impl<E: Environment> Environment for RescaleObservation<E> {
-    forward!(action_space);
+    forward!(action_space, begin_step);
 
     fn observation_space(&self) -> &BoxSpace {
         &self.observation_space

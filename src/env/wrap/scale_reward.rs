@@ -43,7 +43,7 @@ impl<E> ScaleReward<E> {
 wrapper!(ScaleReward<E>);
 
 impl<E: Environment> Environment for ScaleReward<E> {
-    forward!(observation_space, action_space, reset);
+    forward!(observation_space, action_space, reset, begin_step);
 
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         let step = self.env.step(action)?;

@@ -50,7 +50,7 @@ impl<E, S> Starts<E, S> {
 wrapper!(Starts<E, S>);
 
 impl<E: Environment, S: Clone> Environment for Starts<E, S> {
-    forward!(observation_space, action_space, step);
+    forward!(observation_space, action_space, step, begin_step);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         let start = self.starts[(seed % self.starts.len() as u64) as usize].clone();

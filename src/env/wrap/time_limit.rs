@@ -55,7 +55,7 @@ impl<E> TimeLimit<E> {
 wrapper!(TimeLimit<E>);
 
 impl<E: Environment> Environment for TimeLimit<E> {
-    forward!(observation_space, action_space);
+    forward!(observation_space, action_space, begin_step);
 
     fn reset(&mut self, seed: u64) -> Result<Vec<f32>, EnvironmentError> {
         self.phase = Phase::BeforeReset;

@@ -1,0 +1,191 @@
+//! Why a simulator cannot be used.
+
+use std::io;
+use std::time::Duration;
+
+use super::protocol::ProtocolError;
+
+/// Why a simulator could not be started, reached or understood.
+///
+/// `simulator` is the name in its hello, with where it is: `HalfCheetah-v5 in python3`, or the program or address before it has
+/// said its name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The Python of a [`Gymnasium`](super::Gymnasium) could not be started.
+    #[error(
+        "python must be a program that can be started, got `{python}`: {source}; install it, or set ACTOR_CRITIC_PYTHON to its path"
+    )]
+    NoPython {
+        /// The program.
+        python: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A simulator's program could not be started.
+    #[error("a simulator must be a program that can be started, got `{program}`: {source}")]
+    NoProgram {
+        /// The program.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A Python package that the simulator needs could not be imported.
+    #[error(
+        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: {report}"
+    )]
+    NoPackage {
+        /// The simulator.
+        simulator: String,
+        /// What Python said.
+        report: String,
+    },
+    /// No environment is registered under this id.
+    #[error(
+        "{simulator} must be registered with Gymnasium; check the id, or write `module:id` for one of your own: {report}"
+    )]
+    UnknownId {
+        /// The simulator.
+        simulator: String,
+        /// What Gymnasium said.
+        report: String,
+    },
+    /// A space that is no box of real numbers.
+    #[error("{simulator} must have boxes of real numbers as spaces; wrap it into an environment that has: {report}")]
+    NoBox {
+        /// The simulator.
+        simulator: String,
+        /// Which space, by name.
+        report: String,
+    },
+    /// A text that is no address.
+    #[error("an address must be HOST:PORT or unix:PATH, got `{address}`")]
+    Address {
+        /// The text.
+        address: String,
+    },
+    /// A server that could not be reached.
+    #[error("a simulator must listen at {address}: {source}")]
+    Connect {
+        /// The address.
+        address: String,
+        /// Why it could not.
+        source: io::Error,
+    },
+    /// An address that nobody can listen at.
+    #[error("{address} must be free to listen at: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why it is not.
+        source: io::Error,
+    },
+    /// An address beyond this machine without a shared secret.
+    #[error(
+        "an address beyond this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
+    )]
+    SecretNeeded {
+        /// The address.
+        address: String,
+    },
+    /// A shared secret that is easily guessed.
+    #[error("a shared secret must have at least {minimum} bytes, got {found}")]
+    SecretTooShort {
+        /// The fewest bytes.
+        minimum: usize,
+        /// Bytes of the secret.
+        found: usize,
+    },
+    /// The simulator has another shared secret.
+    #[error("{simulator} must have the same shared secret as the trainer; set it on both sides")]
+    SecretRefused {
+        /// The simulator.
+        simulator: String,
+    },
+    /// Bytes that are no message of the protocol.
+    #[error("{simulator} broke the protocol: {source}")]
+    Protocol {
+        /// The simulator.
+        simulator: String,
+        /// The rule, and what was found.
+        source: ProtocolError,
+    },
+    /// No answer in time.
+    #[error("{simulator} must answer {request} within {} s, and did not; if it is slow rather than stuck, choose a later deadline", deadline.as_secs_f64())]
+    Deadline {
+        /// The simulator.
+        simulator: String,
+        /// What was asked.
+        request: &'static str,
+        /// The longest time for an answer.
+        deadline: Duration,
+    },
+    /// The simulator's process ended.
+    #[error("{simulator} ended before it had answered {request}: {status}; what it said is on standard error")]
+    Died {
+        /// The simulator.
+        simulator: String,
+        /// What was asked.
+        request: &'static str,
+        /// How the process ended, such as `signal: 9 (SIGKILL)`.
+        status: String,
+    },
+    /// The simulator closed the connection.
+    #[error("{simulator} closed the connection before it had answered {request}")]
+    Closed {
+        /// The simulator.
+        simulator: String,
+        /// What was asked.
+        request: &'static str,
+    },
+    /// The channel failed.
+    #[error("the connection to {simulator} failed: {source}")]
+    Io {
+        /// The simulator.
+        simulator: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The simulator reports a failure of its own, such as an exception.
+    #[error("{simulator} failed in {request}:\n{report}")]
+    Failed {
+        /// The simulator.
+        simulator: String,
+        /// What was asked.
+        request: &'static str,
+        /// What it reports, such as a traceback.
+        report: String,
+    },
+    /// The simulator does not understand a request.
+    #[error("{simulator} did not understand {request}: {report}")]
+    NotUnderstood {
+        /// The simulator.
+        simulator: String,
+        /// What was asked.
+        request: &'static str,
+        /// What it reports.
+        report: String,
+    },
+    /// A simulator that failed before is not started again.
+    #[error("{simulator} was lost earlier ({reason}) and is not started again; ask for it by `with_restart(true)`")]
+    Lost {
+        /// The simulator.
+        simulator: String,
+        /// The first failure.
+        reason: String,
+    },
+    /// A simulator that was started again is another one.
+    #[error("{simulator} must be the same after a restart, but {difference}")]
+    Changed {
+        /// The simulator.
+        simulator: String,
+        /// Where it differs first.
+        difference: String,
+    },
+    /// `step` got another action than `begin_step`.
+    #[error("step must get the action that begin_step got, but they differ on axis {axis}")]
+    OtherAction {
+        /// The first axis on which they differ.
+        axis: usize,
+    },
+}
