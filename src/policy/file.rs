@@ -50,13 +50,13 @@ enum ActivationName {
 /// A space; JSON has no infinity, so null stands for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Bounds {
+pub(super) struct Bounds {
     low: Vec<Option<f32>>,
     high: Vec<Option<f32>>,
 }
 
 impl Bounds {
-    fn of(space: &BoxSpace) -> Self {
+    pub(super) fn of(space: &BoxSpace) -> Self {
         let finite = |bounds: &[f32]| bounds.iter().map(|&bound| bound.is_finite().then_some(bound)).collect();
         Self { low: finite(space.low()), high: finite(space.high()) }
     }

@@ -32,6 +32,7 @@ use crate::space::SpaceError;
 use crate::state::{FileError, StateError};
 
 mod act;
+mod export;
 mod file;
 
 pub use crate::boundary::{ActError, Normalization};
@@ -90,6 +91,21 @@ pub enum PolicyError {
     /// A network that does not fit the spaces.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A network that cannot be exported.
+    #[error(
+        "an exported network must be made of linear layers with a bias and layer normalisations with an offset, in single precision, and has \
+         another part: give each layer a bias, 0 if it has none, or write the network by hand from the arrays of `Policy::save`"
+    )]
+    NotExportable,
+    /// A weight that cannot be exported.
+    #[error("every number of an exported policy must be finite, got {value}: its weights have diverged")]
+    NonFiniteNumber {
+        /// The first such number.
+        value: f32,
+    },
+    /// An exported policy that could not record its self-test.
+    #[error("the policy must answer the observations of the self-test: {0}")]
+    Recording(#[source] ActError),
 }
 
 /// The networks that a [`Policy`] can hold.

@@ -1,0 +1,3 @@
+mod compiled;
+pub(in crate::policy::export) mod kinds;
+mod source;
