@@ -291,13 +291,15 @@ fn array(text: &mut String, name: &str, values: &[f32]) {
 fn number(value: f32) -> String {
     let bits = value.to_bits();
     let sign = if value.is_sign_negative() { "-" } else { "" };
+    let (exponent, fraction) = ((bits >> 23) & 0xff, bits & 0x7f_ffff);
     // 23 bits and a zero are six digits.
-    let (exponent, digits) = ((bits >> 23) & 0xff, (bits & 0x7f_ffff) << 1);
-    match (exponent, digits) {
+    let digits = format!("{:06x}", fraction << 1);
+    let digits = digits.trim_end_matches('0');
+    match (exponent, fraction) {
         (0, 0) => format!("{sign}0.0f"),
-        (0, _) => format!("{sign}0x0.{digits:06x}p-126f"),
+        (0, _) => format!("{sign}0x0.{digits}p-126f"),
         (_, 0) => format!("{sign}0x1p{}f", exponent as i32 - 127),
-        _ => format!("{sign}0x1.{digits:06x}p{}f", exponent as i32 - 127),
+        _ => format!("{sign}0x1.{digits}p{}f", exponent as i32 - 127),
     }
 }
 
@@ -316,7 +318,7 @@ mod tests {
             (0.0_f32, "0.0f"),
             (-0.0, "-0.0f"),
             (1.0, "0x1p0f"),
-            (-10.0, "-0x1.400000p3f"),
+            (-10.0, "-0x1.4p3f"),
             // 0.1 is 0x3dcccccd: 1.6000000238418579 / 16, and 0x4ccccd doubled is 0x99999a.
             (0.1, "0x1.99999ap-4f"),
             (f32::MAX, "0x1.fffffep127f"),

@@ -19,7 +19,7 @@ fn squash(x: f32) -> f32 {
         return if x < 0.0 { -1.0 } else { 1.0 };
     }
     // z = n ln 2 + r with |r| <= ln 2 / 2, and ln 2 = 355/512 - 2.12194440e-4. `as` makes 0 of NaN.
-    let n = (z * 1.442_695 + 0.5) as i32;
+    let n = (z * core::f32::consts::LOG2_E + 0.5) as i32;
     let r = (z - n as f32 * (355.0 / 512.0)) + n as f32 * 2.121_944_4e-4;
     let t = 1.0 / 5040.0 + r * (1.0 / 40320.0);
     let t = 1.0 / 120.0 + r * (1.0 / 720.0 + r * t);
@@ -228,7 +228,7 @@ fn input(text: &mut String, place: usize, is_normalized: bool) {
 
 /// Writes weights, normalisation, bounds and the recording, as a module that no lint and no formatter reads.
 fn constants(text: &mut String, exported: &Exported<'_>, recording: &Recording) {
-    *text += "\n#[rustfmt::skip]\n#[allow(dead_code, clippy::all)]\nmod numbers {\n";
+    *text += "\n#[rustfmt::skip]\n#[allow(dead_code, clippy::all, clippy::pedantic)]\nmod numbers {\n";
     if let Some(map) = exported.normalization {
         row(text, "MEAN", map.mean());
         row(text, "SCALE", map.scale());
