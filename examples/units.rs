@@ -228,7 +228,7 @@ fn train<C: AgentConfig + 'static>(
     args: &Cli,
 ) -> Result<Vec<EvaluationSummary>, Error> {
     let (env, device) = (row.wrap(Pendulum::v1())?, args.device.device());
-    let agent = preset.algorithm.init_with(&preset.hidden_dims, &Spaces::of(&env)?, &device, seed)?;
+    let agent = preset.algorithm.init(&Spaces::of(&env)?, &device, seed)?;
     let trainer_config = preset.trainer_config.with_environment_steps(Some(args.steps));
     let evaluation = EvaluateEvery::steps(args.every(), |agent: &C::Agent| row.evaluate(agent))?;
     let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?.with_evaluation(evaluation);

@@ -126,6 +126,9 @@ pub enum ConfigError {
         #[source]
         error: Box<ConfigError>,
     },
+    /// Critics of one ensemble with unequal dropout.
+    #[error("all critics must have the same dropout")]
+    UnequalDropout,
     /// A learned temperature with a policy that has no density, so no entropy to hold.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,

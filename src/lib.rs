@@ -45,6 +45,8 @@ pub mod _docs {
     pub mod ddpg {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
+    #[doc = include_str!("../docs/algorithms/droq.md")]
+    pub mod droq {}
     #[doc = include_str!("../docs/environments.md")]
     pub mod environments {}
     #[doc = include_str!("../docs/experiments.md")]
@@ -61,10 +63,14 @@ pub mod _docs {
     pub mod reliability {}
     #[doc = include_str!("../docs/results.md")]
     pub mod results {}
+    #[doc = include_str!("../docs/algorithms/redq.md")]
+    pub mod redq {}
     #[doc = include_str!("../docs/algorithms/sac.md")]
     pub mod sac {}
     #[doc = include_str!("../docs/algorithms/td3.md")]
     pub mod td3 {}
+    #[doc = include_str!("../docs/algorithms/tqc.md")]
+    pub mod tqc {}
     #[doc = include_str!("../docs/training.md")]
     pub mod training {}
     #[doc = include_str!("../docs/units.md")]

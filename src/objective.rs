@@ -3,7 +3,7 @@
 //! All are dimensionless but for the units of the reward. Every function asserts its shapes: a `[n]` that meets a
 //! `[n, 1]` would otherwise broadcast into `[n, n]` without a word.
 
-use burn::tensor::{Tensor, assert_shape};
+use burn::tensor::{Tensor, TensorData, assert_shape};
 
 /// Computes the bootstrapped target `y = r + γᵐ (1 − d) Q′(o′, a′)`[^1].
 ///
@@ -175,6 +175,37 @@ pub fn temperature_loss(log_temperature: Tensor<1>, log_probs: Tensor<2>, target
     assert_shape!(log_temperature, [1]);
     assert_shape!(log_probs, [n, 1]);
     -log_temperature * (log_probs.mean() + target_entropy)
+}
+
+/// Computes the quantile Huber loss of the K quantiles of a critic, the mean over batch, quantiles θₖ and targets y of
+/// `∣τₖ − [y < θₖ]∣ · h(y − θₖ)`[^1], with the levels `τₖ = (2k + 1)/(2K)` and Huber's `h(δ) = δ²/2`, beyond ±1 `∣δ∣ − 1/2`.
+///
+/// # Shapes
+///
+/// - `quantiles`: `[n, K]`; `targets`: `[n, m]`, equally likely returns; returns `[1]`
+///
+/// # Panics
+///
+/// Panics if the two tensors do not have the same number of rows.
+///
+/// # References
+///
+/// [^1]: W. Dabney et al. (2018). *Distributional Reinforcement Learning with Quantile Regression*. arXiv:1710.10044, eq. 10. It
+/// sums over the quantiles; A. Kuznetsov et al. (2020), arXiv:2005.04269, eq. 12, take the mean as here.
+pub fn quantile_huber_loss(quantiles: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let ([n, count], [_, m]) = (quantiles.dims(), targets.dims());
+    assert_shape!(targets, [n, m]);
+    let levels: Vec<f32> = quantile_levels(count).collect();
+    let levels = Tensor::<3>::from_data(TensorData::new(levels, [1, count, 1]), &targets.device());
+    let delta = targets.unsqueeze_dim::<3>(1) - quantiles.unsqueeze_dim::<3>(2);
+    let weight = (levels - delta.clone().inner().lower_elem(0.0).float()).abs();
+    let part = delta.clone().clamp(-1.0, 1.0);
+    (part.clone() * (delta - part * 0.5) * weight).mean()
+}
+
+/// Returns the levels of so many quantiles, `(2k + 1)/(2K)`.
+pub(crate) fn quantile_levels(count: usize) -> impl Iterator<Item = f32> + Clone {
+    (0..count).map(move |k| ((2 * k + 1) as f64 / (2 * count) as f64) as f32)
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub enum Stream {
     Episodes = 6,
     /// Resamples and arrangements of finished runs: [`statistics`](crate::statistics).
     Resampling = 7,
+    /// Masks of critics with dropout.
+    Dropout = 8,
 }
 
 impl Seed {
@@ -73,6 +75,7 @@ mod tests {
             Stream::WarmUp,
             Stream::Episodes,
             Stream::Resampling,
+            Stream::Dropout,
         ];
         let draws = streams.map(|stream| Seed(7).stream(stream).random::<u64>());
         assert_eq!(
@@ -86,6 +89,7 @@ mod tests {
                 12_716_886_768_273_581_270,
                 6_788_621_307_340_148_322,
                 12_947_559_667_725_341_916,
+                18_116_008_155_350_138_704,
             ]
         );
     }

@@ -1,5 +1,6 @@
-//! From settings and widths to an agent.
+//! From settings to an agent.
 
+use burn::config::Config;
 use burn::tensor::Device;
 
 use super::Agent;
@@ -12,23 +13,51 @@ use crate::nn::{
 use crate::rng::{Seed, Stream};
 use crate::state::SaveState;
 
+/// The networks that an agent is made with: perceptrons for actor and critics.
+#[derive(Config, Debug, PartialEq)]
+pub struct NetworksConfig {
+    /// Width of each hidden layer, of actor and critics. Default: two of 256.
+    #[config(default = "vec![256, 256]")]
+    pub hidden_dims: Vec<usize>,
+    /// Whether the hidden layers of critics are normalised, as in [`QNetworkConfig::layer_norm`]. Off by default.
+    #[config(default = false)]
+    pub critic_layer_norm: bool,
+    /// Probability that a number of a hidden layer of a critic is dropped in an update, in `[0, 1)`, as in [`QNetworkConfig::dropout`]. Default: 0.
+    #[config(default = 0.0)]
+    pub critic_dropout: f64,
+}
+
 /// The settings of an algorithm that can make its agent with the usual networks.
-pub trait AgentConfig {
+pub trait AgentConfig: Clone {
     /// The agent.
     type Agent: Agent + SaveState;
 
-    /// Creates the agent with perceptrons of these hidden layers for actor and critics.
+    /// Creates the agent.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] as the `validate` of the settings and the `init` of the networks.
+    fn init(&self, spaces: &Spaces, device: &Device, seed: Seed) -> Result<Self::Agent, ConfigError>;
+
+    /// Returns the settings of the networks.
+    fn networks_mut(&mut self) -> &mut NetworksConfig;
+
+    /// As [`init`](Self::init), with networks of these hidden layers.
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Self::init).
     fn init_with(
         &self,
         hidden_dims: &[usize],
         spaces: &Spaces,
         device: &Device,
         seed: Seed,
-    ) -> Result<Self::Agent, ConfigError>;
+    ) -> Result<Self::Agent, ConfigError> {
+        let mut config = self.clone();
+        config.networks_mut().hidden_dims = hidden_dims.into();
+        config.init(spaces, device, seed)
+    }
 
     /// Multiplies the learning rates of an agent by `factor` from now on.
     ///
@@ -38,9 +67,11 @@ pub trait AgentConfig {
     fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError>;
 }
 
-/// The networks that the settings make an agent of.
+/// What the networks of an agent are made of.
 pub(super) struct DefaultNetworks<'a> {
-    pub(super) hidden_dims: &'a [usize],
+    pub(super) config: &'a NetworksConfig,
+    /// Values of a critic for a pair.
+    pub(super) value_dim: usize,
     pub(super) spaces: &'a Spaces,
     pub(super) device: &'a Device,
     pub(super) seed: Seed,
@@ -48,18 +79,22 @@ pub(super) struct DefaultNetworks<'a> {
 
 impl DefaultNetworks<'_> {
     pub(super) fn deterministic_actor(&self) -> Result<DeterministicActor, ConfigError> {
-        let actor = DeterministicActorConfig::new().with_hidden_dims(self.hidden_dims.into());
+        let actor = DeterministicActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
     pub(super) fn gaussian_actor(&self) -> Result<GaussianActor, ConfigError> {
-        let actor = GaussianActorConfig::new().with_hidden_dims(self.hidden_dims.into());
+        let actor = GaussianActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
     /// Creates so many critics.
     pub(super) fn critics(&self, count: usize) -> Result<Ensemble<QNetwork>, ConfigError> {
-        let critic = QNetworkConfig::new().with_hidden_dims(self.hidden_dims.into());
+        let critic = QNetworkConfig::new()
+            .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_layer_norm(self.config.critic_layer_norm)
+            .with_dropout(self.config.critic_dropout)
+            .with_value_dim(self.value_dim);
         let mut rng = self.seed.stream(Stream::CriticWeights);
         Ensemble::new((0..count).map(|_| critic.init(self.spaces, &mut rng, self.device)).collect::<Result<_, _>>()?)
     }

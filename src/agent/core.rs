@@ -6,8 +6,10 @@ use burn::module::Module;
 use burn::tensor::Device;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 use super::AgentError;
+use super::dropout::Masks;
 use super::evaluate::Of;
 use super::learner::{ACTOR, CRITIC, Gradients, Learner, weight_out_of_range};
 use super::settings::Shared;
@@ -16,8 +18,9 @@ use crate::boundary::{ActError, Boundary, Inside};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
 use crate::fused::{Flat, Members};
-use crate::matrix::Matrix;
-use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
+use crate::matrix::{Buffer, Matrix};
+use crate::nn::{Actor, Critic, Ensemble, HeadLoss, Reduction, StochasticActor};
+use crate::rng::{Seed, Stream};
 use crate::state::{State, StateError, expect_same_config};
 
 /// Actor and critics with their optimizers and targets, and the boundary. Batches are those of the inside.
@@ -28,6 +31,8 @@ pub(crate) struct Core<A, C: Critic> {
     pub(crate) critics: Learner<Ensemble<C>>,
     pub(crate) target_critics: TargetNetwork<Ensemble<C>>,
     pub(crate) critic_count: usize,
+    /// `None` if the critics have no dropout.
+    masks: Option<Masks>,
     pub(crate) boundary: Boundary,
     pub(crate) settings: Shared,
 }
@@ -49,14 +54,14 @@ pub(crate) struct CriticStep {
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {
-    /// Joins networks; the critics must have `value_dim` values for each pair.
+    /// Joins networks.
     pub(crate) fn new(
         actor: A,
         critics: Ensemble<C>,
-        value_dim: usize,
         spaces: &Spaces,
         settings: Shared,
         device: &Device,
+        seed: Seed,
     ) -> Result<Self, ConfigError> {
         at_least("number of critics", 1, critics.critics.len())?;
         let mut boundary = Boundary::new(spaces, device)?;
@@ -66,21 +71,28 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if settings.scale_rewards {
             boundary = boundary.scaling_rewards(settings.discount);
         }
+        let value_dim = settings.value_head.value_dim();
         let (actor, critics) = (actor.valid().fork(boundary.device()), critics.valid().fork(boundary.device()));
         boundary.check_actor(&actor)?;
         critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic, value_dim))?;
+        let dropout = critics.critics[0].dropout();
+        if critics.critics.iter().any(|critic| critic.dropout() != dropout) {
+            return Err(ConfigError::UnequalDropout);
+        }
         let (mut flat_actor, mut flat_critics) = (None, None);
         if boundary.place.is_host {
             flat_actor = actor.program().map(|program| Flat::policy(program, &actor));
             flat_critics = critics.programs().and_then(|programs| Flat::critics(programs, &critics));
         }
         let rule = settings.step_rule();
+        let (actor_rate, critic_rate) = (settings.actor_learning_rate, settings.critic_learning_rate);
         Ok(Self {
             critic_count: critics.critics.len(),
+            masks: dropout.map(|dropout| Masks::new(dropout, seed.stream(Stream::Dropout))),
             target_critics: TargetNetwork::new(critics.clone(), flat_critics.clone()),
             target_actor: None,
-            actor: Learner::new(actor, flat_actor, ACTOR, settings.actor_learning_rate, rule),
-            critics: Learner::new(critics, flat_critics, CRITIC, settings.critic_learning_rate, rule),
+            actor: Learner::new(actor, flat_actor, ACTOR, actor_rate, rule),
+            critics: Learner::new(critics, flat_critics, CRITIC, critic_rate, rule),
             boundary,
             settings,
         })
@@ -108,13 +120,28 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Computes Q′(o′, a′) of some of the critics, `[n, critics]`.
-    pub(super) fn target_values(&self, members: &Members, batch: &Inside, next_actions: &Matrix) -> Matrix {
-        let critics = self.target_critics.network();
-        critics.q_values(members, &batch.next_observations, next_actions, &self.boundary.place)
+    /// Gives critics with dropout their masks for n rows.
+    pub(super) fn dropping(&mut self, members: Members, n: usize) -> Members {
+        match &mut self.masks {
+            Some(masks) => masks.give(members, n, &self.boundary.place),
+            None => members,
+        }
     }
 
-    /// Computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch.
+    /// Computes Q′(o′, a′) of the critics that count: numbers whose mean it is, `[n, m]`.
+    pub(super) fn next_values(
+        &self,
+        (reduction, members): (&Reduction, &Members),
+        batch: &Inside,
+        next_actions: &Matrix,
+    ) -> Matrix {
+        let critics = self.target_critics.network();
+        let outputs = critics.q_values(members, &batch.next_observations, next_actions, &self.boundary.place);
+        self.settings.value_head.next_values(reduction, outputs)
+    }
+
+    /// Computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
+    /// that of the loss of another [`ValueHead`](crate::nn::ValueHead).
     pub(crate) fn step_critics(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticStep, AgentError> {
         let CriticGradient { loss, gradients, errors } = self.critic_gradient(batch, targets)?;
         self.minimize_critics(loss, gradients)?;
@@ -122,20 +149,17 @@ impl<A: Actor, C: Critic> Core<A, C> {
             Some(_) => Some(errors.abs().row_means().into_values()?.into_vec()),
             None => None,
         };
-        Ok(CriticStep { loss: loss / self.boundary.reward_factor().powi(2), td_errors })
+        Ok(CriticStep { loss: loss / self.settings.value_head.loss_scale(self.boundary.reward_factor()), td_errors })
     }
 
-    /// `∂/∂Qᵢ = 2 w (Qᵢ − y) / n`
+    /// Of a scalar head: `∂/∂Qᵢ = 2 w (Qᵢ − y) / n`.
     pub(super) fn critic_gradient(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticGradient, AgentError> {
-        let all = Members::UpTo(self.critic_count);
+        let all = self.dropping(Members::up_to(self.critic_count), batch.len());
         let inputs = [&batch.observations, &batch.actions];
         let q = self.critics.evaluate(&all, inputs, Of::Parameters, &self.boundary.place);
-        let errors = q.values.clone() - targets;
-        let (mut squares, mut gradient) = (errors.clone().square(), errors.clone() * (2.0 / batch.len() as f64));
-        if let Some(weights) = &batch.weights {
-            (squares, gradient) = (squares * weights, gradient * weights);
-        }
-        Ok(CriticGradient { loss: squares.mean()?, gradients: q.pull_to_parameters(&gradient), errors })
+        let HeadLoss { loss, gradient, errors } =
+            self.settings.value_head.loss(q.values.clone(), targets, batch.weights.as_ref())?;
+        Ok(CriticGradient { loss, gradients: q.pull_to_parameters(&gradient), errors })
     }
 
     /// Takes one gradient step on the critics; `loss` is that before it, in the units that critics learn.
@@ -183,6 +207,9 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if let Some(target) = &self.target_actor {
             state.put_state("target_actor", target.save_state()?);
         }
+        if let Some(masks) = &self.masks {
+            state.put_rng("dropout_rng", &masks.rng);
+        }
         Ok(state)
     }
 
@@ -206,6 +233,10 @@ impl<A: Actor, C: Critic> Core<A, C> {
             target_critics: self.target_critics.restored("target_critics", state)?,
             target_actor: match &self.target_actor {
                 Some(target) => Some(target.restored("target_actor", state)?),
+                None => None,
+            },
+            masks: match &self.masks {
+                Some(masks) => Some(masks.with_rng(state.take_rng("dropout_rng", &masks.rng)?)),
                 None => None,
             },
             critic_count: self.critic_count,
@@ -237,9 +268,15 @@ impl<A: StochasticActor, C: Critic> Core<A, C> {
         actions: &mut [f32],
     ) -> Result<(), ActError> {
         let observations = self.boundary.observations(observations)?;
-        let [n, _] = observations.dims();
-        let noise = self.boundary.normal(n, rng);
-        let sample = self.actor.network().sample(&observations, &noise, &self.boundary.place);
+        let mut noise = Buffer::new(actions.len());
+        noise.iter_mut().for_each(|noise| *noise = StandardNormal.sample(rng));
+        self.draw_with(&observations, noise, actions)
+    }
+
+    /// As [`draw_into`](Self::draw_into), from observations as networks see them and standard normal noise, `[n, A]` row by row.
+    pub(crate) fn draw_with(&self, observations: &Matrix, noise: Buffer, actions: &mut [f32]) -> Result<(), ActError> {
+        let noise = self.boundary.place.matrix(noise, self.boundary.spaces.action().dim());
+        let sample = self.actor.network().sample(observations, &noise, &self.boundary.place);
         self.boundary.write_actions(sample.actions, None, actions)
     }
 }

@@ -13,7 +13,7 @@ use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::fused::Members;
 use crate::matrix::Matrix;
-use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
+use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork, Reduction};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
@@ -83,7 +83,7 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let core = Core::new(actor, Ensemble::new(vec![critic])?, 1, spaces, config.shared(), device)?;
+        let core = Core::new(actor, Ensemble::new(vec![critic])?, spaces, config.shared(), device, seed)?;
         let noise = config.noise.init(spaces.action().dim())?;
         Ok(Self {
             core: core.with_target_actor(),
@@ -93,9 +93,10 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
     }
 
     /// Computes `y = r + γ (1 − d) Q′(o′, μ′(o′))`.
-    pub(super) fn targets(&self, batch: &Inside) -> Matrix {
+    pub(super) fn targets(&mut self, batch: &Inside) -> Matrix {
         let next_actions = self.core.target_actions(&batch.next_observations);
-        let next_values = self.core.target_values(&Members::UpTo(1), batch, &next_actions);
+        let only = self.core.dropping(Members::up_to(1), batch.len());
+        let next_values = self.core.next_values((&Reduction::First, &only), batch, &next_actions);
         next_values * &batch.discounts + &batch.rewards
     }
 

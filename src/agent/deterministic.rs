@@ -18,13 +18,15 @@ impl<A: Actor, C: Critic> Core<A, C> {
 
     /// Computes `J = mean −Q₁(o, μ(o))` and its gradient: `∂J/∂Q₁ = −1/n`.
     pub(super) fn deterministic_actor_gradient(&mut self, batch: &Inside) -> Result<(f64, Gradients), AgentError> {
-        let Self { actor, critics, boundary, .. } = self;
-        let (first, place) = (Members::UpTo(1), &boundary.place);
+        let first = self.dropping(Members::up_to(1), batch.len());
+        let Self { actor, critics, boundary, settings, .. } = self;
+        let place = &boundary.place;
         let policy = actor.act(&batch.observations, place);
         let q = critics.evaluate(&first, [&batch.observations, &policy.actions], Of::Actions, place);
-        let loss = -q.values.mean()?;
-        let values = q.values.filled_like(-1.0 / batch.len() as f64);
-        let actions = q.pull_to_actions(&values);
+        let values = settings.value_head.expectations(&q.values);
+        let gradient = settings.value_head.pull_back(values.filled_like(-1.0 / batch.len() as f64));
+        let loss = -values.mean()?;
+        let actions = q.pull_to_actions(&gradient);
         Ok((loss, policy.pull_to_parameters(&actions, 0.0)))
     }
 }

@@ -54,7 +54,7 @@ impl<C: Critic> Learner<Ensemble<C>> {
                         modules.plain()
                     }
                 };
-                let values = module.side_by_side(members, observations, actions.clone());
+                let values = module.side_by_side(members, observations, actions.clone(), place);
                 let back = ValuesBack::Module { module, values: values.clone(), actions };
                 Values { values: place.take(values), back, place }
             }
@@ -66,8 +66,8 @@ impl<C: Critic> Values<'_, Ensemble<C>> {
     /// Returns the gradient of the critics' parameters from that of the values.
     pub(crate) fn pull_to_parameters(self, values: &Matrix) -> Gradients {
         match self.back {
-            ValuesBack::Flat { learner, inputs, .. } => {
-                learner.pull_to_parameters(inputs.map(|input| input.host().values()), values.host());
+            ValuesBack::Flat { learner, members, inputs } => {
+                learner.pull_to_parameters(members, inputs.map(|input| input.host().values()), values.host());
                 Gradients::Flat
             }
             ValuesBack::Module { module, values: output, .. } => {
@@ -115,7 +115,7 @@ impl<A: Actor> Learner<A> {
     pub(crate) fn act<'a>(&'a mut self, observations: &'a Matrix, place: &'a Place) -> Actions<'a, A> {
         match &mut self.networks {
             Networks::Flat { learner, .. } => {
-                let outputs = learner.evaluate(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let outputs = learner.evaluate(&Members::up_to(1), [observations.host().values(), &[]]);
                 let actions = Matrix::Host(learner.flat.head().greedy(&outputs));
                 let back = ActionsBack::Flat { learner, observations, noise: None, outputs };
                 Actions { actions, log_probs: None, back, place }
@@ -139,7 +139,7 @@ impl<A: StochasticActor> Learner<A> {
     ) -> Actions<'a, A> {
         match &mut self.networks {
             Networks::Flat { learner, .. } => {
-                let outputs = learner.evaluate(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let outputs = learner.evaluate(&Members::up_to(1), [observations.host().values(), &[]]);
                 let (actions, log_probs) = learner.flat.head().sample(&outputs, noise.host());
                 let back = ActionsBack::Flat { learner, observations, noise: Some(noise), outputs };
                 Actions { actions: Matrix::Host(actions), log_probs: log_probs.map(Matrix::Host), back, place }
@@ -172,7 +172,7 @@ impl<'a, A: Module> Actions<'a, A> {
                     Some(noise) => head.pull_back(&outputs, noise.host(), actions.host(), log_prob),
                     None => head.pull_back_greedy(&outputs, actions.host()),
                 };
-                learner.pull_to_parameters([observations.host().values(), &[]], &outputs);
+                learner.pull_to_parameters(&Members::up_to(1), [observations.host().values(), &[]], &outputs);
                 Gradients::Flat
             }
             ActionsBack::Module { module, sample: ActionSample { actions: output, log_probs } } => {

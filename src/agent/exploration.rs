@@ -1,4 +1,4 @@
-//! The noise on the actions of a deterministic policy, a process for each environment.
+//! The noise on actions, a process for each environment.
 
 use rand::rngs::ChaCha8Rng;
 
@@ -26,6 +26,10 @@ impl Exploration {
     /// Replaces the kind of noise; the random stream stays.
     pub(crate) fn replace(&mut self, process: Box<dyn ActionNoise>) {
         self.processes = vec![process];
+    }
+
+    pub(crate) fn into_rng(self) -> ChaCha8Rng {
+        self.rng
     }
 
     pub(crate) fn set_factor(&mut self, factor: f64) {

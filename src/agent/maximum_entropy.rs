@@ -53,7 +53,7 @@ pub(super) fn check_density<A: StochasticActor, C: Critic>(
     }
 }
 
-/// The methods of an agent with fields `core`, `temperature`, `exploration_rng` and `config`, whose settings have `check`.
+/// The methods of an agent with fields `core`, `temperature`, `exploration` and `config`, whose settings have `check`.
 macro_rules! maximum_entropy_agent {
     ($agent:ident, $config:ident) => {
         impl<A: StochasticActor, C: Critic> $agent<A, C> {
@@ -66,6 +66,8 @@ macro_rules! maximum_entropy_agent {
                 config.validate()?;
                 config.check(&self.core)?;
                 self.core.reconfigure(config.shared())?;
+                let axes = self.core.boundary.spaces.action().dim();
+                self.exploration = self.exploration.reconfigured(config.exploration_noise, axes)?;
                 self.temperature.reconfigure(&config.temperature, &self.core.boundary, config.shared().adam);
                 self.config = config.clone();
                 Ok(self)
@@ -93,10 +95,14 @@ macro_rules! maximum_entropy_agent {
                 observations: &[f32],
                 actions: &mut [f32],
             ) -> Result<(), $crate::agent::ActError> {
-                self.core.draw_into(observations, &mut self.exploration_rng, actions)
+                let observations = self.core.boundary.observations(observations)?;
+                let noise = self.exploration.sample(actions.len(), self.core.boundary.spaces.action().dim());
+                self.core.draw_with(&observations, noise, actions)
             }
 
-            fn forget_episode(&mut self, _: usize) {}
+            fn forget_episode(&mut self, environment: usize) {
+                self.exploration.end_episode(environment);
+            }
         }
 
         impl<A: StochasticActor, C: Critic> $crate::policy::SampleActions for $agent<A, C> {

@@ -27,7 +27,7 @@ impl<A: Actor> Network<'_, A> {
     pub(crate) fn act(&self, observations: &Matrix, place: &Place) -> Matrix {
         match self {
             Self::Flat(flat) => {
-                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let outputs = flat.run(&Members::up_to(1), [observations.host().values(), &[]]);
                 Matrix::Host(flat.head().greedy(&outputs))
             }
             Self::Module(actor) => place.take(actor.act(place.tensor(observations))),
@@ -40,7 +40,7 @@ impl<A: StochasticActor> Network<'_, A> {
     pub(crate) fn sample(&self, observations: &Matrix, noise: &Matrix, place: &Place) -> Sample {
         match self {
             Self::Flat(flat) => {
-                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let outputs = flat.run(&Members::up_to(1), [observations.host().values(), &[]]);
                 let (actions, log_probs) = flat.head().sample(&outputs, noise.host());
                 Sample { actions: Matrix::Host(actions), log_probs: log_probs.map(Matrix::Host) }
             }
@@ -63,7 +63,7 @@ impl<C: Critic> Network<'_, Ensemble<C>> {
             }
             Self::Module(ensemble) => {
                 let (observations, actions) = (place.tensor(observations), place.tensor(actions));
-                place.take(ensemble.side_by_side(members, observations, actions))
+                place.take(ensemble.side_by_side(members, observations, actions, place))
             }
         }
     }

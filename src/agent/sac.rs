@@ -8,6 +8,7 @@ use super::core::{Core, CriticStep, agent};
 use super::evaluate::Of;
 use super::maximum_entropy::{ActorGradient, ActorStep, check_density, maximum_entropy_agent};
 use super::network::Sample;
+use super::policy_noise::{ExplorationNoise, PolicyNoise};
 use super::settings::{agent_config, agent_metrics};
 use super::temperature::{LearnedTemperatureConfig, Temperature, TemperatureConfig};
 use super::{AgentError, Update};
@@ -26,6 +27,12 @@ agent_config! {
         /// The weight of the entropy, fixed or learned.
         #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
         pub temperature: TemperatureConfig,
+        /// Critics that [`init`](Self::init) creates, at least 1. Default: 2.
+        #[config(default = 2)]
+        pub critic_count: usize,
+        /// How the noise of actions depends on that of the step before. Default: not at all.
+        #[config(default = "ExplorationNoise::White")]
+        pub exploration_noise: ExplorationNoise,
         /// Updates of the critics for one of the actor and the temperature, at least 1. Default: 1; REDQ has as many as updates a step.
         #[config(default = 1)]
         pub policy_delay: usize,
@@ -44,12 +51,13 @@ agent_config! {
 impl SacConfig {
     fn validate_own(&self) -> Result<(), ConfigError> {
         self.temperature.validate()?;
+        at_least("critic_count", 1, self.critic_count)?;
         at_least("policy_delay", 1, self.policy_delay)?;
         at_least("target_update_interval", 1, self.target_update_interval)
     }
 
     fn build(&self, networks: &DefaultNetworks<'_>) -> Result<Sac<GaussianActor, QNetwork>, ConfigError> {
-        let (actor, critics) = (networks.gaussian_actor()?, networks.critics(2)?);
+        let (actor, critics) = (networks.gaussian_actor()?, networks.critics(self.critic_count)?);
         Sac::new(actor, critics, networks.spaces, self, networks.device, networks.seed)
     }
 
@@ -86,14 +94,14 @@ agent_metrics! {
 pub struct Sac<A, C: Critic> {
     pub(super) core: Core<A, C>,
     temperature: Temperature,
-    exploration_rng: ChaCha8Rng,
+    exploration: PolicyNoise,
     update_rng: ChaCha8Rng,
     updates: usize,
     latest: ActorStep,
     config: SacConfig,
 }
 
-agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration_rng, update_rng, updates, latest]);
+agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration, update_rng, updates, latest]);
 maximum_entropy_agent!(Sac, SacConfig);
 
 impl<A: StochasticActor, C: Critic> Sac<A, C> {
@@ -118,12 +126,12 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let core = Core::new(actor, critics, 1, spaces, config.shared(), device)?;
+        let core = Core::new(actor, critics, spaces, config.shared(), device, seed)?;
         config.check(&core)?;
         Ok(Self {
             temperature: Temperature::new(&config.temperature, &core.boundary, config.shared().adam),
             core,
-            exploration_rng: seed.stream(Stream::Exploration),
+            exploration: PolicyNoise::new(config.exploration_noise, spaces.action().dim(), seed)?,
             update_rng: seed.stream(Stream::Update),
             updates: 0,
             latest: ActorStep::default(),
@@ -133,11 +141,13 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
 
     /// Computes `y = r + γ (1 − d) (min Q′(o′, a′) − α log π(a′∣o′))`.
     pub(super) fn targets(&mut self, batch: &Inside, next_noise: &Matrix) -> Matrix {
-        let (actor, place) = (self.core.actor.network(), &self.core.boundary.place);
-        let Sample { actions, log_probs } = actor.sample(&batch.next_observations, next_noise, place);
+        let actor = self.core.actor.network();
+        let Sample { actions, log_probs } =
+            actor.sample(&batch.next_observations, next_noise, &self.core.boundary.place);
         let reduction = &self.config.target_reduction;
         let members = reduction.members(self.core.critic_count, &mut self.update_rng);
-        let mut next_values = reduction.reduce(self.core.target_values(&members, batch, &actions));
+        let members = self.core.dropping(members, batch.len());
+        let mut next_values = self.core.next_values((reduction, &members), batch, &actions);
         if let Some(log_probs) = log_probs {
             next_values = next_values - &(log_probs * self.temperature.value());
         }
@@ -148,16 +158,18 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     pub(super) fn actor_gradient(&mut self, batch: &Inside, noise: &Matrix) -> Result<ActorGradient, AgentError> {
         let (n, alpha, reduction) = (batch.len() as f64, self.temperature.value(), &self.config.actor_reduction);
         let members = reduction.members(self.core.critic_count, &mut self.update_rng);
-        let Core { actor, critics, boundary, .. } = &mut self.core;
+        let members = self.core.dropping(members, batch.len());
+        let Core { actor, critics, boundary, settings, .. } = &mut self.core;
         let mut policy = actor.sample(&batch.observations, noise, &boundary.place);
         let log_prob = match policy.log_probs.take() {
             Some(log_probs) => Some(log_probs.mean()?),
             None => None,
         };
         let q = critics.evaluate(&members, [&batch.observations, &policy.actions], Of::Actions, &boundary.place);
-        let loss = alpha * log_prob.unwrap_or(0.0) - reduction.reduce(q.values.clone()).mean()?;
-        let values = reduction.pull_back(&q.values, -1.0 / n);
-        let actions = q.pull_to_actions(&values);
+        let values = settings.value_head.expectations(&q.values);
+        let gradient = settings.value_head.pull_back(reduction.pull_back(&values, -1.0 / n));
+        let loss = alpha * log_prob.unwrap_or(0.0) - reduction.reduce(values).mean()?;
+        let actions = q.pull_to_actions(&gradient);
         Ok(ActorGradient { loss, gradients: policy.pull_to_parameters(&actions, alpha / n), log_prob })
     }
 

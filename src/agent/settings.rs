@@ -3,6 +3,7 @@
 use super::adam::AdamConfig;
 use super::learner::StepRule;
 use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, positive};
+use crate::nn::ValueHead;
 
 /// Declares the settings of an algorithm: those that all share, with the learning rate that both networks have by default, and its own.
 ///
@@ -45,6 +46,12 @@ macro_rules! agent_config {
             /// to try if rewards are far from 1: metrics stay in the units of the environment, whatever the setting.
             #[config(default = false)]
             pub scale_rewards: bool,
+            /// What critics say about the return, and how they learn it. Default: one number, its mean.
+            #[config(default = "crate::nn::ValueHead::Scalar")]
+            pub value_head: $crate::nn::ValueHead,
+            /// The networks that [`init`](Self::init) creates. Networks of your own, which `new` takes, do not look at it.
+            #[config(default = "crate::agent::NetworksConfig::new()")]
+            pub networks: $crate::agent::NetworksConfig,
             $($(#[$field_attribute])* pub $field: $type,)*
         }
 
@@ -59,9 +66,7 @@ macro_rules! agent_config {
                 self.validate_own()
             }
 
-            /// Creates an agent with the default networks: two hidden layers of 256 each.
-            ///
-            /// [`AgentConfig::init_with`]($crate::agent::AgentConfig::init_with) makes them of other widths.
+            /// Creates an agent with the networks of [`networks`](Self::networks).
             ///
             /// # Errors
             ///
@@ -72,7 +77,8 @@ macro_rules! agent_config {
                 device: &Device,
                 seed: Seed,
             ) -> Result<$agent, ConfigError> {
-                self.build(&DefaultNetworks { hidden_dims: &[256, 256], spaces, device, seed })
+                let (config, value_dim) = (&self.networks, self.value_head.value_dim());
+                self.build(&DefaultNetworks { config, value_dim, spaces, device, seed })
             }
 
             /// Returns the settings that all algorithms share.
@@ -86,6 +92,7 @@ macro_rules! agent_config {
                     max_gradient_norm: self.max_gradient_norm,
                     normalize_observations: self.normalize_observations,
                     scale_rewards: self.scale_rewards,
+                    value_head: self.value_head,
                 }
             }
         }
@@ -93,14 +100,17 @@ macro_rules! agent_config {
         impl $crate::agent::AgentConfig for $name {
             type Agent = $agent;
 
-            fn init_with(
+            fn init(
                 &self,
-                hidden_dims: &[usize],
                 spaces: &$crate::env::Spaces,
                 device: &Device,
                 seed: Seed,
             ) -> Result<Self::Agent, ConfigError> {
-                self.build(&DefaultNetworks { hidden_dims, spaces, device, seed })
+                self.init(spaces, device, seed)
+            }
+
+            fn networks_mut(&mut self) -> &mut $crate::agent::NetworksConfig {
+                &mut self.networks
             }
 
             fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError> {
@@ -142,6 +152,7 @@ pub(crate) struct Shared {
     pub(crate) max_gradient_norm: Option<f64>,
     pub(crate) normalize_observations: bool,
     pub(crate) scale_rewards: bool,
+    pub(crate) value_head: ValueHead,
 }
 
 impl Shared {
@@ -152,6 +163,7 @@ impl Shared {
         positive("critic_learning_rate", self.critic_learning_rate)?;
         self.adam.betas.into_iter().try_for_each(|beta| decay("adam_betas", beta))?;
         adam_epsilon(self.adam.epsilon)?;
+        self.value_head.validate()?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }
 
@@ -160,6 +172,7 @@ impl Shared {
         let fields = [
             ("normalize_observations", self.normalize_observations == old.normalize_observations),
             ("scale_rewards", self.scale_rewards == old.scale_rewards),
+            ("value_head", self.value_head.value_dim() == old.value_head.value_dim()),
             // The statistics of the discounted return belong to it.
             ("discount", self.discount == old.discount || !self.scale_rewards),
         ];

@@ -14,7 +14,7 @@ use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
 use crate::fused::Members;
 use crate::matrix::Matrix;
-use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork};
+use crate::nn::{Actor, Critic, DeterministicActor, Ensemble, QNetwork, Reduction};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig};
 use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
@@ -99,7 +99,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         seed: Seed,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let core = Core::new(actor, critics, 1, spaces, config.shared(), device)?;
+        let core = Core::new(actor, critics, spaces, config.shared(), device, seed)?;
         let noise = config.noise.init(spaces.action().dim())?;
         Ok(Self {
             core: core.with_target_actor(),
@@ -116,8 +116,9 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         let (std, clip) = (self.config.smoothing_std, self.config.smoothing_clip);
         let noise = (next_noise * std).clamp(-clip, clip);
         let next_actions = (self.core.target_actions(&batch.next_observations) + &noise).clamp(-1.0, 1.0);
-        let next_values = self.core.target_values(&Members::UpTo(self.core.critic_count), batch, &next_actions);
-        next_values.row_minima() * &batch.discounts + &batch.rewards
+        let all = self.core.dropping(Members::up_to(self.core.critic_count), batch.len());
+        let next_values = self.core.next_values((&Reduction::Minimum, &all), batch, &next_actions);
+        next_values * &batch.discounts + &batch.rewards
     }
 
     fn learn(&mut self, batch: &Inside) -> Result<Update<Td3Metrics>, AgentError> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::kernel::{self, Layer};
-use super::program::{Program, Source, Step};
+use super::program::{MASK, Program, Source, Step};
 use crate::matrix::Buffer;
 
 /// The memory of a program for a number of rows: the output of each step, and its gradient.
@@ -67,7 +67,7 @@ impl Wanted<'_> {
 
 impl Program {
     /// Computes the output for rows of the inputs.
-    pub(super) fn forward(&self, parameters: &[f32], inputs: [&[f32]; 2], workspace: &mut Workspace) {
+    pub(super) fn forward(&self, parameters: &[f32], inputs: [&[f32]; 3], workspace: &mut Workspace) {
         let rows = inputs[0].len() / self.widths[0];
         workspace.prepare(self, rows);
         for (i, step) in self.steps.iter().enumerate() {
@@ -90,11 +90,15 @@ impl Program {
                     kernel::layer_norm(value(*of), gamma, beta, output);
                     activation.iter().for_each(|&activation| kernel::activate(activation, output));
                 }
+                Step::Dropout { of, start, activation } => {
+                    masked(value(*of), (inputs[MASK], rows), *start..*start + self.widths[i], output);
+                    activation.iter().for_each(|&activation| kernel::activate(activation, output));
+                }
             }
         }
     }
 
-    fn value<'a>(&self, source: Source, inputs: [&'a [f32]; 2], outputs: &'a [Vec<f32>]) -> &'a [f32] {
+    fn value<'a>(&self, source: Source, inputs: [&'a [f32]; 3], outputs: &'a [Vec<f32>]) -> &'a [f32] {
         match self.steps[source.0] {
             Step::Input(which) => inputs[which],
             _ => &outputs[source.0],
@@ -110,7 +114,7 @@ impl Program {
     pub(super) fn backward(
         &self,
         parameters: &[f32],
-        inputs: [&[f32]; 2],
+        inputs: [&[f32]; 3],
         output_gradient: &[f32],
         workspace: &mut Workspace,
         mut wanted: Wanted<'_>,
@@ -171,6 +175,10 @@ impl Program {
                         let (gamma, beta) = to[*gamma..][..2 * width].split_at_mut(width);
                         kernel::layer_norm_parameter_gradient(input, gradient, gamma, beta);
                     }
+                }
+                Step::Dropout { of, start, .. } => {
+                    let columns = *start..*start + self.widths[i];
+                    to.add(*of, |to| masked(gradient, (inputs[MASK], rows), columns, to));
                 }
             }
         }
@@ -239,6 +247,17 @@ fn join((left, left_width): (&[f32], usize), (right, right_width): (&[f32], usiz
         let (to_left, to_right) = to.split_at_mut(left_width);
         to_left.copy_from_slice(left);
         to_right.copy_from_slice(right);
+    }
+}
+
+/// Multiplies a matrix by some columns of a mask of so many rows; without a mask nothing is dropped.
+fn masked(matrix: &[f32], (mask, rows): (&[f32], usize), columns: Range<usize>, to: &mut [f32]) {
+    if mask.is_empty() {
+        return to.copy_from_slice(matrix);
+    }
+    let pieces = matrix.chunks_exact(columns.len()).zip(mask.chunks_exact(mask.len() / rows));
+    for (to, (from, mask)) in to.chunks_exact_mut(columns.len()).zip(pieces) {
+        to.iter_mut().zip(from).zip(&mask[columns.clone()]).for_each(|((to, from), keep)| *to = from * keep);
     }
 }
 

@@ -9,16 +9,23 @@ use super::execute::{Wanted, Workspace};
 use super::kernel;
 use super::policy::{Head, PolicyProgram};
 use super::program::{Program, size};
-use crate::matrix::{Buffer, HostMatrix};
+use crate::matrix::{Buffer, HostMatrix, Matrix};
 
 thread_local! {
     /// For outputs that no gradient is pulled back from.
     static WORKSPACE: RefCell<Workspace> = RefCell::default();
 }
 
-/// Some of the networks of an ensemble.
+/// Some of the networks of an ensemble, each with a mask if it has dropout.
 #[derive(Debug, Clone)]
-pub(crate) enum Members {
+pub(crate) struct Members {
+    which: Which,
+    /// `[n, D]` each; empty without dropout.
+    masks: Vec<Matrix>,
+}
+
+#[derive(Debug, Clone)]
+enum Which {
     /// The first so many.
     UpTo(usize),
     /// These, in ascending order.
@@ -26,19 +33,45 @@ pub(crate) enum Members {
 }
 
 impl Members {
+    /// The first so many.
+    pub(crate) fn up_to(count: usize) -> Self {
+        Self { which: Which::UpTo(count), masks: Vec::new() }
+    }
+
+    /// These, in ascending order.
+    pub(crate) fn only(members: Vec<usize>) -> Self {
+        Self { which: Which::Only(members), masks: Vec::new() }
+    }
+
+    /// Gives each a mask.
+    pub(crate) fn with_masks(self, masks: Vec<Matrix>) -> Self {
+        debug_assert_eq!(masks.len(), self.len(), "a mask for each");
+        Self { masks, ..self }
+    }
+
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::UpTo(count) => *count,
-            Self::Only(members) => members.len(),
+        match &self.which {
+            Which::UpTo(count) => *count,
+            Which::Only(members) => members.len(),
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let (count, only) = match self {
-            Self::UpTo(count) => (*count, &[][..]),
-            Self::Only(members) => (0, &members[..]),
+        let (count, only) = match &self.which {
+            Which::UpTo(count) => (*count, &[][..]),
+            Which::Only(members) => (0, &members[..]),
         };
         (0..count).chain(only.iter().copied())
+    }
+
+    /// Returns the mask of the network that comes at this place.
+    pub(crate) fn mask(&self, place: usize) -> Option<&Matrix> {
+        self.masks.get(place)
+    }
+
+    /// Returns the inputs of the network that comes at this place, its mask among them.
+    fn inputs<'a>(&'a self, place: usize, [first, second]: [&'a [f32]; 2]) -> [&'a [f32]; 3] {
+        [first, second, self.mask(place).map_or(&[], |mask| mask.host().values())]
     }
 }
 
@@ -98,9 +131,9 @@ impl Flat {
     pub(crate) fn run(&self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
         WORKSPACE.with_borrow_mut(|workspace| {
             let mut outputs = SideBySide::new(members.len(), self.columns());
-            for member in members.iter() {
+            for (place, member) in members.iter().enumerate() {
                 let (program, parameters) = self.network(member);
-                program.forward(parameters, inputs, workspace);
+                program.forward(parameters, members.inputs(place, inputs), workspace);
                 outputs.push(workspace.output(program));
             }
             outputs.finish()
@@ -143,23 +176,23 @@ impl FlatLearner {
     /// As [`Flat::run`], keeping what a gradient is pulled back with.
     pub(crate) fn evaluate(&mut self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
         let mut outputs = SideBySide::new(members.len(), self.flat.columns());
-        for member in members.iter() {
+        for (place, member) in members.iter().enumerate() {
             let (program, parameters) = self.flat.network(member);
             let workspace = &mut self.workspaces[member];
-            program.forward(parameters, inputs, workspace);
+            program.forward(parameters, members.inputs(place, inputs), workspace);
             outputs.push(workspace.output(program));
         }
         outputs.finish()
     }
 
-    /// Computes the gradient of all parameters from that of the outputs of the last [`evaluate`](Self::evaluate), of all networks.
-    pub(crate) fn pull_to_parameters(&mut self, inputs: [&[f32]; 2], outputs: &HostMatrix) {
-        for member in 0..self.flat.programs.len() {
+    /// Computes the gradient of all parameters from that of the outputs of the last [`evaluate`](Self::evaluate), of `all` networks.
+    pub(crate) fn pull_to_parameters(&mut self, all: &Members, inputs: [&[f32]; 2], outputs: &HostMatrix) {
+        for member in all.iter() {
             let range = self.flat.range(member);
             let (program, parameters) = self.flat.network(member);
             let output = part_of(outputs, member, self.flat.columns());
             let wanted = Wanted::Parameters(&mut self.gradient[range]);
-            program.backward(parameters, inputs, &output, &mut self.workspaces[member], wanted);
+            program.backward(parameters, all.inputs(member, inputs), &output, &mut self.workspaces[member], wanted);
         }
     }
 
@@ -178,6 +211,7 @@ impl FlatLearner {
             let output = part_of(outputs, i, self.flat.columns());
             let mut actions = Buffer::new(inputs[1].len());
             let wanted = Wanted::Input(1, &mut actions);
+            let inputs = members.inputs(i, inputs);
             program.backward(parameters, inputs, &output, &mut self.workspaces[member], wanted);
             match &mut sum {
                 Some(sum) => sum.iter_mut().zip(&*actions).for_each(|(sum, action)| *sum += action),

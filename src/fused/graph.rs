@@ -11,8 +11,8 @@ use crate::activation::Activation;
 pub(crate) enum Operation {
     /// The observation, as the network sees it.
     Input,
-    /// `x · factor + offset`, axis by axis.
-    Affine { of: usize, factor: Vec<f32>, offset: Vec<f32> },
+    /// `activation(x · factor + offset)`, axis by axis.
+    Affine { of: usize, factor: Vec<f32>, offset: Vec<f32>, activation: Option<Activation> },
     /// Two outputs side by side.
     Join { left: usize, right: usize },
     /// `activation(x W + b)`, with W of shape `[inputs, outputs]`, row by row.
@@ -22,6 +22,16 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// Returns the function that the output goes through last.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Input | Self::Join { .. } => None,
+            Self::Affine { activation, .. } | Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } => {
+                *activation
+            }
+        }
+    }
+
     /// Returns the numbers of the operation, list by list.
     pub(crate) fn numbers(&self) -> [&[f32]; 2] {
         match self {
@@ -60,8 +70,15 @@ impl Graph {
                 let operation = match step {
                     Step::Input(_) => Operation::Input,
                     Step::Affine { of, factor, offset } => {
-                        Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone() }
+                        Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone(), activation: None }
                     }
+                    // Nothing is dropped when a policy acts.
+                    Step::Dropout { of, activation, .. } => Operation::Affine {
+                        of: of.0,
+                        factor: vec![1.0; width],
+                        offset: vec![0.0; width],
+                        activation: *activation,
+                    },
                     Step::Join([left, right]) => Operation::Join { left: left.0, right: right.0 },
                     Step::Linear { of, weight, activation } => {
                         let weights = program.widths[of.0] * width;

@@ -16,7 +16,7 @@ pub struct Source(pub(super) usize);
 /// One step of a program.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// The first or the second input.
+    /// The first or the second input, or the mask of dropout.
     Input(usize),
     /// `x · factor + offset`, column by column.
     Affine { of: Source, factor: Vec<f32>, offset: Vec<f32> },
@@ -26,14 +26,22 @@ pub(super) enum Step {
     Linear { of: Source, weight: usize, activation: Option<Activation> },
     /// `activation((x − mean)/√(var + ε) · γ + β)` of each row, with γ from `gamma` on in the parameters, and β after it.
     LayerNorm { of: Source, gamma: usize, activation: Option<Activation> },
+    /// `activation(x · k)`, with k in the columns of the mask from `start` on.
+    Dropout { of: Source, start: usize, activation: Option<Activation> },
 }
+
+/// The input that is the mask of dropout: what each number is multiplied by.
+pub(super) const MASK: usize = 2;
 
 impl Step {
     /// Returns the steps that this one takes the outputs of.
     pub(super) fn sources(&self) -> &[Source] {
         match self {
             Self::Input(_) => &[],
-            Self::Affine { of, .. } | Self::Linear { of, .. } | Self::LayerNorm { of, .. } => std::slice::from_ref(of),
+            Self::Affine { of, .. }
+            | Self::Linear { of, .. }
+            | Self::LayerNorm { of, .. }
+            | Self::Dropout { of, .. } => std::slice::from_ref(of),
             Self::Join(sources) => sources,
         }
     }
@@ -41,7 +49,9 @@ impl Step {
     /// Returns the function that the output has gone through last.
     pub(super) fn activation(&self) -> Option<Activation> {
         match self {
-            Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } => *activation,
+            Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } | Self::Dropout { activation, .. } => {
+                *activation
+            }
             Self::Input(_) | Self::Affine { .. } | Self::Join(_) => None,
         }
     }
@@ -257,6 +267,12 @@ impl Builder {
         self.program.slots.extend([slot(norm.gamma.id, gamma), slot(beta.id, gamma + width)]);
         self.program.parameters += 2 * width;
         self.add(Step::LayerNorm { of, gamma, activation }, width)
+    }
+
+    /// Dropout by the columns of the mask from `start` on, and an activation after it.
+    pub(crate) fn dropout(&mut self, of: Source, start: usize, activation: Option<Activation>) -> Source {
+        let width = self.program.widths[of.0];
+        self.add(Step::Dropout { of, start, activation }, width)
     }
 
     /// Linear layers of one input as one layer, their outputs side by side.

@@ -1,5 +1,7 @@
 //! A matrix in host memory.
 
+use std::cmp::Ordering;
+
 use super::Buffer;
 
 /// A dense matrix, row by row.
@@ -78,6 +80,36 @@ impl HostMatrix {
         Self { values, columns: self.columns }
     }
 
+    /// Returns the mean of each so many columns.
+    pub(crate) fn group_means(&self, group: usize) -> Self {
+        let mut values = Buffer::new(self.values.len() / group);
+        for (to, group) in values.iter_mut().zip(self.values.chunks_exact(group)) {
+            *to = group.iter().sum::<f32>() / group.len() as f32;
+        }
+        Self { values, columns: self.columns / group }
+    }
+
+    /// Returns each column so many times, one after another.
+    pub(super) fn repeat_columns(&self, times: usize) -> Self {
+        let mut values = Buffer::new(self.values.len() * times);
+        for (to, &value) in values.chunks_exact_mut(times).zip(&*self.values) {
+            to.fill(value);
+        }
+        Self { values, columns: self.columns * times }
+    }
+
+    /// Returns the `kept` smallest elements of each row, in no order; NaN is among them.
+    pub(crate) fn smallest_of_rows(mut self, kept: usize) -> Self {
+        let mut values = Buffer::new(self.values.len() / self.columns * kept);
+        for (to, row) in values.chunks_exact_mut(kept).zip(self.values.chunks_exact_mut(self.columns)) {
+            if kept < row.len() {
+                row.select_nth_unstable_by(kept, nan_first);
+            }
+            to.copy_from_slice(&row[..kept]);
+        }
+        Self { values, columns: kept }
+    }
+
     fn by_row(self, f: impl Fn(&[f32]) -> f32) -> Self {
         if self.columns == 1 {
             return self;
@@ -88,6 +120,11 @@ impl HostMatrix {
         }
         Self { values, columns: 1 }
     }
+}
+
+/// The order in which NaN comes before all numbers, so that it is not lost.
+fn nan_first(a: &f32, b: &f32) -> Ordering {
+    b.is_nan().cmp(&a.is_nan()).then(a.partial_cmp(b).unwrap_or(Ordering::Equal))
 }
 
 /// Returns the place of the smallest element, the first of them, or of the first NaN.
@@ -125,7 +162,18 @@ mod tests {
     fn the_first_of_the_smallest_counts_and_nan_is_not_lost() {
         let values = matrix([2.0, 1.0, 1.0, f32::NAN, 0.0, 5.0], 3);
         assert_eq!(values.is_row_minimum().values(), [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
-        let minima = values.row_minima();
+        let minima = values.clone().row_minima();
         assert!(minima.values()[0] == 1.0 && minima.values()[1].is_nan());
+        let mut two = values.smallest_of_rows(2).values().to_vec();
+        assert!(two[2..].iter().any(|x| x.is_nan()) && two[2..].contains(&0.0), "{two:?}");
+        two.truncate(2);
+        assert_eq!(two, [1.0, 1.0]);
+    }
+
+    #[test]
+    fn columns_are_grouped_and_repeated() {
+        let values = matrix([1.0, 3.0, 5.0, 9.0], 4);
+        assert_eq!(values.group_means(2).values(), [2.0, 7.0]);
+        assert_eq!(values.group_means(2).repeat_columns(2).values(), [2.0, 2.0, 7.0, 7.0]);
     }
 }

@@ -63,7 +63,7 @@ pub(crate) enum Matrix {
 }
 
 impl Matrix {
-    fn on_device(tensor: Tensor<2>) -> Self {
+    pub(crate) fn on_device(tensor: Tensor<2>) -> Self {
         Self::Device(Box::new(tensor))
     }
 
@@ -162,6 +162,18 @@ impl Matrix {
                     return self.filled_like(1.0);
                 }
                 Self::on_device((**tensor).clone().argmin(1).squeeze_dim::<1>(1).one_hot::<2>(columns).float())
+            }
+        }
+    }
+
+    /// Returns each column so many times, one after another.
+    pub(crate) fn repeat_columns(&self, times: usize) -> Self {
+        match self {
+            Self::Host(matrix) => Self::Host(matrix.repeat_columns(times)),
+            Self::Device(tensor) => {
+                let [rows, columns] = tensor.dims();
+                let repeated = (**tensor).clone().unsqueeze_dim::<3>(2).repeat_dim(2, times);
+                Self::on_device(repeated.reshape([rows, columns * times]))
             }
         }
     }

@@ -9,7 +9,7 @@ use rand::seq::index;
 use super::Critic;
 use crate::config::{ConfigError, at_least, at_most};
 use crate::fused::{Members, Program};
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Place};
 
 /// How the values of several critics become one.
 #[derive(Config, Debug, PartialEq, Eq)]
@@ -39,12 +39,12 @@ impl Reduction {
     /// Returns the critics that count. Draws random numbers for a subset only.
     pub(crate) fn members(&self, critics: usize, rng: &mut (impl Rng + ?Sized)) -> Members {
         match *self {
-            Self::First => Members::UpTo(1),
-            Self::Minimum | Self::Mean => Members::UpTo(critics),
+            Self::First => Members::up_to(1),
+            Self::Minimum | Self::Mean => Members::up_to(critics),
             Self::SmallestOf(subset) => {
                 let mut chosen = index::sample(rng, critics, subset.min(critics)).into_vec();
                 chosen.sort_unstable();
-                Members::Only(chosen)
+                Members::only(chosen)
             }
         }
     }
@@ -114,24 +114,41 @@ impl<C: Critic> Ensemble<C> {
         reduction: &Reduction,
         rng: &mut (impl Rng + ?Sized),
     ) -> Tensor<2> {
-        let values = self.side_by_side(&reduction.members(self.critics.len(), rng), observations, actions);
+        let members = reduction.members(self.critics.len(), rng);
+        let values = members.iter().map(|i| self.critics[i].q_value(observations.clone(), actions.clone()));
+        let values = side_by_side(values.collect());
         match reduction {
             Reduction::Mean => values.mean_dim(1),
             Reduction::First | Reduction::Minimum | Reduction::SmallestOf(_) => values.min_dim(1),
         }
     }
 
-    /// Returns Q(o, a) of some of the critics, `[n, critics]`.
-    pub(crate) fn side_by_side(&self, members: &Members, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
-        let values = members.iter().map(|i| self.critics[i].q_value(observations.clone(), actions.clone()));
-        let mut values: Vec<_> = values.collect();
-        if values.len() == 1 { values.remove(0) } else { Tensor::cat(values, 1) }
+    /// Returns what some of the critics return, side by side.
+    pub(crate) fn side_by_side(
+        &self,
+        members: &Members,
+        observations: Tensor<2>,
+        actions: Tensor<2>,
+        place: &Place,
+    ) -> Tensor<2> {
+        let values = members.iter().enumerate().map(|(at, i)| {
+            let (critic, observations, actions) = (&self.critics[i], observations.clone(), actions.clone());
+            match members.mask(at) {
+                Some(mask) => critic.q_value_with_dropout(observations, actions, place.tensor(mask)),
+                None => critic.q_value(observations, actions),
+            }
+        });
+        side_by_side(values.collect())
     }
 
     /// Returns what each critic computes, if there are kernels for all of it.
     pub(crate) fn programs(&self) -> Option<Vec<Program>> {
         self.critics.iter().map(Critic::program).collect()
     }
+}
+
+fn side_by_side(mut values: Vec<Tensor<2>>) -> Tensor<2> {
+    if values.len() == 1 { values.remove(0) } else { Tensor::cat(values, 1) }
 }
 
 #[cfg(test)]

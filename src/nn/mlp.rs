@@ -6,9 +6,9 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
-use super::{Initialization, linear};
+use super::{Dropout, Initialization, linear};
 use crate::activation::Activation;
-use crate::config::{ConfigError, at_least, at_most};
+use crate::config::{ConfigError, at_least, at_most, decay};
 use crate::fused::{self, Builder, MlpShape, Source};
 
 /// Settings of [`Mlp`].
@@ -27,6 +27,9 @@ pub struct MlpConfig {
     /// [^1]: J. Ba et al. (2016). *Layer Normalization*. arXiv:1607.06450.
     #[config(default = false)]
     pub layer_norm: bool,
+    /// Probability that a number of a hidden layer is dropped while the network learns, before it is normalised, in `[0, 1)`. Default: 0.
+    #[config(default = 0.0)]
+    pub dropout: f64,
 }
 
 impl MlpConfig {
@@ -38,6 +41,7 @@ impl MlpConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         at_least("number of widths", 2, self.widths.len())?;
         self.widths.iter().try_for_each(|&width| at_least("layer width", 1, width))?;
+        decay("dropout", self.dropout)?;
         self.widths.windows(2).try_for_each(|pair| check_weights(pair[0], pair[1]))
     }
 
@@ -52,7 +56,7 @@ impl MlpConfig {
             (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
         let normalized = if self.layer_norm { &self.widths[1..self.widths.len() - 1] } else { &[] };
         let norms = normalized.iter().map(|&width| LayerNormConfig::new(width).init(device)).collect();
-        Ok(Mlp { layers, norms, activation: self.activation })
+        Ok(Mlp { layers, norms, dropout: self.dropout, activation: self.activation })
     }
 }
 
@@ -72,10 +76,17 @@ pub struct Mlp {
     /// What normalises the output of each hidden layer; empty if nothing does.
     pub norms: Vec<LayerNorm>,
     #[module(skip)]
+    dropout: f64,
+    #[module(skip)]
     pub(crate) activation: Activation,
 }
 
 impl Mlp {
+    /// Joins layers with an activation between them, and nothing else.
+    pub(crate) fn of(layers: Vec<Linear>, activation: Activation) -> Self {
+        Self { layers, norms: Vec::new(), dropout: 0.0, activation }
+    }
+
     /// Returns the output of the last layer, without an activation.
     ///
     /// # Shapes
@@ -87,7 +98,8 @@ impl Mlp {
     /// Panics if `input` does not have the first width.
     pub fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
-        self.as_one_node([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input, false))
+        self.as_one_node([input], self.layers.iter(), shape)
+            .unwrap_or_else(|[input]| self.layer_by_layer(input, None, false))
     }
 
     /// Returns [`forward`](Self::forward) of two inputs side by side.
@@ -104,7 +116,19 @@ impl Mlp {
         assert_shape!(right, [n, _]);
         let shape = MlpShape { activation: self.activation, activate_last: false, heads: 1 };
         self.as_one_node([left, right], self.layers.iter(), shape)
-            .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1), false))
+            .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1), None, false))
+    }
+
+    /// As [`forward_joined`](Self::forward_joined), with each hidden layer multiplied by its columns of `mask`, `[n, D]`.
+    pub(crate) fn forward_joined_with_dropout(&self, left: Tensor<2>, right: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
+        self.layer_by_layer(Tensor::cat(vec![left, right], 1), Some(mask), false)
+    }
+
+    /// Returns the dropout, if there is some.
+    pub(crate) fn dropout(&self) -> Option<Dropout> {
+        let hidden = &self.layers[..self.layers.len().saturating_sub(1)];
+        let dim: usize = hidden.iter().map(|layer| layer.weight.dims()[1]).sum();
+        (self.dropout > 0.0 && dim > 0).then_some(Dropout { probability: self.dropout, dim })
     }
 
     /// Returns the columns of the input, 0 without layers.
@@ -112,18 +136,32 @@ impl Mlp {
         self.layers.first().map_or(0, |layer| layer.weight.dims()[0])
     }
 
-    /// Adds the layers to a program; `activate_last` as in [`features`](Self::features).
+    /// Adds the layers to a program, without dropout; `activate_last` as in [`features`](Self::features).
     pub(crate) fn add_to(&self, builder: &mut Builder, of: Source, activate_last: bool) -> Source {
+        self.add_with(builder, of, activate_last, None)
+    }
+
+    /// As [`add_to`](Self::add_to), with dropout if there is some.
+    pub(crate) fn add_with_dropout(&self, builder: &mut Builder, of: Source) -> Source {
+        self.add_with(builder, of, false, self.dropout())
+    }
+
+    fn add_with(&self, builder: &mut Builder, of: Source, activate_last: bool, dropout: Option<Dropout>) -> Source {
         let last = self.layers.len().saturating_sub(1);
+        let mut masked = 0;
         self.layers.iter().enumerate().fold(of, |of, (i, layer)| {
             let activation = (i < last || activate_last).then_some(self.activation);
-            match self.norms.get(i) {
-                Some(norm) => {
-                    let linear = builder.linear(of, &[layer], None);
-                    builder.layer_norm(linear, norm, activation)
-                }
-                None => builder.linear(of, &[layer], activation),
-            }
+            let (norm, has_dropout) = (self.norms.get(i), dropout.is_some() && i < last);
+            // The activation stands after the last of what there is.
+            let linear = builder.linear(of, &[layer], activation.filter(|_| norm.is_none() && !has_dropout));
+            let dropped = if has_dropout {
+                let start = masked;
+                masked += layer.weight.dims()[1];
+                builder.dropout(linear, start, activation.filter(|_| norm.is_none()))
+            } else {
+                linear
+            };
+            norm.map_or(dropped, |norm| builder.layer_norm(dropped, norm, activation))
         })
     }
 
@@ -137,10 +175,16 @@ impl Mlp {
         if self.norms.is_empty() { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
     }
 
-    fn layer_by_layer(&self, input: Tensor<2>, activate_last: bool) -> Tensor<2> {
+    fn layer_by_layer(&self, input: Tensor<2>, mask: Option<Tensor<2>>, activate_last: bool) -> Tensor<2> {
         let last = self.layers.len() - 1;
+        let mut masked = 0;
         (self.layers.iter().enumerate()).fold(input, |x, (i, layer)| {
-            let x = layer.forward(x);
+            let mut x = layer.forward(x);
+            if let Some(mask) = mask.as_ref().filter(|_| i < last) {
+                let [_, width] = x.dims();
+                x = x * mask.clone().narrow(1, masked, width);
+                masked += width;
+            }
             let x = self.norms.get(i).map_or(x.clone(), |norm| norm.forward(x));
             if i == last && !activate_last { x } else { self.activate(x) }
         })
@@ -157,7 +201,8 @@ impl Mlp {
     /// As [`forward`](Self::forward).
     pub fn features(&self, input: Tensor<2>) -> Tensor<2> {
         let shape = MlpShape { activation: self.activation, activate_last: true, heads: 1 };
-        self.as_one_node([input], self.layers.iter(), shape).unwrap_or_else(|[input]| self.layer_by_layer(input, true))
+        self.as_one_node([input], self.layers.iter(), shape)
+            .unwrap_or_else(|[input]| self.layer_by_layer(input, None, true))
     }
 
     /// Returns the outputs, side by side, of linear layers that all stand on the [`features`](Self::features).
@@ -210,7 +255,7 @@ mod tests {
             bias: Some(Param::from_data([b], &device)),
         };
         let layers = vec![layer(2.0, -1.0), layer(-3.0, 0.5)];
-        let mlp = Mlp { layers, norms: Vec::new(), activation: Activation::Relu };
+        let mlp = Mlp::of(layers, Activation::Relu);
         let input = Tensor::<2>::from_data([[1.0], [0.0]], &device);
 
         // 2·1 − 1 = 1 → 1 → −3 + 0.5; 2·0 − 1 = −1 → 0 → 0.5

@@ -16,6 +16,7 @@ mod gaussian_actor;
 mod linear;
 mod mlp;
 mod q_network;
+mod value_head;
 
 pub mod lab;
 pub mod tanh_normal;
@@ -29,6 +30,8 @@ pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
 pub use mlp::{Mlp, MlpConfig};
 pub use q_network::{QNetwork, QNetworkConfig};
+pub(crate) use value_head::HeadLoss;
+pub use value_head::{QuantilesConfig, ValueHead};
 
 /// A policy: the action it thinks best for each observation.
 ///
@@ -71,6 +74,17 @@ pub struct ActionSample {
     pub log_probs: Option<Tensor<2>>,
 }
 
+/// The dropout of a [`Critic`]: numbers inside the network are set to 0 at random while it learns[^1].
+///
+/// [^1]: N. Srivastava et al. (2014). *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*. JMLR 15.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    /// Probability p of each number to be dropped, in `[0, 1)`.
+    pub probability: f64,
+    /// How many numbers D of a row may be dropped.
+    pub dim: usize,
+}
+
 /// An action-value function.
 ///
 /// # Contract
@@ -81,9 +95,26 @@ pub trait Critic: Module + ModuleDisplay {
     ///
     /// # Shapes
     ///
-    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`, or `[n, K]` for an algorithm whose critics have K values a
-    ///   pair, such as quantiles
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]` in `[−1, 1]`; returns `[n, 1]`, or `[n, K]` for a
+    ///   [`ValueHead`] of K values, such as quantiles
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2>;
+
+    /// Returns the dropout of the network; `None`, the default, if it has none.
+    fn dropout(&self) -> Option<Dropout> {
+        None
+    }
+
+    /// As [`q_value`](Self::q_value), with dropout: D numbers inside the network are multiplied by those of `mask`.
+    ///
+    /// Agents call it in updates, for networks that have [`dropout`](Self::dropout). They draw the mask, so that the run depends on the seed alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `mask`: `[n, D]`, 0 for a number that is dropped and 1/(1 − p) for one that is kept; the rest as there
+    fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
+        let _ = mask;
+        self.q_value(observations, actions)
+    }
 
     /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
     #[doc(hidden)]

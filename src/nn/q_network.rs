@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use super::action_bounds::{add_units, in_units};
-use super::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
+use super::{ActionBounds, ActionUnits, Activation, Critic, Dropout, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::fused::{Builder, Program};
@@ -26,6 +26,9 @@ pub struct QNetworkConfig {
     /// Whether each hidden layer is normalised before its activation, as in [`MlpConfig::layer_norm`]. Off by default.
     #[config(default = false)]
     pub layer_norm: bool,
+    /// Probability that a number of a hidden layer is dropped while the network learns, as in [`MlpConfig::dropout`]. Default: 0.
+    #[config(default = 0.0)]
+    pub dropout: f64,
     /// Values for each pair of observation and action, at least 1: more than one for critics of quantiles. Default: 1.
     #[config(default = 1)]
     pub value_dim: usize,
@@ -49,6 +52,7 @@ impl QNetworkConfig {
             activation: self.activation,
             initialization: self.initialization,
             layer_norm: self.layer_norm,
+            dropout: self.dropout,
         };
         let bounds = self.action_units.bounds(spaces.action(), device)?;
         Ok(QNetwork { trunk: trunk.init(rng, device)?, action_dim: spaces.action().dim(), bounds })
@@ -72,13 +76,21 @@ impl Critic for QNetwork {
         self.trunk.forward_joined(observations, in_units(&self.bounds, actions))
     }
 
+    fn dropout(&self) -> Option<Dropout> {
+        self.trunk.dropout()
+    }
+
+    fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
+        self.trunk.forward_joined_with_dropout(observations, in_units(&self.bounds, actions), mask)
+    }
+
     fn program(&self) -> Option<Program> {
         let mut builder = Builder::new();
         let observations = builder.input(0, self.trunk.inputs().checked_sub(self.action_dim)?);
         let actions = builder.input(1, self.action_dim);
         let actions = add_units(&self.bounds, &mut builder, actions);
         let both = builder.join(observations, actions);
-        self.trunk.add_to(&mut builder, both, false);
+        self.trunk.add_with_dropout(&mut builder, both);
         builder.finish()
     }
 }

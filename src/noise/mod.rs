@@ -8,9 +8,11 @@ use crate::state::SaveState;
 
 mod gaussian;
 mod ornstein_uhlenbeck;
+mod pink;
 
 pub use gaussian::{GaussianNoise, GaussianNoiseConfig};
 pub use ornstein_uhlenbeck::{OrnsteinUhlenbeck, OrnsteinUhlenbeckConfig};
+pub use pink::{PinkNoise, PinkNoiseConfig};
 
 /// A random process that is added to the actions of a deterministic policy.
 ///
@@ -49,6 +51,8 @@ pub enum NoiseConfig {
     Gaussian(GaussianNoiseConfig),
     /// An Ornstein-Uhlenbeck process.
     OrnsteinUhlenbeck(OrnsteinUhlenbeckConfig),
+    /// Noise that is correlated over time at every scale.
+    Pink(PinkNoiseConfig),
 }
 
 impl NoiseConfig {
@@ -62,6 +66,7 @@ impl NoiseConfig {
             Self::Off => Ok(()),
             Self::Gaussian(config) => config.validate(),
             Self::OrnsteinUhlenbeck(config) => config.validate(),
+            Self::Pink(config) => config.validate(),
         }
     }
 
@@ -75,6 +80,7 @@ impl NoiseConfig {
             Self::Off => Box::new(GaussianNoiseConfig::new().with_std(0.0).init(dim)?),
             Self::Gaussian(config) => Box::new(config.init(dim)?),
             Self::OrnsteinUhlenbeck(config) => Box::new(config.init(dim)?),
+            Self::Pink(config) => Box::new(config.init(dim)?),
         })
     }
 }

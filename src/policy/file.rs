@@ -182,7 +182,7 @@ impl Parsed {
                     return Err(missing().into());
                 }
                 PolicyNetwork::Gaussian(GaussianActor {
-                    trunk: Mlp { layers, norms: Vec::new(), activation },
+                    trunk: Mlp::of(layers, activation),
                     mean,
                     log_std,
                     log_volume: 0.0,
@@ -190,7 +190,7 @@ impl Parsed {
             }
             Kind::Deterministic | Kind::ClippedNoise { .. } => {
                 output(&layers)?;
-                let actor = DeterministicActor { trunk: Mlp { layers, norms: Vec::new(), activation } };
+                let actor = DeterministicActor { trunk: Mlp::of(layers, activation) };
                 match kind {
                     Kind::ClippedNoise { std, clip } => {
                         let noise = ClippedNoiseConfig { std, clip };

@@ -370,7 +370,7 @@ impl Policy {
         let (observations, place) = (boundary.observations(observations)?, &boundary.place);
         let chosen = match (flat, noise) {
             (Some(flat), noise) => {
-                let outputs = flat.run(&Members::UpTo(1), [observations.host().values(), &[]]);
+                let outputs = flat.run(&Members::up_to(1), [observations.host().values(), &[]]);
                 Matrix::Host(match noise {
                     Some(noise) => flat.head().sample(&outputs, noise.host()).0,
                     None => flat.head().greedy(&outputs),

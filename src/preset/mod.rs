@@ -44,8 +44,6 @@ pub struct Preset<C> {
     pub algorithm: C,
     /// Times that each action is repeated: [`RepeatAction`]. The steps of the trainer count the actions.
     pub action_repeat: usize,
-    /// Widths of the hidden layers of actor and critics.
-    pub hidden_dims: Vec<usize>,
     /// What the learning rates are multiplied by along the run; `None` if they stay.
     pub learning_rate_factor: Option<Schedule>,
     /// Settings of the trainer; [`TrainerConfig::environment_steps`] is the length of the run.
@@ -74,7 +72,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// [`Error::Config`] if a setting was changed for one that is out of its range.
     pub fn agent(&self, device: &Device, seed: Seed) -> Result<C::Agent, Error> {
         let spaces = Spaces::of(&self.task.environment())?;
-        Ok(self.algorithm.init_with(&self.hidden_dims, &spaces, device, seed)?)
+        Ok(self.algorithm.init(&spaces, device, seed)?)
     }
 
     /// Creates the environment, the agent and the trainer, which can be saved at any step.

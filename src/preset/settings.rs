@@ -1,7 +1,7 @@
 //! The numbers of the presets.
 
 use super::{Preset, Task};
-use crate::agent::{DdpgConfig, LearnedTemperatureConfig, SacConfig, Td3Config, TemperatureConfig};
+use crate::agent::{DdpgConfig, LearnedTemperatureConfig, NetworksConfig, SacConfig, Td3Config, TemperatureConfig};
 use crate::noise::{GaussianNoiseConfig, NoiseConfig, OrnsteinUhlenbeckConfig};
 use crate::train::TrainerConfig;
 
@@ -34,7 +34,11 @@ impl Pace {
             Task::ContinuousCartPole => Self { steps: 25_000, n_step: 5, ..pace },
             // A swing takes seconds, and a step of the task a hundredth of one.
             Task::AcrobotSwingUp => Self { action_repeat: 5, n_step: 3, discount: 0.995, ..pace },
-            Task::CartPoleSwingUp | Task::Reacher | Task::QuadrotorHover => pace,
+            Task::CartPoleSwingUp
+            | Task::CartPoleSwingUpSparse
+            | Task::Reacher
+            | Task::ReacherHard
+            | Task::QuadrotorHover => pace,
         }
     }
 
@@ -51,7 +55,6 @@ impl Pace {
             task,
             algorithm,
             action_repeat: self.action_repeat,
-            hidden_dims: HIDDEN_DIMS.into(),
             learning_rate_factor: None,
             trainer_config: self.trainer_config(),
         }
@@ -64,6 +67,7 @@ impl Preset<SacConfig> {
         let pace = Pace::of(task);
         let temperature = LearnedTemperatureConfig::new().with_learning_rate(LEARNING_RATE);
         let algorithm = SacConfig::new()
+            .with_networks(networks())
             .with_scale_rewards(true)
             .with_discount(pace.discount)
             .with_tau(TAU)
@@ -79,6 +83,7 @@ impl Preset<Td3Config> {
     pub fn td3(task: Task) -> Self {
         let pace = Pace::of(task);
         let algorithm = Td3Config::new()
+            .with_networks(networks())
             .with_scale_rewards(scale_rewards(task))
             .with_discount(pace.discount)
             .with_tau(TAU)
@@ -104,6 +109,7 @@ impl Preset<DdpgConfig> {
         pace.preset(
             task,
             DdpgConfig::new()
+                .with_networks(networks())
                 .with_scale_rewards(scale_rewards(task))
                 .with_discount(pace.discount)
                 .with_tau(TAU)
@@ -115,6 +121,10 @@ impl Preset<DdpgConfig> {
 /// Whether DDPG and TD3 scale rewards. Until the car has reached the flag once, the cost of pushing is all that it knows: scaled, it soon stops.
 fn scale_rewards(task: Task) -> bool {
     task != Task::MountainCarContinuous
+}
+
+fn networks() -> NetworksConfig {
+    NetworksConfig::new().with_hidden_dims(HIDDEN_DIMS.into())
 }
 
 fn gaussian(std: f64) -> NoiseConfig {

@@ -30,10 +30,14 @@ pub enum Task {
     ContinuousCartPole,
     /// [`CartPoleSwingUp::standard`].
     CartPoleSwingUp,
+    /// [`CartPoleSwingUp::sparse`].
+    CartPoleSwingUpSparse,
     /// [`AcrobotSwingUp::standard`].
     AcrobotSwingUp,
     /// [`Reacher::easy`].
     Reacher,
+    /// [`Reacher::hard`].
+    ReacherHard,
     /// [`QuadrotorHover::standard`].
     QuadrotorHover,
 }
@@ -48,13 +52,15 @@ pub struct UnknownTask {
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Pendulum,
         Self::MountainCarContinuous,
         Self::ContinuousCartPole,
         Self::CartPoleSwingUp,
+        Self::CartPoleSwingUpSparse,
         Self::AcrobotSwingUp,
         Self::Reacher,
+        Self::ReacherHard,
         Self::QuadrotorHover,
     ];
 
@@ -65,8 +71,10 @@ impl Task {
             Self::MountainCarContinuous => "mountain-car-continuous",
             Self::ContinuousCartPole => "continuous-cart-pole",
             Self::CartPoleSwingUp => "cart-pole-swing-up",
+            Self::CartPoleSwingUpSparse => "cart-pole-swing-up-sparse",
             Self::AcrobotSwingUp => "acrobot-swing-up",
             Self::Reacher => "reacher",
+            Self::ReacherHard => "reacher-hard",
             Self::QuadrotorHover => "quadrotor-hover",
         }
     }
@@ -78,8 +86,10 @@ impl Task {
             Self::MountainCarContinuous => Box::new(MountainCarContinuous::v0()),
             Self::ContinuousCartPole => Box::new(ContinuousCartPole::standard()),
             Self::CartPoleSwingUp => Box::new(CartPoleSwingUp::standard()),
+            Self::CartPoleSwingUpSparse => Box::new(CartPoleSwingUp::sparse()),
             Self::AcrobotSwingUp => Box::new(AcrobotSwingUp::standard()),
             Self::Reacher => Box::new(Reacher::easy()),
+            Self::ReacherHard => Box::new(Reacher::hard()),
             Self::QuadrotorHover => Box::new(QuadrotorHover::standard()),
         }
     }
@@ -91,8 +101,10 @@ impl Task {
             Self::MountainCarContinuous => -33.3,
             Self::ContinuousCartPole => 28.1,
             Self::CartPoleSwingUp => 26.1,
+            Self::CartPoleSwingUpSparse => 0.0,
             Self::AcrobotSwingUp => 3.2,
             Self::Reacher => 53.2,
+            Self::ReacherHard => 8.7,
             Self::QuadrotorHover => 16.9,
         }
     }
@@ -105,7 +117,11 @@ impl Task {
             Self::Pendulum => GRID_OPTIMUM,
             Self::MountainCarContinuous => 100.0,
             Self::ContinuousCartPole | Self::QuadrotorHover => 500.0,
-            Self::CartPoleSwingUp | Self::AcrobotSwingUp | Self::Reacher => 1_000.0,
+            Self::CartPoleSwingUp
+            | Self::CartPoleSwingUpSparse
+            | Self::AcrobotSwingUp
+            | Self::Reacher
+            | Self::ReacherHard => 1_000.0,
         }
     }
 
@@ -116,7 +132,12 @@ impl Task {
             Self::Pendulum => Some(GRID_OPTIMUM - 20.0),
             Self::MountainCarContinuous => Some(90.0),
             Self::ContinuousCartPole => Some(475.0),
-            Self::CartPoleSwingUp | Self::AcrobotSwingUp | Self::Reacher | Self::QuadrotorHover => None,
+            Self::CartPoleSwingUp
+            | Self::CartPoleSwingUpSparse
+            | Self::AcrobotSwingUp
+            | Self::Reacher
+            | Self::ReacherHard
+            | Self::QuadrotorHover => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::allocation_counter::allocations_of;
 use crate::fixture;
-use actor_critic::agent::{ActError, AgentError, Metrics, Update};
+use actor_critic::agent::{ActError, AgentError, ExplorationNoise, Metrics, Update};
 use actor_critic::burn::tensor::Device;
 use actor_critic::policy::Act;
 use actor_critic::prelude::*;
@@ -144,6 +144,7 @@ fn bundled_agents_learn_without_allocating() {
     assert_eq!(of_a_bundled_agent(&Td3Config::new().with_scale_rewards(true), 1), COUNTED);
     assert_eq!(of_a_bundled_agent(&SacConfig::new().with_scale_rewards(true), 1), COUNTED);
     assert_eq!(of_a_bundled_agent(&SacConfig::new(), 3), 3 * COUNTED);
+    assert_eq!(of_a_bundled_agent(&SacConfig::tqc().with_exploration_noise(ExplorationNoise::Pink), 1), COUNTED);
 }
 
 #[test]

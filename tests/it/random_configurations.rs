@@ -14,13 +14,14 @@ use crate::fixture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actor_critic::agent::Agent;
-use actor_critic::agent::LearnedTemperatureConfig;
+use actor_critic::agent::{ExplorationNoise, LearnedTemperatureConfig};
 use actor_critic::env::check_action;
 use actor_critic::nn::lab::{ClippedNoiseConfig, TwoStreamCriticConfig};
 use actor_critic::nn::{
     Activation, DeterministicActor, DeterministicActorConfig, GaussianActorConfig, Initialization, QNetworkConfig,
+    QuantilesConfig, Reduction, ValueHead,
 };
-use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig};
+use actor_critic::noise::{GaussianNoiseConfig, OrnsteinUhlenbeckConfig, PinkNoiseConfig};
 use actor_critic::prelude::*;
 use actor_critic::rand::{RngExt, rngs::ChaCha8Rng};
 use rayon::prelude::*;
@@ -130,9 +131,10 @@ impl Draw {
     }
 
     fn noise(&mut self) -> NoiseConfig {
-        match self.rng.random_range(0..3) {
+        match self.rng.random_range(0..4) {
             0 => NoiseConfig::Off,
             1 => NoiseConfig::Gaussian(GaussianNoiseConfig::new().with_std(self.number(&[0.0, 0.1, 1.0]))),
+            2 => NoiseConfig::Pink(PinkNoiseConfig::new().with_std(self.number(&[0.0, 0.3]))),
             _ => NoiseConfig::OrnsteinUhlenbeck(
                 OrnsteinUhlenbeckConfig::new()
                     .with_volatility(self.number(&[0.0, 0.2]))
@@ -153,6 +155,20 @@ impl Draw {
                 .with_learning_rate(self.learning_rate())
                 .with_target_entropy(self.rng.random_bool(0.5).then(|| self.number(&[-1.0, 0.5]))),
         )
+    }
+
+    /// Sometimes quantiles, of which the networks have fewer or more as often as not.
+    fn value_head(&mut self) -> ValueHead {
+        if self.rng.random_bool(0.7) {
+            return ValueHead::Scalar;
+        }
+        let (count, dropped) = (self.count(&[1, 3], &[0]), self.count(&[0, 1], &[3, usize::MAX]));
+        ValueHead::Quantiles(QuantilesConfig::new().with_count(count).with_dropped(dropped))
+    }
+
+    fn reduction(&mut self) -> Reduction {
+        let subset = self.count(&[1, 2], &[0, usize::MAX]);
+        self.one_of(&[Reduction::First, Reduction::Minimum, Reduction::Mean, Reduction::SmallestOf(subset)])
     }
 
     fn agent(&mut self) -> AgentConfig {
@@ -177,6 +193,7 @@ impl Draw {
                     .with_smoothing_std(self.number(&[0.0, 0.2]))
                     .with_smoothing_clip(self.number(&[0.0, 0.5]))
                     .with_policy_delay(self.count(&[1, 2], &[0, usize::MAX]))
+                    .with_value_head(self.value_head())
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
             ),
@@ -187,6 +204,10 @@ impl Draw {
                     .with_actor_learning_rate(self.learning_rate())
                     .with_critic_learning_rate(self.learning_rate())
                     .with_temperature(self.temperature())
+                    .with_value_head(self.value_head())
+                    .with_target_reduction(self.reduction())
+                    .with_actor_reduction(self.reduction())
+                    .with_exploration_noise(self.one_of(&[ExplorationNoise::White, ExplorationNoise::Pink]))
                     .with_target_update_interval(self.count(&[1, 2], &[0, usize::MAX]))
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
@@ -217,6 +238,17 @@ enum AgentConfig {
     Td3(Td3Config),
     /// With the noise of a policy without a density, or with the Gaussian policy.
     Sac(SacConfig, Option<ClippedNoiseConfig>),
+}
+
+impl AgentConfig {
+    /// Values that a critic has to have.
+    fn value_dim(&self) -> usize {
+        match self {
+            Self::Ddpg(config) => config.value_head.value_dim(),
+            Self::Td3(config) => config.value_head.value_dim(),
+            Self::Sac(config, _) => config.value_head.value_dim(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -259,11 +291,15 @@ impl Case {
         let (low, high) = draw.bounds(action_dim);
         let activation = draw.one_of(&[Activation::Relu, Activation::Tanh]);
         let initialization = draw.one_of(&[Initialization::FanIn, Initialization::Xavier]);
+        let agent = draw.agent();
         let critic = if draw.rng.random() {
             CriticConfig::Joined(
                 QNetworkConfig::new()
                     .with_hidden_dims(draw.widths())
                     .with_activation(activation)
+                    .with_layer_norm(draw.rng.random())
+                    .with_dropout(draw.number(&[0.0, 0.0, 0.5]))
+                    .with_value_dim(draw.count(&[agent.value_dim()], &[0, 2]))
                     .with_initialization(initialization),
             )
         } else {
@@ -285,7 +321,7 @@ impl Case {
             activation,
             initialization,
             critic,
-            agent: draw.agent(),
+            agent,
             trainer: draw.trainer(),
             scale: draw.one_of(&[1.0, 1.0, 1.0, 1.0, 0.0, 1e-45, 1e15, 1e25, 1e38, f32::MAX]),
         }

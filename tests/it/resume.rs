@@ -7,8 +7,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 
+use actor_critic::agent::{ExplorationNoise, NetworksConfig};
 use actor_critic::nn::{
     DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
+    Reduction,
 };
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
@@ -98,6 +100,18 @@ fn sac(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor
         device,
         seed,
     )?)
+}
+
+/// Quantiles, dropout, subsets of critics and correlated noise: all that has a state of its own.
+fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor, QNetwork>, Error> {
+    let networks = NetworksConfig::new().with_hidden_dims(vec![16]).with_critic_dropout(0.1);
+    let config = SacConfig::tqc()
+        .with_networks(networks.with_critic_layer_norm(true))
+        .with_critic_count(3)
+        .with_target_reduction(Reduction::SmallestOf(2))
+        .with_policy_delay(3)
+        .with_exploration_noise(ExplorationNoise::Pink);
+    Ok(config.init(spaces, device, seed)?)
 }
 
 /// Runs a part of a run, printing every number it meets, in this process.
@@ -196,4 +210,9 @@ fn td3_goes_on_where_it_was() {
 #[test]
 fn sac_goes_on_where_it_was() {
     check("resume::sac_goes_on_where_it_was", sac);
+}
+
+#[test]
+fn sac_of_many_parts_goes_on_where_it_was() {
+    check("resume::sac_of_many_parts_goes_on_where_it_was", parts);
 }

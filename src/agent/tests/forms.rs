@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::batch_of;
-use actor_critic::agent::{Agent, Metrics};
+use actor_critic::agent::{Agent, Metrics, NetworksConfig};
 use actor_critic::fused;
 use actor_critic::nn::lab::{ClippedNoiseConfig, TwoStreamCriticConfig};
 use actor_critic::nn::{
-    ActionUnits, Activation, DeterministicActorConfig, GaussianActorConfig, QNetworkConfig, Reduction,
+    ActionUnits, Activation, DeterministicActorConfig, GaussianActorConfig, QNetworkConfig, QuantilesConfig, Reduction,
+    ValueHead,
 };
 use actor_critic::prelude::*;
 
@@ -117,6 +118,28 @@ fn a_gaussian_policy_and_any_number_of_critics() {
             let actor = ClippedNoiseConfig::new().init(actor).unwrap();
             let config = SacConfig::new().with_temperature(TemperatureConfig::Fixed(0.1)).with_policy_delay(2);
             Sac::new(actor, critics(1, Activation::Relu, axes), &spaces(axes), &config, &device, Seed(0)).unwrap()
+        });
+    }
+}
+
+#[test]
+fn quantiles_and_dropout() {
+    let device = crate::test_device();
+    for axes in [1, 3] {
+        learns_the_same(axes, || SacConfig::tqc().init_with(&[12, 9], &spaces(axes), &device, Seed(0)).unwrap());
+        let networks = NetworksConfig::new().with_critic_layer_norm(axes == 3).with_critic_dropout(0.3);
+        learns_the_same(axes, || {
+            let config = SacConfig::droq().with_networks(networks.clone()).with_policy_delay(2);
+            config.init_with(&[12, 9], &spaces(axes), &device, Seed(0)).unwrap()
+        });
+        let head = ValueHead::Quantiles(QuantilesConfig::new().with_count(7).with_dropped(3));
+        learns_the_same(axes, || {
+            let config = Td3Config::new().with_value_head(head).with_networks(networks.clone());
+            config.init_with(&[12], &spaces(axes), &device, Seed(0)).unwrap()
+        });
+        learns_the_same(axes, || {
+            let config = DdpgConfig::new().with_value_head(head).with_networks(networks.clone());
+            config.init_with(&[12], &spaces(axes), &device, Seed(0)).unwrap()
         });
     }
 }

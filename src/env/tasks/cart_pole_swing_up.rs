@@ -1,4 +1,4 @@
-//! Swinging up and balancing a pole on a cart: dm_control's `cartpole` `swingup`, without MuJoCo.
+//! Swinging up and balancing a pole on a cart: dm_control's `cartpole`, `swingup` and `swingup_sparse`, without MuJoCo.
 //!
 //! The pole hangs down, and the cart has to swing it up on 3.6 m of rail and hold it there. dm_control computes the motion
 //! with MuJoCo; the equations that MuJoCo solves for this model are short, and are solved here in the same way:
@@ -18,6 +18,8 @@
 //! ```text
 //! r = (1 + cos θ)/2 · (1 + t(x, 2))/2 · (4 + 1 − u²)/5 · (1 + t(θ̇, 5))/2    in the new state
 //! ```
+//!
+//! The sparse task gives 1 in a new state with ∣x∣ ≤ 0.25 m and cos θ ≥ 0.995, and 0 elsewhere: nothing before the pole has once been swung up.
 //!
 //! | | components | range |
 //! |---|---|---|
@@ -70,12 +72,16 @@ const MAX_START_POSITION: f64 = 2.0;
 const MAX_START_VELOCITY: f64 = 20.0;
 const MAX_START_THETA_DOT: f64 = 50.0;
 
+/// Where the sparse task gives its reward: m from the middle, and the least cosine of the pole.
+const SPARSE_POSITION: f64 = 0.25;
+const SPARSE_COSINE: f64 = 0.995;
+
 /// Steps in an episode of dm_control: 10 s.
 const MAX_STEPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1000 is not zero");
 
 /// A cart that has to swing up its pole, equal to dm_control's to rounding.
 ///
-/// Its episodes never end; [`CartPoleSwingUp::standard`] cuts them off after 1,000 steps.
+/// Its episodes never end; [`CartPoleSwingUp::standard`] and [`CartPoleSwingUp::sparse`] cut them off after 1,000 steps.
 ///
 /// # Examples
 ///
@@ -93,9 +99,11 @@ const MAX_STEPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1000 is not zer
 pub struct CartPoleSwingUp {
     observation_space: BoxSpace,
     action_space: BoxSpace,
+    is_sparse: bool,
     state: Option<CartPoleState>,
 }
 
+/// The dense reward, without a time limit.
 impl Default for CartPoleSwingUp {
     fn default() -> Self {
         let bound = [f32::INFINITY, 1.0, 1.0, f32::INFINITY, f32::INFINITY].to_vec();
@@ -103,15 +111,21 @@ impl Default for CartPoleSwingUp {
             observation_space: BoxSpace::new(bound.iter().map(|x| -x).collect(), bound)
                 .expect("each bound is positive"),
             action_space: BoxSpace::symmetric(1.0, 1).expect("1 is positive"),
+            is_sparse: false,
             state: None,
         }
     }
 }
 
 impl CartPoleSwingUp {
-    /// Creates the task with dm_control's time limit: truncated after 1,000 steps of 0.01 s.
+    /// Creates dm_control's `cartpole` `swingup`: truncated after 1,000 steps of 0.01 s.
     pub fn standard() -> TimeLimit<Self> {
         TimeLimit::new(Self::default(), MAX_STEPS)
+    }
+
+    /// Creates dm_control's `cartpole` `swingup_sparse`: a reward only where the pole stands in the middle, truncated after 1,000 steps of 0.01 s.
+    pub fn sparse() -> TimeLimit<Self> {
+        TimeLimit::new(Self { is_sparse: true, ..Self::default() }, MAX_STEPS)
     }
 
     /// Returns the hidden state, or `None` before the first reset.
@@ -153,7 +167,10 @@ impl Environment for CartPoleSwingUp {
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         check_action(&self.action_space, action)?;
         let state = self.state.ok_or(EnvironmentError::StepBeforeReset)?;
-        let (state, reward) = advance(state, action[0]);
+        let (state, mut reward) = advance(state, action[0]);
+        if self.is_sparse {
+            reward = sparse_reward(state);
+        }
         self.state = Some(state);
         Ok(Step { observation: observe(state), reward: reward as f32, terminated: false, truncated: false })
     }
@@ -229,6 +246,11 @@ fn reward(state: CartPoleState, control: f64) -> f64 {
     upright * centered * small_control * small_velocity
 }
 
+fn sparse_reward(state: CartPoleState) -> f64 {
+    let stands = state.position.abs() <= SPARSE_POSITION && libm::cos(state.theta) >= SPARSE_COSINE;
+    if stands { 1.0 } else { 0.0 }
+}
+
 fn observe(CartPoleState { position, velocity, theta, theta_dot }: CartPoleState) -> Vec<f32> {
     let (sine, cosine) = libm::sincos(theta);
     [position, cosine, sine, velocity, theta_dot].map(|x| x as f32).to_vec()
@@ -282,6 +304,20 @@ mod tests {
         let state = CartPoleState { position: -2.0, velocity: 9.0, theta: PI / 2.0, theta_dot: 5.0 };
         assert!((reward(state, 0.5) - 0.5 * 0.55 * 0.95 * 0.55).abs() < 1e-15);
         assert!(reward(HANGING, 0.0) < 1e-30);
+    }
+
+    #[test]
+    fn the_sparse_reward_is_one_where_the_pole_stands_in_the_middle() {
+        let upright = CartPoleState { theta: 0.0, ..HANGING };
+        assert_eq!(sparse_reward(upright), 1.0);
+        assert_eq!(sparse_reward(CartPoleState { position: -0.25, ..upright }), 1.0);
+        assert_eq!(sparse_reward(CartPoleState { position: 0.2501, ..upright }), 0.0);
+        // cos 0.1 = 0.9950, cos 0.1001 = 0.99499
+        assert_eq!(sparse_reward(CartPoleState { theta: -0.1, ..upright }), 1.0);
+        assert_eq!(sparse_reward(CartPoleState { theta: 0.1002, ..upright }), 0.0);
+        let mut env = CartPoleSwingUp::sparse().into_inner();
+        env.reset_to(upright).unwrap();
+        assert_eq!(env.step(&[1.0]).unwrap().reward, 1.0);
     }
 
     #[test]

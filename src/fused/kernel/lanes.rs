@@ -20,6 +20,25 @@ pub(super) fn sum<const N: usize>(slices: [&[f32]; N], term: impl Fn([f32; N]) -
     fold(with_rest(lanes, len % LANES, |i, lane| lane + term(slices.map(|(_, rest)| rest[i]))))
 }
 
+/// Returns the sums of two terms of the elements of a slice.
+#[inline(always)]
+pub(super) fn sums(slice: &[f32], terms: impl Fn(f32) -> [f32; 2]) -> [f32; 2] {
+    let (chunks, rest) = slice.as_chunks::<LANES>();
+    let mut lanes = [[0.0; LANES]; 2];
+    for chunk in chunks {
+        for (i, &x) in chunk.iter().enumerate() {
+            let [first, second] = terms(x);
+            lanes[0][i] += first;
+            lanes[1][i] += second;
+        }
+    }
+    let [first, second] = lanes;
+    [
+        fold(with_rest(first, rest.len(), |i, lane| lane + terms(rest[i])[0])),
+        fold(with_rest(second, rest.len(), |i, lane| lane + terms(rest[i])[1])),
+    ]
+}
+
 /// Returns the dot product of two slices of one length.
 #[inline(always)]
 pub(super) fn dot<const FMA: bool, const NR: usize>(a: &[f32], b: &[f32]) -> f32 {

@@ -11,6 +11,7 @@ mod layer;
 mod matmul;
 #[cfg(any(feature = "flex", test))]
 mod perceptron;
+mod quantile;
 mod regularization;
 mod squash;
 mod threads;
@@ -21,6 +22,7 @@ pub(crate) use layer::{
 };
 #[cfg(any(feature = "flex", test))]
 pub(crate) use perceptron::{Gradients, LayerGradient, Perceptron, backward, forward};
+pub(crate) use quantile::quantile_huber;
 pub(crate) use regularization::{
     NORM_EPSILON, add_squares, layer_norm, layer_norm_input_gradient, layer_norm_parameter_gradient, scale,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::exported::{Exported, activation};
+use super::exported::Exported;
 use super::recording::Recording;
 use super::text::{head, numbers};
 use crate::boundary::CLIP;
@@ -247,7 +247,7 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                 write(text, format_args!("    layer_norm(gamma_{place}, beta_{place}, x{of}, {width}, x{place});"));
             }
         }
-        match activation(&node.operation) {
+        match node.operation.activation() {
             Some(Activation::Relu) => write(text, format_args!("    relu(x{place}, {width});")),
             Some(Activation::Tanh) => write(text, format_args!("    squash_all(x{place}, {width});")),
             None => (),

@@ -71,7 +71,7 @@ impl<'a> Exported<'a> {
 
     /// Returns whether this function follows some node.
     pub(super) fn has(&self, wanted: Activation) -> bool {
-        self.nodes().any(|(_, node)| activation(&node.operation) == Some(wanted))
+        self.nodes().any(|(_, node)| node.operation.activation() == Some(wanted))
     }
 
     /// Computes the best action in double precision, before it is clipped to the bounds.
@@ -87,7 +87,7 @@ impl<'a> Exported<'a> {
         for (_, node) in self.nodes() {
             let mut output = match &node.operation {
                 Operation::Input => input.clone(),
-                Operation::Affine { of, factor, offset } => {
+                Operation::Affine { of, factor, offset, .. } => {
                     let of = outputs[*of].iter().zip(factor).zip(offset);
                     of.map(|((x, &factor), &offset)| x * f64::from(factor) + f64::from(offset)).collect()
                 }
@@ -108,7 +108,7 @@ impl<'a> Exported<'a> {
                     axes.map(|((x, &gamma), &beta)| (x - mean) * scale * f64::from(gamma) + f64::from(beta)).collect()
                 }
             };
-            match activation(&node.operation) {
+            match node.operation.activation() {
                 Some(Activation::Relu) => output.iter_mut().for_each(|x| *x = x.max(0.0)),
                 Some(Activation::Tanh) => output.iter_mut().for_each(|x| *x = x.tanh()),
                 None => (),
@@ -117,13 +117,5 @@ impl<'a> Exported<'a> {
         }
         let axes = outputs[self.last()].iter().zip(self.spaces.action().axes());
         axes.map(|(x, (center, half_range))| x.tanh() * f64::from(half_range) + f64::from(center)).collect()
-    }
-}
-
-/// Returns the function that follows an operation.
-pub(super) fn activation(operation: &Operation) -> Option<Activation> {
-    match operation {
-        Operation::Linear { activation, .. } | Operation::LayerNorm { activation, .. } => *activation,
-        Operation::Input | Operation::Affine { .. } | Operation::Join { .. } => None,
     }
 }

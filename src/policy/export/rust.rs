@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::exported::{Exported, activation};
+use super::exported::Exported;
 use super::recording::Recording;
 use super::text::{head, numbers};
 use crate::boundary::CLIP;
@@ -155,7 +155,7 @@ fn act(text: &mut String, exported: &Exported<'_>) {
     );
     for (place, node) in exported.nodes() {
         let width = node.width;
-        let function = activation(&node.operation);
+        let function = node.operation.activation();
         let mutable = if function.is_some() { "mut " } else { "" };
         match &node.operation {
             Operation::Input => input(text, place, exported.normalization.is_some()),

@@ -1,6 +1,6 @@
 //! What the files of all languages say in words, and how their numbers are laid out.
 
-use super::exported::{Exported, activation};
+use super::exported::Exported;
 use crate::fused::Operation;
 use crate::nn::Activation;
 use crate::space::{BoxSpace, count};
@@ -59,7 +59,7 @@ fn layers(exported: &Exported<'_>) -> Vec<String> {
             Operation::Linear { .. } => "linear",
             Operation::LayerNorm { .. } => "layer normalisation",
         };
-        let function = match activation(operation) {
+        let function = match operation.activation() {
             Some(Activation::Relu) => " with ReLU",
             Some(Activation::Tanh) => " with tanh",
             None => "",

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::exported::{Exported, activation};
+use super::exported::Exported;
 use crate::boundary::CLIP;
 use crate::fused::{NORM_EPSILON, Operation};
 use crate::nn::Activation;
@@ -57,7 +57,7 @@ fn graph(exported: &Exported<'_>) -> Graph {
     let mut outputs: Vec<String> = Vec::new();
     for (place, node) in exported.nodes() {
         let output = writer.operation(exported, &node.operation, &outputs, place);
-        outputs.push(match activation(&node.operation) {
+        outputs.push(match node.operation.activation() {
             Some(Activation::Relu) => writer.node("Relu", &[&output], format!("x{place}_relu")),
             Some(Activation::Tanh) => writer.node("Tanh", &[&output], format!("x{place}_tanh")),
             None => output,
@@ -97,7 +97,7 @@ impl Writer {
         let output = format!("x{place}");
         match operation {
             Operation::Input => self.input(exported),
-            Operation::Affine { of, factor, offset } => {
+            Operation::Affine { of, factor, offset, .. } => {
                 let scaled =
                     self.with("Mul", &outputs[*of], &format!("factor_{place}"), factor, format!("{output}_scaled"));
                 self.with("Add", &scaled, &format!("offset_{place}"), offset, output)

@@ -1,0 +1,46 @@
+//! Named algorithms that are SAC with other parts.
+
+use super::{NetworksConfig, SacConfig};
+use crate::nn::{QuantilesConfig, Reduction, ValueHead};
+
+impl SacConfig {
+    /// Truncated quantile critics, TQC[^1]: five critics with 25 quantiles each, of whose pool targets leave out the largest ten.
+    ///
+    /// The networks are two layers of 256, where the paper has critics of three layers of 512. [`docs/algorithms/tqc.md`](crate::_docs::tqc) has the details.
+    ///
+    /// [^1]: A. Kuznetsov et al. (2020). *Controlling Overestimation Bias with Truncated Mixture of Continuous Distributional Quantile
+    /// Critics*. arXiv:2005.04269.
+    pub fn tqc() -> Self {
+        let quantiles = QuantilesConfig::new().with_count(25).with_dropped(2);
+        Self::new()
+            .with_critic_count(5)
+            .with_value_head(ValueHead::Quantiles(quantiles))
+            .with_target_reduction(Reduction::Mean)
+            .with_actor_reduction(Reduction::Mean)
+    }
+
+    /// Randomized ensembled double Q-learning, REDQ[^1]: ten critics, of which two that are drawn anew for every update make the targets.
+    ///
+    /// It is meant for [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20, of which the last moves the actor.
+    /// [`docs/algorithms/redq.md`](crate::_docs::redq) has the details.
+    ///
+    /// [^1]: X. Chen et al. (2021). *Randomized Ensembled Double Q-Learning: Learning Fast Without a Model*. arXiv:2101.05982.
+    pub fn redq() -> Self {
+        Self::new()
+            .with_critic_count(10)
+            .with_target_reduction(Reduction::SmallestOf(2))
+            .with_actor_reduction(Reduction::Mean)
+            .with_policy_delay(20)
+    }
+
+    /// Dropout Q-functions, DroQ[^1]: two critics with dropout and layer normalisation do what REDQ needs ten for.
+    ///
+    /// It is meant for [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20, of which the last moves the actor.
+    /// [`docs/algorithms/droq.md`](crate::_docs::droq) has the details.
+    ///
+    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*. arXiv:2110.02034.
+    pub fn droq() -> Self {
+        let networks = NetworksConfig::new().with_critic_layer_norm(true).with_critic_dropout(0.01);
+        Self::new().with_networks(networks).with_actor_reduction(Reduction::Mean).with_policy_delay(20)
+    }
+}

@@ -1,0 +1,133 @@
+use super::*;
+use crate::matrix::Place;
+use crate::objective::quantile_huber_loss;
+use crate::rng::{Seed, Stream};
+use rand::RngExt;
+
+const CRITICS: usize = 3;
+const ROWS: usize = 7;
+
+fn quantiles(count: usize, dropped: usize) -> ValueHead {
+    ValueHead::Quantiles(QuantilesConfig { count, dropped })
+}
+
+/// A matrix in host memory, and the same on the device.
+fn both(values: &[f32], columns: usize) -> [Matrix; 2] {
+    let device = crate::test_device();
+    [true, false].map(|is_host| Place { device: device.clone(), is_host }.matrix(Buffer::copy_of(values), columns))
+}
+
+fn draw(numbers: usize, seed: u64) -> Vec<f32> {
+    let mut rng = Seed(seed).stream(Stream::Update);
+    (0..numbers).map(|_| rng.random_range(-3.0..3.0)).collect()
+}
+
+fn numbers(matrix: Matrix) -> Vec<f32> {
+    matrix.into_values().unwrap().to_vec()
+}
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+    assert!(found.iter().zip(expected).all(close), "{what}: {found:?} for {expected:?}");
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let text = |head: ValueHead| head.validate().unwrap_err().to_string();
+    assert_eq!(text(quantiles(0, 0)), "number of quantiles must be at least 1, got 0");
+    assert_eq!(text(quantiles(5, 5)), "dropped quantiles must be at most number of quantiles less one (4), got 5");
+    assert_eq!(quantiles(5, 4).validate(), Ok(()));
+    assert_eq!(ValueHead::Scalar.validate(), Ok(()));
+}
+
+#[test]
+fn the_quantile_loss_is_worked_by_hand() {
+    // One quantile at 0, of level 1/2, and the targets 2 and −1/2: 1/2 · 1 · (2 − 1/2) and 1/2 · (1/2)²/2.
+    for (outputs, targets) in both(&[0.0], 1).into_iter().zip(both(&[2.0, -0.5], 2)) {
+        let HeadLoss { loss, gradient, errors } = quantiles(1, 0).loss(outputs, &targets, None).unwrap();
+        assert!((loss - (0.75 + 0.0625) / 2.0).abs() < 1e-7);
+        assert_close("gradient", &numbers(gradient), &[-(0.5 * 1.0 + 0.5 * -0.5) / 2.0]);
+        assert_close("errors", &numbers(errors), &[-0.75]);
+    }
+    // Of two quantiles at 1, that of level 1/4 counts a target of 0 three times as much as that of level 3/4.
+    let [outputs, _] = both(&[1.0, 1.0], 2);
+    let [targets, _] = both(&[0.0], 1);
+    let HeadLoss { gradient, .. } = quantiles(2, 0).loss(outputs, &targets, None).unwrap();
+    assert_close("gradient", &numbers(gradient), &[0.75 / 2.0, 0.25 / 2.0]);
+}
+
+#[test]
+fn losses_and_gradients_are_those_of_autodiff_on_host_and_device() {
+    let device = crate::test_device();
+    for (count, targets, weighted) in [(5, 7, false), (1, 1, true), (25, 46, true), (17, 100, false)] {
+        let (outputs, targets) = (draw(ROWS * CRITICS * count, 1), (draw(ROWS * targets, 2), targets));
+        let weights: Vec<f32> = draw(ROWS, 3).iter().map(|x| x.abs()).collect();
+        let tensor = |values: &[f32], columns| {
+            Place { device: device.clone(), is_host: false }.tensor(&both(values, columns)[1])
+        };
+
+        // Row by row, since the loss of a tensor has no weights.
+        let output = tensor(&outputs, CRITICS * count).autodiff().require_grad();
+        let mut sum = Tensor::<1>::zeros([1], &device).autodiff();
+        for row in 0..ROWS {
+            let weight = if weighted { weights[row] } else { 1.0 };
+            for critic in 0..CRITICS {
+                let of_critic = output.clone().narrow(0, row, 1).narrow(1, critic * count, count);
+                let loss = quantile_huber_loss(of_critic, tensor(&targets.0, targets.1).narrow(0, row, 1).autodiff());
+                sum = sum + loss * (weight / ROWS as f32);
+            }
+        }
+        let expected: Vec<f32> = output.grad(&sum.backward()).unwrap().try_into_vec_as().unwrap();
+        let expected_loss = f64::from(sum.into_scalar::<f32>()) / CRITICS as f64;
+
+        let [weights_host, weights_device] = both(&weights, 1);
+        let cases = both(&outputs, CRITICS * count).into_iter().zip(both(&targets.0, targets.1));
+        for ((outputs, targets), weights) in cases.zip([weights_host, weights_device]) {
+            let weights = weighted.then_some(&weights);
+            let HeadLoss { loss, gradient, .. } = quantiles(count, 0).loss(outputs, &targets, weights).unwrap();
+            assert!((loss - expected_loss).abs() < 1e-5 * expected_loss.max(1.0), "{loss} for {expected_loss}");
+            assert_close("gradient", &numbers(gradient), &expected);
+        }
+    }
+}
+
+#[test]
+fn the_value_is_the_mean_of_the_quantiles() {
+    let gradient = both(&[1.0, 2.0, 3.0, 4.0], 2);
+    for (outputs, gradient) in both(&[1.0, 3.0, 10.0, 20.0, -1.0, 1.0, 0.0, 0.5], 4).into_iter().zip(gradient) {
+        let head = quantiles(2, 0);
+        assert_close("values", &numbers(head.expectations(&outputs)), &[2.0, 15.0, 0.0, 0.25]);
+        assert_close("pull back", &numbers(head.pull_back(gradient)), &[0.5, 0.5, 1.0, 1.0, 1.5, 1.5, 2.0, 2.0]);
+    }
+}
+
+#[test]
+fn next_values_are_of_the_smallest_critic_or_pooled_without_the_largest() {
+    // Two critics with two quantiles and the means 2 and 1.5, then 0 and 4.
+    let outputs = [1.0, 3.0, 0.0, 3.5, -1.0, 1.0, 3.0, 5.0];
+    let cases: [(Reduction, usize, &[f32]); 4] = [
+        (Reduction::Minimum, 0, &[0.0, 3.5, -1.0, 1.0]),
+        (Reduction::SmallestOf(2), 1, &[0.0, -1.0]),
+        (Reduction::Mean, 0, &[0.0, 1.0, 3.0, 3.5, -1.0, 1.0, 3.0, 5.0]),
+        (Reduction::Mean, 1, &[0.0, 1.0, -1.0, 1.0]),
+    ];
+    for (reduction, dropped, expected) in cases {
+        for outputs in both(&outputs, 4) {
+            let mut found = numbers(quantiles(2, dropped).next_values(&reduction, outputs));
+            // The order within a row does not matter.
+            let columns = found.len() / 2;
+            found.chunks_mut(columns).for_each(|row| row.sort_by(f32::total_cmp));
+            assert_close(&format!("{reduction:?} {dropped}"), &found, expected);
+        }
+    }
+}
+
+#[test]
+fn a_scalar_head_is_reduced_as_it_is() {
+    for outputs in both(&[1.0, 3.0, -1.0, -2.0], 2) {
+        let head = ValueHead::Scalar;
+        assert_close("minimum", &numbers(head.next_values(&Reduction::Minimum, outputs.clone())), &[1.0, -2.0]);
+        assert_close("mean", &numbers(head.next_values(&Reduction::Mean, outputs)), &[2.0, -1.5]);
+    }
+}
