@@ -6,6 +6,7 @@ use std::fs;
 use super::schema::Size;
 use super::*;
 use crate::policy::export::tests::kinds::{Kind, all};
+use crate::policy::export::tests::rare;
 
 /// The folder that keeps the models, their observations and their actions for the script.
 const VARIABLE: &str = "ACTOR_CRITIC_ONNX";
@@ -40,6 +41,12 @@ fn compute(node: &Node, inputs: &[&Matrix]) -> Matrix {
         "Mul" => row(&|x, y| x * y),
         "Max" => row(&f32::max),
         "Min" => row(&f32::min),
+        "Concat" => {
+            assert_eq!(node.attributes, [Attribute::int("axis", 1)]);
+            let &(more, ref y) = inputs[1];
+            let rows = x.chunks(columns).zip(y.chunks(more));
+            (columns + more, rows.flat_map(|(x, y)| [x, y].concat()).collect())
+        }
         "Gemm" => {
             let &(outputs, ref weight) = inputs[1];
             let output = x.chunks(columns).flat_map(|x| {
@@ -121,4 +128,14 @@ fn a_model_names_producer_operators_and_bounds() {
     assert_eq!(metadata[1], ("actor-critic.action", "{\"low\":[0.0,40.0],\"high\":[0.3,50.0]}"));
     let graph = model.graph.unwrap();
     assert_eq!((graph.inputs[0].name.as_str(), graph.outputs[0].name.as_str()), ("observations", "actions"));
+}
+
+#[test]
+fn rare_steps_are_the_same_in_a_model() {
+    let spaces = rare::two_axes();
+    let exported = Exported::new(&spaces, None, rare::graph()).unwrap();
+    let observations = rare::observations();
+    let actions = run(&Model::decode(model(&exported).as_slice()).unwrap(), &observations);
+    let expected: Vec<_> = observations.chunks(3).flat_map(|row| exported.action_in_double(row)).collect();
+    assert!(actions.iter().zip(&expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-6), "{actions:?} {expected:?}");
 }

@@ -75,8 +75,17 @@ macro_rules! run {
 }
 "#;
 
+/// Returns whether a compiler is there, and says so if not.
+pub(super) fn is_there(compiler: &str) -> bool {
+    let is_there = Command::new(compiler).arg("--version").output().is_ok();
+    if !is_there {
+        println!("skipped: there is no {compiler} to compile the source with");
+    }
+    is_there
+}
+
 /// Runs a command in a folder and returns what it printed; it must succeed and print nothing on standard error.
-fn run(folder: &Path, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
+pub(super) fn run(folder: &Path, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && complaint.is_empty(), "{arguments:?}: {}{complaint}", output.status);
@@ -108,8 +117,7 @@ fn compare(folder: &Path, language: &str, kinds: &[Kind]) {
 
 #[test]
 fn c_source_acts_as_the_policy() {
-    if Command::new("gcc").arg("--version").output().is_err() {
-        println!("skipped: there is no gcc to compile the C source with");
+    if !is_there("gcc") {
         return;
     }
     let (folder, kinds) = (tempfile::tempdir().unwrap(), all());
