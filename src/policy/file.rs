@@ -82,6 +82,10 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             (Kind::Gaussian, &actor.trunk)
         }
     };
+    if !trunk.norms.is_empty() {
+        let reason = "a policy file has no layer normalisation; export such a policy as C, Rust or ONNX";
+        return Err(StateError::Unsupported { name: "norms".to_owned(), reason }.into());
+    }
     for (i, layer) in trunk.layers.iter().enumerate() {
         put_linear(&mut state, &format!("layers.{i}"), layer)?;
     }

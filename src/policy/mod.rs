@@ -12,6 +12,9 @@
 //! with f the layers, an activation between each two of them. For a Gaussian policy an activation follows every one of
 //! `layers`, and f ends in the head `mean`. A policy that was trained with normalised observations has the arrays `normalization.mean` and
 //! `normalization.scale` as well, and `clip((o − mean) · scale, ±10)` takes the place of o.
+//!
+//! To act without this crate, export a policy: [`Policy::to_c_source`], [`Policy::to_rust_source`], or `Policy::to_onnx` with the feature
+//! `onnx`. `docs/deploy.md` ([rendered](crate::_docs::deploy)) compares the forms.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -272,7 +275,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::File`] if a weight is not finite.
+    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation, which the file has no
+    /// place for.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
         file::bytes(&self.network, &self.boundary)
     }

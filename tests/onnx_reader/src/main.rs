@@ -48,7 +48,8 @@ fn check(path: &Path) -> TractResult<(usize, f64)> {
     let actions = outputs[0].to_plain_array_view::<f32>()?;
     ensure!(actions.shape() == [rows, half_range.len()], "{:?}", actions.shape());
     let differences = actions.iter().zip(&expected).zip(half_range.iter().cycle());
-    let differences = differences.map(|((a, b), half_range)| (f64::from(*a) - f64::from(*b)).abs() / f64::from(*half_range));
+    let differences =
+        differences.map(|((a, b), half_range)| (f64::from(*a) - f64::from(*b)).abs() / f64::from(*half_range));
     Ok((expected.len(), differences.fold(0.0, |largest: f64, x| if x <= largest { largest } else { x })))
 }
 

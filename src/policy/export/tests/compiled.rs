@@ -12,7 +12,7 @@ const ROWS: usize = 10_000;
 /// The longest that an action may take with two layers of 64, in seconds.
 const TIME: f64 = 2e-6;
 
-/// Reads the observations of a policy, writes its actions, and prints its name and the time of an action in the fastest of ten passes.
+/// Reads the observations of a policy, writes its actions, and prints its name and the time of an action in the fastest pass.
 const C_MAIN: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ macro_rules! run {
             numbers.chunks_exact($name::OBSERVATIONS).map(|row| row.try_into().unwrap()).collect();
         let mut actions = vec![[0.0_f32; $name::ACTIONS]; observations.len()];
         let mut fastest = f64::INFINITY;
-        for _ in 0..10 {
+        for _ in 0..40 {
             let begun = std::time::Instant::now();
             for (action, observation) in actions.iter_mut().zip(&observations) {
                 *action = $name::act(observation).unwrap();

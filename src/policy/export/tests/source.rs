@@ -96,6 +96,16 @@ fn a_network_is_described_in_words() {
 }
 
 #[test]
+fn a_policy_file_refuses_layer_normalisation_instead_of_losing_it() {
+    let kind = all().into_iter().find(|kind| kind.name == "one_observation").unwrap();
+    let text = kind.policy.to_bytes().unwrap_err().to_string();
+    assert!(
+        text.contains("a policy file has no layer normalisation; export such a policy as C, Rust or ONNX"),
+        "{text}"
+    );
+}
+
+#[test]
 fn every_network_of_a_policy_is_exported() {
     let mut seen = [false; 3];
     for kind in all() {
