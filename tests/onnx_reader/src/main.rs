@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, ensure};
 use tract_onnx::prelude::*;
 
 fn main() -> TractResult<()> {
