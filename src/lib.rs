@@ -43,6 +43,8 @@ pub mod _docs {
     pub mod coming_from_python {}
     #[doc = include_str!("../docs/algorithms/ddpg.md")]
     pub mod ddpg {}
+    #[doc = include_str!("../docs/deploy.md")]
+    pub mod deploy {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
     #[doc = include_str!("../docs/algorithms/droq.md")]

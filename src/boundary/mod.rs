@@ -20,6 +20,7 @@ use crate::state::{State, StateError};
 mod normalization;
 mod reward_scale;
 
+pub(crate) use normalization::CLIP;
 pub use normalization::Normalization;
 use normalization::RunningStatistics;
 use reward_scale::RewardScale;

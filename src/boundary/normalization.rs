@@ -6,7 +6,7 @@ use crate::state::{State, StateError};
 use crate::upload::upload;
 
 /// Largest normalised component; an outlier beyond would drown the rest.
-const CLIP: f32 = 10.0;
+pub(crate) const CLIP: f32 = 10.0;
 
 /// An axis whose spread is below this share of its mean is noise of single precision, and counts as one that does not move.
 const SMALLEST_SPREAD: f64 = 1e-6;

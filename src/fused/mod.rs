@@ -21,6 +21,7 @@ mod flat;
 mod flat_adam;
 #[cfg(feature = "flex")]
 mod flex;
+mod graph;
 mod kernel;
 #[cfg(feature = "flex")]
 mod operation;
@@ -134,7 +135,8 @@ pub(crate) fn take_report() -> Option<(OutOfRange, f32)> {
 
 pub(crate) use flat::{Flat, FlatLearner, Members};
 pub(crate) use flat_adam::{check_squares, moment_names};
-pub(crate) use kernel::{adam as adam_on_host, quantile_huber};
+pub(crate) use graph::{Graph, Node, Operation};
+pub(crate) use kernel::{NORM_EPSILON, adam as adam_on_host, quantile_huber};
 pub(crate) use policy::Head;
 #[doc(hidden)]
 pub use policy::PolicyProgram;

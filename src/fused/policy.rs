@@ -34,7 +34,7 @@ pub struct PolicyProgram {
 
 impl Head {
     /// Returns the number of action axes that an output of so many columns has.
-    fn axes(self, columns: usize) -> usize {
+    pub(super) fn axes(self, columns: usize) -> usize {
         match self {
             Self::Tanh | Self::ClippedNoise { .. } => columns,
             Self::Gaussian { .. } => columns / 2,

@@ -50,13 +50,13 @@ enum ActivationName {
 /// A space; JSON has no infinity, so null stands for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Bounds {
+pub(super) struct Bounds {
     low: Vec<Option<f32>>,
     high: Vec<Option<f32>>,
 }
 
 impl Bounds {
-    fn of(space: &BoxSpace) -> Self {
+    pub(super) fn of(space: &BoxSpace) -> Self {
         let finite = |bounds: &[f32]| bounds.iter().map(|&bound| bound.is_finite().then_some(bound)).collect();
         Self { low: finite(space.low()), high: finite(space.high()) }
     }
@@ -82,6 +82,10 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             (Kind::Gaussian, &actor.trunk)
         }
     };
+    if !trunk.norms.is_empty() {
+        let reason = "a policy file has no layer normalisation; export such a policy as C, Rust or ONNX";
+        return Err(StateError::Unsupported { name: "norms".to_owned(), reason }.into());
+    }
     for (i, layer) in trunk.layers.iter().enumerate() {
         put_linear(&mut state, &format!("layers.{i}"), layer)?;
     }

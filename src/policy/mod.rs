@@ -12,6 +12,9 @@
 //! with f the layers, an activation between each two of them. For a Gaussian policy an activation follows every one of
 //! `layers`, and f ends in the head `mean`. A policy that was trained with normalised observations has the arrays `normalization.mean` and
 //! `normalization.scale` as well, and `clip((o − mean) · scale, ±10)` takes the place of o.
+//!
+//! To act without this crate, export a policy: [`Policy::to_c_source`], [`Policy::to_rust_source`], or `Policy::to_onnx` with the feature
+//! `onnx`. `docs/deploy.md` ([rendered](crate::_docs::deploy)) compares the forms.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -32,6 +35,7 @@ use crate::space::SpaceError;
 use crate::state::{FileError, StateError};
 
 mod act;
+mod export;
 mod file;
 
 pub use crate::boundary::{ActError, Normalization};
@@ -90,6 +94,21 @@ pub enum PolicyError {
     /// A network that does not fit the spaces.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A network that cannot be exported.
+    #[error(
+        "an exported network must be made of linear layers with a bias and layer normalisations with an offset, in single precision, and has \
+         another part: give each layer a bias, 0 if it has none, or write the network by hand from the arrays of `Policy::save`"
+    )]
+    NotExportable,
+    /// A weight that cannot be exported.
+    #[error("every number of an exported policy must be finite, got {value}: its weights have diverged")]
+    NonFiniteNumber {
+        /// The first such number.
+        value: f32,
+    },
+    /// An exported policy that could not record its self-test.
+    #[error("the policy must answer the observations of the self-test: {0}")]
+    Recording(#[source] ActError),
 }
 
 /// The networks that a [`Policy`] can hold.
@@ -256,7 +275,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::File`] if a weight is not finite.
+    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation, which the file has no
+    /// place for.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
         file::bytes(&self.network, &self.boundary)
     }

@@ -24,7 +24,7 @@ pub(crate) use layer::{
 pub(crate) use perceptron::{Gradients, LayerGradient, Perceptron, backward, forward};
 pub(crate) use quantile::quantile_huber;
 pub(crate) use regularization::{
-    add_squares, layer_norm, layer_norm_input_gradient, layer_norm_parameter_gradient, scale,
+    NORM_EPSILON, add_squares, layer_norm, layer_norm_input_gradient, layer_norm_parameter_gradient, scale,
 };
 pub(crate) use squash::{Squash, squash, squash_gradient};
 

@@ -4,7 +4,7 @@ use super::lanes::{dot, sum};
 use super::per_instruction_set;
 
 /// What keeps the layer normalisation of a constant row finite.
-const NORM_EPSILON: f32 = 1e-5;
+pub(crate) const NORM_EPSILON: f32 = 1e-5;
 
 /// The mean of a row and the inverse of its standard deviation, `1/√(var + ε)`.
 #[inline(always)]

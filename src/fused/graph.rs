@@ -1,0 +1,139 @@
+//! A policy as steps with their numbers, for code that computes it without this crate.
+
+use burn::module::Module;
+
+use super::policy::PolicyProgram;
+use super::program::{Program, Step};
+use crate::activation::Activation;
+
+/// What a node computes from the outputs of earlier nodes, which are named by their place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operation {
+    /// The observation, as the network sees it.
+    Input,
+    /// `activation(x · factor + offset)`, axis by axis.
+    Affine { of: usize, factor: Vec<f32>, offset: Vec<f32>, activation: Option<Activation> },
+    /// Two outputs side by side.
+    Join { left: usize, right: usize },
+    /// `activation(x W + b)`, with W of shape `[inputs, outputs]`, row by row.
+    Linear { of: usize, weight: Vec<f32>, bias: Vec<f32>, activation: Option<Activation> },
+    /// `activation((x − mean)/√(var + ε) · γ + β)`, with ε of [`NORM_EPSILON`](super::NORM_EPSILON) and the biased variance.
+    LayerNorm { of: usize, gamma: Vec<f32>, beta: Vec<f32>, activation: Option<Activation> },
+}
+
+impl Operation {
+    /// Returns the function that the output goes through last.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Input | Self::Join { .. } => None,
+            Self::Affine { activation, .. } | Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } => {
+                *activation
+            }
+        }
+    }
+
+    /// Returns the numbers of the operation, list by list.
+    pub(crate) fn numbers(&self) -> [&[f32]; 2] {
+        match self {
+            Self::Input | Self::Join { .. } => [&[], &[]],
+            Self::Affine { factor: first, offset: second, .. }
+            | Self::Linear { weight: first, bias: second, .. }
+            | Self::LayerNorm { gamma: first, beta: second, .. } => [first, second],
+        }
+    }
+}
+
+/// One step, and the numbers that its output has.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) operation: Operation,
+    pub(crate) width: usize,
+}
+
+/// The steps from an observation to the best action before it is squashed by tanh: the output of the last node.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Graph {
+    /// Reads the numbers of a policy; `None` if its output cannot be cut to the actions.
+    pub(crate) fn new<M: Module>(policy: PolicyProgram, module: &M) -> Option<Self> {
+        let PolicyProgram { program, head } = policy;
+        let programs = [program];
+        let values = Program::load(&programs, module);
+        let [program] = programs;
+        let take = |start: usize, len: usize| values[start..start + len].to_vec();
+        let steps = program.steps.iter().zip(&program.widths);
+        let mut nodes: Vec<Node> = steps
+            .map(|(step, &width)| {
+                let operation = match step {
+                    Step::Input(_) => Operation::Input,
+                    Step::Affine { of, factor, offset } => {
+                        Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone(), activation: None }
+                    }
+                    // Nothing is dropped when a policy acts.
+                    Step::Dropout { of, activation, .. } => Operation::Affine {
+                        of: of.0,
+                        factor: vec![1.0; width],
+                        offset: vec![0.0; width],
+                        activation: *activation,
+                    },
+                    Step::Join([left, right]) => Operation::Join { left: left.0, right: right.0 },
+                    Step::Linear { of, weight, activation } => {
+                        let weights = program.widths[of.0] * width;
+                        Operation::Linear {
+                            of: of.0,
+                            weight: take(*weight, weights),
+                            bias: take(weight + weights, width),
+                            activation: *activation,
+                        }
+                    }
+                    Step::LayerNorm { of, gamma, activation } => Operation::LayerNorm {
+                        of: of.0,
+                        gamma: take(*gamma, width),
+                        beta: take(gamma + width, width),
+                        activation: *activation,
+                    },
+                };
+                Node { operation, width }
+            })
+            .collect();
+        nodes.last_mut()?.keep(head.axes(program.outputs()))?;
+        Some(Self { nodes })
+    }
+}
+
+impl Node {
+    /// Keeps the first columns: a Gaussian policy's best action does not depend on its standard deviation.
+    fn keep(&mut self, columns: usize) -> Option<()> {
+        if columns == self.width {
+            return Some(());
+        }
+        let Operation::Linear { weight, bias, .. } = &mut self.operation else { return None };
+        *weight = weight.chunks_exact(self.width).flat_map(|row| &row[..columns]).copied().collect();
+        bias.truncate(columns);
+        self.width = columns;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_deviation_is_cut_off() {
+        let operation = |weight: &[f32], bias: &[f32]| Operation::Linear {
+            of: 0,
+            weight: weight.to_vec(),
+            bias: bias.to_vec(),
+            activation: None,
+        };
+        let mut node = Node { operation: operation(&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0]), width: 2 };
+        assert_eq!(node.keep(1), Some(()));
+        assert_eq!(node, Node { operation: operation(&[1.0, 3.0], &[5.0]), width: 1 });
+        let mut input = Node { operation: Operation::Input, width: 2 };
+        assert_eq!(input.keep(1), None);
+    }
+}

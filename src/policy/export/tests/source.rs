@@ -1,0 +1,119 @@
+//! What is refused, what the text says, and how exact its functions are.
+
+use burn::module::Param;
+use burn::tensor::Tensor;
+
+use super::kinds::{all, spaces};
+use crate::nn::{Activation, DeterministicActor, DeterministicActorConfig};
+use crate::policy::{Policy, PolicyError, PolicyNetwork};
+use crate::rng::{Seed, Stream};
+use crate::space::BoxSpace;
+
+fn actor(hidden: &[usize]) -> DeterministicActor {
+    let config = DeterministicActorConfig::new().with_hidden_dims(hidden.to_vec()).with_activation(Activation::Tanh);
+    let spaces = spaces(1, BoxSpace::symmetric(1.0, 1).unwrap());
+    config.init(&spaces, &mut Seed(0).stream(Stream::ActorWeights), &crate::test_device()).unwrap()
+}
+
+fn policy(actor: DeterministicActor) -> Policy {
+    Policy::new(actor, &spaces(1, BoxSpace::symmetric(1.0, 1).unwrap()), &crate::test_device()).unwrap()
+}
+
+#[test]
+fn a_layer_without_bias_is_refused() {
+    let mut actor = actor(&[4]);
+    actor.trunk.layers[0].bias = None;
+    let policy = policy(actor);
+    for error in [policy.to_c_source().unwrap_err(), policy.to_rust_source().unwrap_err()] {
+        assert!(matches!(error, PolicyError::NotExportable));
+        let text = error.to_string();
+        assert!(text.starts_with("an exported network must be made of linear layers with a bias"), "{text}");
+        assert!(text.contains("give each layer a bias"), "{text}");
+    }
+}
+
+#[test]
+fn a_weight_that_is_not_finite_is_refused() {
+    let mut actor = actor(&[4]);
+    actor.trunk.layers[0].bias =
+        Some(Param::from_tensor(Tensor::from_data([0.0, f32::NAN, 0.0, 0.0], &crate::test_device())));
+    let error = policy(actor).to_c_source().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "every number of an exported policy must be finite, got NaN: its weights have diverged"
+    );
+}
+
+#[test]
+fn a_policy_that_overflows_is_refused() {
+    let mut actor = actor(&[2]);
+    // 3e38 tanh(x) twice, with opposite signs of infinity: NaN.
+    actor.trunk.activation = Activation::Relu;
+    let device = crate::test_device();
+    actor.trunk.layers[0].weight = Param::from_tensor(Tensor::from_data([[3e38_f32, 3e38]], &device));
+    actor.trunk.layers[0].bias = Some(Param::from_tensor(Tensor::from_data([3e38_f32, 3e38], &device)));
+    actor.trunk.layers[1].weight = Param::from_tensor(Tensor::from_data([[3e38_f32], [-3e38]], &device));
+    let error = policy(actor).to_rust_source().unwrap_err();
+    assert!(matches!(error, PolicyError::Recording(_)));
+    assert!(
+        error.to_string().starts_with("the policy must answer the observations of the self-test: the actor's action")
+    );
+}
+
+#[test]
+fn the_text_is_ascii_the_same_every_time_and_names_version_and_bounds() {
+    for kind in all() {
+        let sources = || [kind.policy.to_c_source().unwrap(), kind.policy.to_rust_source().unwrap()];
+        for (once, again) in sources().into_iter().zip(sources()) {
+            assert!(once.is_ascii() && once == again, "{}", kind.name);
+            assert!(once.contains(&format!("actor-critic {}.", env!("CARGO_PKG_VERSION"))));
+            let bounds = if once.contains("[40, 50]") { "  [0] in [0, 0.3]" } else { "  [0] in [-2, 2]" };
+            assert!(once.contains(bounds), "{}", kind.name);
+        }
+    }
+}
+
+#[test]
+fn double_precision_agrees_with_the_policy() {
+    for kind in all() {
+        let observations = kind.observations(100);
+        let exported = kind.policy.exported().unwrap();
+        let rows = observations.chunks(kind.policy.spaces().observation().dim());
+        let exact: Vec<f32> = rows.flat_map(|row| exported.action_in_double(row)).map(|x| x as f32).collect();
+        kind.compare("double precision", &exact, &kind.actions(&observations));
+    }
+}
+
+#[test]
+fn a_network_is_described_in_words() {
+    let source = policy(actor(&[4])).to_c_source().unwrap();
+    assert!(source.contains(" * Network: 1 inputs, linear to 4 with tanh, linear to 1, tanh.\n"));
+    assert!(source.contains(
+        " * Observation: 1 number, in the units and the order of the environment.\n *   [0] in [-inf, inf]\n"
+    ));
+    // 4 + 4 + 4 + 1 weights and 4 bounds; 1 + 4 + 1 outputs of 4 bytes.
+    assert!(source.contains(" * Numbers: 17, of 4 bytes each.\n * Stack: about 24 bytes.\n"));
+}
+
+#[test]
+fn a_policy_file_refuses_layer_normalisation_instead_of_losing_it() {
+    let kind = all().into_iter().find(|kind| kind.name == "one_observation").unwrap();
+    let text = kind.policy.to_bytes().unwrap_err().to_string();
+    assert!(
+        text.contains("a policy file has no layer normalisation; export such a policy as C, Rust or ONNX"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_network_of_a_policy_is_exported() {
+    let mut seen = [false; 3];
+    for kind in all() {
+        seen[match kind.policy.network() {
+            PolicyNetwork::Deterministic(_) => 0,
+            PolicyNetwork::Gaussian(_) => 1,
+            PolicyNetwork::ClippedNoise(_) => 2,
+        }] = true;
+    }
+    assert_eq!(seen, [true; 3]);
+}
