@@ -70,8 +70,8 @@ fn losses_and_gradients_are_those_of_autodiff_on_host_and_device() {
         // Row by row, since the loss of a tensor has no weights.
         let output = tensor(&outputs, CRITICS * count).autodiff().require_grad();
         let mut sum = Tensor::<1>::zeros([1], &device).autodiff();
-        for row in 0..ROWS {
-            let weight = if weighted { weights[row] } else { 1.0 };
+        for (row, &weight) in weights.iter().enumerate() {
+            let weight = if weighted { weight } else { 1.0 };
             for critic in 0..CRITICS {
                 let of_critic = output.clone().narrow(0, row, 1).narrow(1, critic * count, count);
                 let loss = quantile_huber_loss(of_critic, tensor(&targets.0, targets.1).narrow(0, row, 1).autodiff());
