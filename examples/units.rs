@@ -107,6 +107,7 @@ impl Row {
 enum Algorithm {
     Sac,
     Td3,
+    Recommended,
 }
 
 impl Algorithm {
@@ -114,12 +115,13 @@ impl Algorithm {
         match self {
             Self::Sac => "sac",
             Self::Td3 => "td3",
+            Self::Recommended => "recommended",
         }
     }
 }
 
 #[derive(Parser)]
-#[command(about = "SAC and TD3 on the pendulum in other units of actions, observations and rewards")]
+#[command(about = "The pendulum in other units of actions, observations and rewards")]
 struct Cli {
     /// Algorithms
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Algorithm::Sac, Algorithm::Td3])]
@@ -195,6 +197,7 @@ fn run(args: &Cli) -> Result<bool, Box<dyn std::error::Error>> {
         let row = args.rows().find(|row| row.name == cell.task()).expect("cells are made from rows");
         let evaluations = match cell.algorithm() {
             "sac" => train(Preset::sac(Task::Pendulum), row, cell.seed(), args),
+            "recommended" => train(Preset::recommended(Task::Pendulum), row, cell.seed(), args),
             _ => train(Preset::td3(Task::Pendulum), row, cell.seed(), args),
         }?;
         println!("{cell}: regret {:.1}", evaluations.last().map_or(f64::NAN, regret));
@@ -229,7 +232,8 @@ fn train<C: AgentConfig + 'static>(
 ) -> Result<Vec<EvaluationSummary>, Error> {
     let (env, device) = (row.wrap(Pendulum::v1())?, args.device.device());
     let agent = preset.algorithm.init(&Spaces::of(&env)?, &device, seed)?;
-    let trainer_config = preset.trainer_config.with_environment_steps(Some(args.steps));
+    let capacity = preset.trainer_config.replay_capacity.max(args.steps);
+    let trainer_config = preset.trainer_config.with_environment_steps(Some(args.steps)).with_replay_capacity(capacity);
     let evaluation = EvaluateEvery::steps(args.every(), |agent: &C::Agent| row.evaluate(agent))?;
     let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?.with_evaluation(evaluation);
     if let Some(factor) = preset.learning_rate_factor {
