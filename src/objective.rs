@@ -191,7 +191,7 @@ pub fn temperature_loss(log_temperature: Tensor<1>, log_probs: Tensor<2>, target
 /// # References
 ///
 /// [^1]: W. Dabney et al. (2018). *Distributional Reinforcement Learning with Quantile Regression*. arXiv:1710.10044, eq. 10. It
-/// sums over the quantiles; A. Kuznetsov et al. (2020), arXiv:2005.04269, eq. 12, take the mean as here.
+/// sums over the quantiles; A. Kuznetsov et al. (2020), arXiv:2005.04269, take the mean as here.
 pub fn quantile_huber_loss(quantiles: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let ([n, count], [_, m]) = (quantiles.dims(), targets.dims());
     assert_shape!(targets, [n, m]);
