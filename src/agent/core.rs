@@ -6,7 +6,6 @@ use burn::module::Module;
 use burn::tensor::Device;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
 use super::AgentError;
 use super::dropout::Masks;
@@ -18,7 +17,7 @@ use crate::boundary::{ActError, Boundary, Inside};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
 use crate::fused::{Flat, Members};
-use crate::matrix::{Buffer, Matrix};
+use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic, Ensemble, HeadLoss, Reduction, StochasticActor};
 use crate::rng::{Seed, Stream};
 use crate::state::{State, StateError, expect_same_config};
@@ -273,15 +272,13 @@ impl<A: StochasticActor, C: Critic> Core<A, C> {
         actions: &mut [f32],
     ) -> Result<(), ActError> {
         let observations = self.boundary.observations(observations)?;
-        let mut noise = Buffer::new(actions.len());
-        noise.iter_mut().for_each(|noise| *noise = StandardNormal.sample(rng));
-        self.draw_with(&observations, noise, actions)
+        let noise = self.boundary.normal(observations.dims()[0], rng);
+        self.draw_with(&observations, &noise, actions)
     }
 
-    /// As [`draw_into`](Self::draw_into), from observations as networks see them and standard normal noise, `[n, A]` row by row.
-    pub(crate) fn draw_with(&self, observations: &Matrix, noise: Buffer, actions: &mut [f32]) -> Result<(), ActError> {
-        let noise = self.boundary.place.matrix(noise, self.boundary.spaces.action().dim());
-        let sample = self.actor.network().sample(observations, &noise, &self.boundary.place);
+    /// As [`draw_into`](Self::draw_into), from observations as networks see them and standard normal noise, `[n, A]`.
+    pub(crate) fn draw_with(&self, observations: &Matrix, noise: &Matrix, actions: &mut [f32]) -> Result<(), ActError> {
+        let sample = self.actor.network().sample(observations, noise, &self.boundary.place);
         self.boundary.write_actions(sample.actions, None, actions)
     }
 }

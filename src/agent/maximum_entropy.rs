@@ -97,8 +97,8 @@ macro_rules! maximum_entropy_agent {
                 actions: &mut [f32],
             ) -> Result<(), $crate::agent::ActError> {
                 let observations = self.core.boundary.observations(observations)?;
-                let noise = self.exploration.sample(actions.len(), self.core.boundary.spaces.action().dim());
-                self.core.draw_with(&observations, noise, actions)
+                let noise = self.exploration.sample(observations.dims()[0], &self.core.boundary);
+                self.core.draw_with(&observations, &noise, actions)
             }
 
             fn forget_episode(&mut self, environment: usize) {

@@ -62,13 +62,6 @@ pub struct PinkNoise {
     state: Vec<f64>,
 }
 
-impl PinkNoise {
-    /// Returns a process of the same law at its beginning.
-    pub(crate) fn at_beginning(&self) -> Self {
-        Self { state: Vec::new(), ..*self }
-    }
-}
-
 impl ActionNoise for PinkNoise {
     fn dim(&self) -> usize {
         self.dim
@@ -94,7 +87,7 @@ impl ActionNoise for PinkNoise {
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {
-        Box::new(self.at_beginning())
+        Box::new(Self { state: Vec::new(), ..*self })
     }
 
     fn end_episode(&mut self) {
@@ -189,7 +182,7 @@ mod tests {
 
     #[test]
     fn draws_are_stable() {
-        // Recorded at 0.2.0. A change here is value-breaking and belongs in the changelog.
+        // Recorded at 0.1.0. A change here is value-breaking and belongs in the changelog.
         let mut noise = PinkNoiseConfig::new().init(1).unwrap();
         let mut rng = Seed(7).stream(Stream::Exploration);
         let draws: Vec<f32> = (0..3).flat_map(|_| noise.sample(&mut rng)).collect();

@@ -53,9 +53,8 @@ pub struct Preset<C> {
 impl Preset<SacConfig> {
     /// Returns the recommended setting on a task: [`SacConfig::recommended`] and [`TrainerConfig::recommended`], whatever the task.
     pub fn recommended(task: Task) -> Self {
-        let mut preset = Self::new(task, SacConfig::recommended());
-        preset.trainer_config.batch_size = TrainerConfig::recommended(task.actions()).batch_size;
-        preset
+        let trainer_config = TrainerConfig::recommended(task.actions()).with_replay_capacity(task.actions());
+        Self { trainer_config, ..Self::new(task, SacConfig::recommended()) }
     }
 }
 
