@@ -46,6 +46,9 @@ struct Cli {
     /// Normalise observations
     #[arg(long)]
     normalize: bool,
+    /// The recommended setting instead of Stable-Baselines3's
+    #[arg(long)]
+    recommended: bool,
     /// Folder for checkpoints: the run is saved there every 5,000 steps and by Ctrl-C, and the same command continues it
     #[arg(long)]
     checkpoints: Option<PathBuf>,
@@ -64,15 +67,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let environments = (0..args.environments.max(1)).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
     println!("{}", environments[0].inner().hello().identity());
-    let config = SacConfig::new().with_normalize_observations(args.normalize);
+    let (config, trainer_config) = settings(&args);
     println!("{config}");
     let agent = config.init(&Spaces::of(&environments[0])?, &device, seed)?;
 
-    let trainer_config = TrainerConfig::steps(args.steps)
-        .with_batch_size(256)
-        .with_replay_capacity(args.replay_capacity)
-        .with_warmup_steps(args.learning_starts)
-        .with_learning_starts(args.learning_starts);
     let (mut judge, episodes) = (start()?, args.episodes);
     let evaluation = EvaluateEvery::steps(args.evaluation, move |agent| evaluate(agent, &mut judge, 0..episodes))?;
     let mut trainer = Trainer::with_environments(environments, agent, &trainer_config, seed)?
@@ -100,4 +98,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let last = trainer.evaluations().last().map_or(f64::NAN, |evaluation| evaluation.mean_return());
     println!("final {last:.1}");
     Ok(())
+}
+
+fn settings(args: &Cli) -> (SacConfig, TrainerConfig) {
+    if args.recommended {
+        return (SacConfig::recommended(), TrainerConfig::recommended(args.steps));
+    }
+    let trainer_config = TrainerConfig::steps(args.steps)
+        .with_batch_size(256)
+        .with_replay_capacity(args.replay_capacity)
+        .with_warmup_steps(args.learning_starts)
+        .with_learning_starts(args.learning_starts);
+    (SacConfig::new().with_normalize_observations(args.normalize), trainer_config)
 }
