@@ -8,7 +8,7 @@ mod cli;
 
 use std::path::{Path, PathBuf};
 
-use actor_critic::agent::ExplorationNoise;
+use actor_critic::agent::{ExplorationNoise, LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::experiment::Measure;
 use actor_critic::experiment::{Cell, Experiment, Results, Scoring, Shard};
 use actor_critic::nn::ValueHead;
@@ -20,9 +20,10 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "Algorithms on the bundled tasks, over seeds, threads and machines")]
 struct Cli {
-    /// Algorithms: recommended; recommended-pink, with correlated exploration; sac, td3, ddpg by their presets for each task; default-sac,
-    /// default-td3, default-ddpg, tqc, redq, droq as they are; the recommended setting without one of its parts or with another: without-quantiles,
-    /// without-layer-norm, without-scaled-rewards, without-normalized-observations, without-second-critic, with-truncation
+    /// Algorithms: recommended; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they are;
+    /// the recommended setting without one of its parts: without-quantiles, without-layer-norm, without-scaled-rewards,
+    /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step; or with another:
+    /// with-truncation, with-pink-noise-only
     #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
     algorithms: Vec<String>,
     /// Tasks, by name, or `all`: see `Task`
@@ -52,9 +53,6 @@ struct Cli {
     #[command(flatten)]
     device: cli::DeviceArg,
 }
-
-/// The variants that run with the default settings of the trainer, as the algorithms that they are compared with.
-const NAMED: [&str; 3] = ["tqc", "redq", "droq"];
 
 /// What a cell can fail by.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -100,33 +98,36 @@ fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
         "tqc" => SacConfig::tqc(),
         "redq" => SacConfig::redq(),
         "droq" => SacConfig::droq(),
-        name => recommended_or_less(name)?,
+        name => return Ok(train(recommended_or_less(name, task)?, cell, args)?),
     };
-    let mut preset = if cell.algorithm().starts_with("default-") || NAMED.contains(&cell.algorithm()) {
-        Preset::new(task, algorithm)
-    } else {
-        Preset { algorithm, ..Preset::recommended(task) }
-    };
+    let mut preset = Preset::new(task, algorithm);
     // REDQ and DroQ have as many updates of the critics for one step as for one update of the actor.
     preset.trainer_config.updates_per_step = preset.algorithm.policy_delay as f64;
     Ok(train(preset, cell, args)?)
 }
 
 /// The recommended setting, or what is left of it without one of its parts.
-fn recommended_or_less(name: &str) -> Result<SacConfig, Failure> {
-    let recommended = SacConfig::recommended();
-    let networks = recommended.networks.clone();
-    Ok(match name {
-        "recommended" => recommended,
-        "without-quantiles" => recommended.with_value_head(ValueHead::Scalar),
-        "with-truncation" => recommended.with_value_head(SacConfig::tqc().value_head),
-        "without-second-critic" => recommended.with_critic_count(1),
-        "without-layer-norm" => recommended.with_networks(networks.with_critic_layer_norm(false)),
-        "recommended-pink" => recommended.with_exploration_noise(ExplorationNoise::Pink),
-        "without-scaled-rewards" => recommended.with_scale_rewards(false),
-        "without-normalized-observations" => recommended.with_normalize_observations(false),
+fn recommended_or_less(name: &str, task: Task) -> Result<Preset<SacConfig>, Failure> {
+    let mut preset = Preset::recommended(task);
+    let sac = &mut preset.algorithm;
+    match name {
+        "recommended" => {}
+        "without-quantiles" => sac.value_head = ValueHead::Scalar,
+        "with-truncation" => sac.value_head = SacConfig::tqc().value_head,
+        "without-second-critic" => sac.critic_count = 1,
+        "without-layer-norm" => sac.networks.critic_layer_norm = false,
+        "without-pink-noise" => sac.exploration_noise = ExplorationNoise::White,
+        "with-pink-noise-only" => sac.exploration_noise = ExplorationNoise::Pink,
+        "without-minimum-temperature" => {
+            let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3);
+            sac.temperature = TemperatureConfig::Learned(temperature);
+        }
+        "without-scaled-rewards" => sac.scale_rewards = false,
+        "without-normalized-observations" => sac.normalize_observations = false,
+        "without-n-step" => preset.trainer_config.n_step = 1,
         other => return Err(format!("the algorithm must be one that --help lists, got {other}").into()),
-    })
+    }
+    Ok(preset)
 }
 
 /// Trains from the newest checkpoint of the cell, if there is one, evaluating on the way.

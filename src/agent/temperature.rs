@@ -37,6 +37,12 @@ pub struct LearnedTemperatureConfig {
     ///
     /// [^1]: T. Haarnoja et al. (2018). arXiv:1812.05905, appendix D.
     pub target_entropy: Option<f64>,
+    /// Smallest value, `[0, initial]`. Default: 0, no limit.
+    ///
+    /// Where no action is better than another, as long as a sparse reward is not found, the entropy is above its target and α falls without end. The policy then follows
+    /// errors of the critics and explores no more. A smallest value keeps it random.
+    #[config(default = 0.0)]
+    pub minimum: f64,
 }
 
 impl TemperatureConfig {
@@ -51,6 +57,11 @@ impl TemperatureConfig {
             Self::Learned(config) => {
                 positive("initial temperature", config.initial)?;
                 positive("temperature learning_rate", config.learning_rate)?;
+                non_negative("minimum temperature", config.minimum)?;
+                if config.initial < config.minimum {
+                    let (minimum, value) = (config.minimum, config.initial);
+                    return Err(ConfigError::BelowMinimum { field: "initial temperature", minimum, value });
+                }
                 config.target_entropy.map_or(Ok(()), |entropy| finite("target_entropy", entropy))
             }
         }
@@ -76,16 +87,19 @@ pub(crate) struct LogTemperature {
     value: f32,
     moments: [f32; 2],
     adam: Adam,
+    /// The smallest value, −∞ for none.
+    minimum: f32,
 }
 
 impl LogTemperature {
     /// Takes a step of Adam down the loss.
     fn step(&mut self, gradient: f64) -> Result<(), AgentError> {
-        let Self { value, moments: [first, second], adam } = self;
+        let Self { value, moments: [first, second], adam, minimum } = self;
         let [value, first, second] = [value, first, second].map(std::slice::from_mut);
         let mut in_range = true;
         fused::adam_on_host(value, &[gradient as f32], first, second, adam.next_step(), &mut in_range);
         if in_range {
+            value[0] = value[0].max(*minimum);
             return Ok(());
         }
         let (quantity, value) = if is_in_range(value[0]) {
@@ -106,8 +120,9 @@ impl Temperature {
             TemperatureConfig::Fixed(value) => Self::Fixed(*value),
             TemperatureConfig::Learned(config) => {
                 let adam = Adam::new(config.learning_rate, undecayed(adam));
+                let (value, minimum) = (config.initial.ln() as f32, config.minimum.ln() as f32);
                 Self::Learned {
-                    log_value: LogTemperature { value: config.initial.ln() as f32, moments: [0.0; 2], adam },
+                    log_value: LogTemperature { value, moments: [0.0; 2], adam, minimum },
                     target_entropy: config.target_entropy(boundary),
                     value: config.initial,
                 }
@@ -120,6 +135,7 @@ impl Temperature {
         match (&mut *self, config) {
             (Self::Learned { log_value, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
                 log_value.adam.reconfigure(config.learning_rate, undecayed(adam));
+                log_value.minimum = config.minimum.ln() as f32;
                 *target_entropy = config.target_entropy(boundary);
             }
             _ => *self = Self::new(config, boundary, adam),
@@ -224,7 +240,7 @@ impl LogTemperature {
             return Err(StateError::invalid("learning_rate_factor", "at least 0", adam.learning_rate_factor));
         }
         state.finish()?;
-        Ok(Self { value, moments, adam })
+        Ok(Self { value, moments, adam, minimum: self.minimum })
     }
 }
 
@@ -257,6 +273,9 @@ mod tests {
             learned(config().with_learning_rate(-1.0)),
             "temperature learning_rate must be positive and finite, got -1"
         );
+        assert_eq!(learned(config().with_minimum(-1.0)), "minimum temperature must be at least 0 and finite, got -1");
+        let above = learned(config().with_initial(0.1).with_minimum(0.2));
+        assert_eq!(above, "initial temperature must be at least 2e-1, got 1e-1");
         assert_eq!(learned(config().with_target_entropy(Some(f64::NAN))), "target_entropy must be finite, got NaN");
     }
 
@@ -266,6 +285,19 @@ mod tests {
         assert_eq!(temperature.update(Some(1.0)).unwrap(), 0.0);
         assert_eq!(temperature.update(None).unwrap(), 0.0);
         assert_eq!(temperature.value(), 0.1);
+    }
+
+    #[test]
+    fn it_stops_falling_at_its_minimum_and_rises_again() {
+        let config = LearnedTemperatureConfig::new().with_learning_rate(0.1).with_initial(0.5).with_minimum(0.4);
+        let mut temperature = Temperature::new(&TemperatureConfig::Learned(config), &boundary(1), ADAM);
+        let mut values = |log_prob: f64, updates: usize| {
+            (0..updates).for_each(|_| _ = temperature.update(Some(log_prob)).unwrap());
+            temperature.value()
+        };
+        assert!(values(-5.0, 1) > 0.45);
+        assert!((values(-5.0, 10) - 0.4).abs() < 1e-7);
+        assert!(values(20.0, 10) > 0.41);
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Named algorithms that are SAC with other parts.
 
-use super::{LearnedTemperatureConfig, NetworksConfig, SacConfig, TemperatureConfig};
+use super::{ExplorationNoise, LearnedTemperatureConfig, NetworksConfig, SacConfig, TemperatureConfig};
 use crate::nn::{QuantilesConfig, Reduction, ValueHead};
 
 impl SacConfig {
     /// The recommended setting, the same for every task: two critics with quantiles and layer normalisation, rewards scaled.
     ///
-    /// Begin with it, and change nothing but the length of the run, in [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended). It is [`tqc`](Self::tqc) with two critics, no
-    /// quantile dropped, layers of 128, layer normalisation[^1], [`scale_rewards`](Self::scale_rewards), learning rates of 1e-3 and a τ of 0.01. `docs/results.md`
-    /// ([rendered](crate::_docs::results)) shows what it reaches on every bundled task, and what each part is worth.
+    /// Begin with it, and change nothing but the length of the run, in [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended). It is [`tqc`](Self::tqc) with:
+    ///
+    /// - two critics, no quantile dropped, layers of 128, layer normalisation[^1]
+    /// - learning rates of 1e-3, a τ of 0.01
+    /// - [`scale_rewards`](Self::scale_rewards)
+    /// - pink noise[^2] in every other episode ([`ExplorationNoise::Alternating`]) and a [minimum](LearnedTemperatureConfig::minimum) of the temperature, so that it finds sparse rewards
+    ///
+    /// `docs/results.md` ([rendered](crate::_docs::results)) shows what it reaches on every bundled task.
     ///
     /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*. arXiv:2110.02034.
+    /// [^2]: O. Eberhard et al. (2023). *Pink Noise Is All You Need: Colored Noise Exploration in Deep Reinforcement Learning*. ICLR.
     ///
     /// # Examples
     ///
@@ -25,11 +31,12 @@ impl SacConfig {
     /// ```
     pub fn recommended() -> Self {
         let networks = NetworksConfig::new().with_hidden_dims(vec![128, 128]).with_critic_layer_norm(true);
-        let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3);
+        let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3).with_minimum(0.01);
         Self::tqc()
             .with_critic_count(2)
             .with_value_head(ValueHead::Quantiles(QuantilesConfig::new()))
             .with_networks(networks)
+            .with_exploration_noise(ExplorationNoise::Alternating)
             .with_scale_rewards(true)
             .with_tau(0.01)
             .with_actor_learning_rate(1e-3)

@@ -62,6 +62,13 @@ pub struct PinkNoise {
     state: Vec<f64>,
 }
 
+impl PinkNoise {
+    /// Returns the same process at the beginning of an episode.
+    pub(crate) fn at_beginning(&self) -> Self {
+        Self { state: Vec::new(), ..*self }
+    }
+}
+
 impl ActionNoise for PinkNoise {
     fn dim(&self) -> usize {
         self.dim
@@ -87,7 +94,7 @@ impl ActionNoise for PinkNoise {
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {
-        Box::new(Self { state: Vec::new(), ..*self })
+        Box::new(self.at_beginning())
     }
 
     fn end_episode(&mut self) {

@@ -91,9 +91,9 @@ impl TrainerConfig {
     }
 
     /// Makes the settings of a run of `environment_steps` steps that [`SacConfig::recommended`](crate::agent::SacConfig::recommended) was chosen with: as
-    /// [`steps`](Self::steps), with batches of 128, which take half the time.
+    /// [`steps`](Self::steps), with returns of three steps, and batches of 128, which take half the time.
     pub fn recommended(environment_steps: usize) -> Self {
-        Self::steps(environment_steps).with_batch_size(128)
+        Self::steps(environment_steps).with_batch_size(128).with_n_step(3)
     }
 
     /// Sets the number of environment steps after which the run ends, unless its episodes are over before; `None` for no limit.
