@@ -2,11 +2,14 @@
 //!
 //! `cargo run --release --example experiment -- --algorithms sac,td3,ddpg --seeds 5 --steps 5000 --threads 2`
 //! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. Killed, it goes on
-//! by the same command. `--algorithms recommended --tasks all` runs the recommended setting on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
+//! by the same command; at Ctrl-C and SIGTERM it saves the runs under way first. `--algorithms recommended --tasks all` runs the recommended
+//! setting on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
 
 mod cli;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actor_critic::agent::{ExplorationNoise, LearnedTemperatureConfig, TemperatureConfig};
 use actor_critic::experiment::Measure;
@@ -52,6 +55,15 @@ struct Cli {
     merge: Vec<PathBuf>,
     #[command(flatten)]
     device: cli::DeviceArg,
+    /// Set by Ctrl-C, and by the SIGTERM of a cluster that takes the machine away.
+    #[arg(skip)]
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Cli {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
 }
 
 /// What a cell can fail by.
@@ -75,12 +87,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .setting("evaluations", args.evaluations)
         .threads(args.threads)
         .shard(args.shard.unwrap_or(Shard::WHOLE));
+    let interrupted = Arc::clone(&args.interrupted);
+    ctrlc::set_handler(move || interrupted.store(true, Ordering::Relaxed))?;
     let finished = experiment.run(|cell| {
+        if args.is_interrupted() {
+            return Err("interrupted before it began".into());
+        }
         let evaluations = run(cell, &args)?;
         let last = evaluations.last().map_or(f64::NAN, EvaluationSummary::mean_return);
         println!("{cell}: return {last:.1}");
         Ok::<_, Failure>(evaluations)
-    })?;
+    });
+    let finished = match finished {
+        Err(error) if args.is_interrupted() => return Err(format!("{error}; the same command continues").into()),
+        finished => finished?,
+    };
     println!("{} runs, {} were there already", finished.ran, finished.skipped);
     if args.shard.is_some() { Ok(()) } else { report(&experiment.results()?, &args.out) }
 }
@@ -89,11 +110,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
     let task: Task = cell.task().parse()?;
     let algorithm = match cell.algorithm() {
-        "sac" => return Ok(train(Preset::sac(task), cell, args)?),
-        "td3" => return Ok(train(Preset::td3(task), cell, args)?),
-        "ddpg" => return Ok(train(Preset::ddpg(task), cell, args)?),
-        "default-td3" => return Ok(train(Preset::new(task, Td3Config::new()), cell, args)?),
-        "default-ddpg" => return Ok(train(Preset::new(task, DdpgConfig::new()), cell, args)?),
+        "sac" => return train(Preset::sac(task), cell, args),
+        "td3" => return train(Preset::td3(task), cell, args),
+        "ddpg" => return train(Preset::ddpg(task), cell, args),
+        "default-td3" => return train(Preset::new(task, Td3Config::new()), cell, args),
+        "default-ddpg" => return train(Preset::new(task, DdpgConfig::new()), cell, args),
         "default-sac" => SacConfig::new(),
         "tqc" => SacConfig::tqc(),
         "redq" => SacConfig::redq(),
@@ -103,7 +124,7 @@ fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
     let mut preset = Preset::new(task, algorithm);
     // REDQ and DroQ have as many updates of the critics for one step as for one update of the actor.
     preset.trainer_config.updates_per_step = preset.algorithm.policy_delay as f64;
-    Ok(train(preset, cell, args)?)
+    train(preset, cell, args)
 }
 
 /// The recommended setting, or what is left of it without one of its parts.
@@ -135,16 +156,23 @@ fn train<C: AgentConfig + 'static>(
     mut preset: Preset<C>,
     cell: &Cell,
     args: &Cli,
-) -> Result<Vec<EvaluationSummary>, Error> {
+) -> Result<Vec<EvaluationSummary>, Failure> {
     let steps = args.steps.unwrap_or(preset.steps());
     preset.trainer_config.environment_steps = Some(steps);
     let every = (steps / args.evaluations).max(1);
     let checkpoints = Checkpoints::open(cell.folder().join("checkpoints"))?.keep(1);
-    let mut trainer = preset
-        .evaluated_trainer(every, &args.device.device(), cell.seed())?
-        .with_checkpoints(CheckpointEvery::steps(every, checkpoints)?);
-    trainer.resume_newest()?;
+    let checkpoints = CheckpointEvery::steps(every, checkpoints)?.with_interrupt_flag(Arc::clone(&args.interrupted));
+    let mut trainer =
+        preset.evaluated_trainer(every, &args.device.device(), cell.seed())?.with_checkpoints(checkpoints);
+    if let Some(resumed) = trainer.resume_newest()? {
+        println!("{cell}: resumed at step {}", resumed.environment_steps);
+    }
     trainer.run(&mut [])?;
+    let step = trainer.environment_steps();
+    if step < steps {
+        println!("{cell}: interrupted, and saved at step {step}");
+        return Err("interrupted".into());
+    }
     Ok(trainer.evaluations().to_vec())
 }
 

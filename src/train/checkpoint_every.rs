@@ -72,6 +72,13 @@ impl<A> CheckpointEvery<A> {
         self
     }
 
+    /// Takes a flag of the caller's in place of its own. Several runs can share it, so that one handler of Ctrl-C interrupts them all.
+    #[must_use]
+    pub fn with_interrupt_flag(mut self, interrupted: Arc<AtomicBool>) -> Self {
+        self.interrupted = interrupted;
+        self
+    }
+
     /// Returns a flag for a handler of Ctrl-C. Once it is set, the run saves after the step under way, and ends.
     ///
     /// Take the flag before you attach the checkpoints. After the run it tells whether the run was interrupted.

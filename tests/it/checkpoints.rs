@@ -1,7 +1,8 @@
 //! When a run is saved, and which of its checkpoints are kept.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actor_critic::nn::{DeterministicActor, DeterministicActorConfig, QNetwork, QNetworkConfig};
 use actor_critic::prelude::*;
@@ -125,6 +126,21 @@ fn an_interrupted_run_is_saved_and_goes_on() {
     let mut longer = begin(3);
     longer.resume_newest().unwrap();
     assert_eq!(longer.run(&mut []).unwrap().len(), 1);
+}
+
+#[test]
+fn one_flag_interrupts_several_runs() {
+    let (folders, interrupt) = ([(); 2].map(|()| tempfile::tempdir().unwrap()), Arc::new(AtomicBool::new(false)));
+    let mut runs = folders.each_ref().map(|folder| {
+        let checkpoints = every(1_000, folder.path()).with_interrupt_flag(Arc::clone(&interrupt));
+        assert!(Arc::ptr_eq(&checkpoints.interrupt_flag(), &interrupt));
+        trainer(2).with_environment_state().with_checkpoints(checkpoints)
+    });
+    interrupt.store(true, Ordering::Relaxed);
+    for run in &mut runs {
+        assert_eq!(run.run(&mut []).unwrap(), []);
+        assert_eq!((run.environment_steps(), steps(run.checkpoints().unwrap())), (1, vec![1]));
+    }
 }
 
 #[test]

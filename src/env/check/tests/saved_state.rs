@@ -1,4 +1,7 @@
+use std::collections::HashSet;
+
 use super::*;
+use crate::env::check_action;
 use crate::state::{SaveState, State, StateError};
 
 impl SaveState for Walk {
