@@ -30,6 +30,8 @@ pub(crate) struct Core<A, C: Critic> {
     pub(crate) critics: Learner<Ensemble<C>>,
     pub(crate) target_critics: TargetNetwork<Ensemble<C>>,
     pub(crate) critic_count: usize,
+    /// Updates over the life of the agent.
+    updates: usize,
     /// `None` if the critics have no dropout.
     masks: Option<Masks>,
     pub(crate) boundary: Boundary,
@@ -87,6 +89,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         let (actor_rate, critic_rate) = (settings.actor_learning_rate, settings.critic_learning_rate);
         Ok(Self {
             critic_count: critics.critics.len(),
+            updates: 0,
             masks: dropout.map(|dropout| Masks::new(dropout, seed.stream(Stream::Dropout))),
             target_critics: TargetNetwork::new(critics.clone(), flat_critics.clone()),
             target_actor: None,
@@ -144,11 +147,12 @@ impl<A: Actor, C: Critic> Core<A, C> {
         self.settings.value_head.next_values(reduction, outputs)
     }
 
-    /// Computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
+    /// Begins an update: computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
     /// that of the loss of another [`ValueHead`](crate::nn::ValueHead).
     pub(crate) fn step_critics(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticStep, AgentError> {
         let CriticGradient { loss, gradients, errors } = self.critic_gradient(batch, targets)?;
         self.minimize_critics(loss, gradients)?;
+        self.updates += 1;
         let td_errors = match batch.weights {
             Some(_) => Some(errors.abs().row_means().into_values()?.into_vec()),
             None => None,
@@ -172,6 +176,11 @@ impl<A: Actor, C: Critic> Core<A, C> {
         stepped.map_err(|error| self.cause(error))
     }
 
+    /// Returns whether the update under way moves the actor.
+    pub(crate) fn moves_actor(&self) -> bool {
+        self.updates.is_multiple_of(self.settings.policy_delay)
+    }
+
     /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.
     pub(crate) fn step_actor(&mut self, loss: f64, gradients: Gradients) -> Result<f64, AgentError> {
         let stepped = self.actor.check_loss(loss).and_then(|()| self.actor.step(gradients));
@@ -179,8 +188,11 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(loss / self.boundary.reward_factor())
     }
 
-    /// Moves every target a share τ of the way: `θ′ ← τ θ + (1 − τ) θ′`.
+    /// Moves every target a share τ of the way, if the update under way does: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self) -> Result<(), AgentError> {
+        if !self.updates.is_multiple_of(self.settings.target_update_interval) {
+            return Ok(());
+        }
         self.target_critics.follow(&self.critics, self.settings.tau)?;
         if let Some(target) = &mut self.target_actor {
             target.follow(&self.actor, self.settings.tau)?;
@@ -211,6 +223,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if let Some(target) = &self.target_actor {
             state.put_state("target_actor", target.save_state()?);
         }
+        state.put("updates", self.updates as u64);
         if let Some(masks) = &self.masks {
             state.put_rng("dropout_rng", &masks.rng);
         }
@@ -244,6 +257,8 @@ impl<A: Actor, C: Critic> Core<A, C> {
                 None => None,
             },
             critic_count: self.critic_count,
+            // DDPG's files from before it had a delay have none, and none is needed without one.
+            updates: if state.shape("updates").is_ok() { state.take_count("updates")? } else { 0 },
             settings: self.settings,
         })
     }

@@ -2,17 +2,18 @@
 
 use super::adam::AdamConfig;
 use super::learner::StepRule;
-use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, non_negative, positive};
+use crate::config::{ConfigError, adam_epsilon, at_least, decay, in_unit_interval, non_negative, positive};
 use crate::nn::ValueHead;
 
-/// Declares the settings of an algorithm: those that all share, with the learning rate that both networks have by default, and its own.
+/// Declares the settings of an algorithm: those that all share, with the learning rate of both networks and the delay of the actor by default, and its own.
 ///
-/// The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
+/// One of its own is `target_update_interval`, a number or an `Option`, which is then `policy_delay` by default. The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
 macro_rules! agent_config {
     (
         $(#[$attribute:meta])*
         pub struct $name:ident for $agent:ty {
             learning_rate: $rate:tt,
+            policy_delay: $delay:tt,
             $($(#[$field_attribute:meta])* pub $field:ident: $type:ty,)*
         }
     ) => {
@@ -42,6 +43,9 @@ macro_rules! agent_config {
             pub weight_decay: f64,
             /// Largest norm of the gradient of the actor, and of all critics together, `(0, ∞)`. Off by default.
             pub max_gradient_norm: Option<f64>,
+            /// Updates of the critics for one of the actor, at least 1. Default: 1; TD3's is 2. REDQ has as many as updates a step.
+            #[config(default = $delay)]
+            pub policy_delay: usize,
             /// Whether networks see observations in units of their own spread, which is measured along the run. On by default.
             #[config(default = true)]
             pub normalize_observations: bool,
@@ -97,6 +101,8 @@ macro_rules! agent_config {
                         weight_decay: self.weight_decay,
                     },
                     max_gradient_norm: self.max_gradient_norm,
+                    policy_delay: self.policy_delay,
+                    target_update_interval: Option::<usize>::from(self.target_update_interval).unwrap_or(self.policy_delay),
                     normalize_observations: self.normalize_observations,
                     scale_rewards: self.scale_rewards,
                     value_head: self.value_head,
@@ -157,6 +163,8 @@ pub(crate) struct Shared {
     pub(crate) critic_learning_rate: f64,
     pub(crate) adam: AdamConfig,
     pub(crate) max_gradient_norm: Option<f64>,
+    pub(crate) policy_delay: usize,
+    pub(crate) target_update_interval: usize,
     pub(crate) normalize_observations: bool,
     pub(crate) scale_rewards: bool,
     pub(crate) value_head: ValueHead,
@@ -171,6 +179,8 @@ impl Shared {
         self.adam.betas.into_iter().try_for_each(|beta| decay("adam_betas", beta))?;
         adam_epsilon(self.adam.epsilon)?;
         non_negative("weight_decay", self.adam.weight_decay)?;
+        at_least("policy_delay", 1, self.policy_delay)?;
+        at_least("target_update_interval", 1, self.target_update_interval)?;
         self.value_head.validate()?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }

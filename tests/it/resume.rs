@@ -67,7 +67,10 @@ fn ddpg(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Ddpg<Determinist
         actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?,
         critic.init(spaces, &mut seed.stream(Stream::CriticWeights), device)?,
         spaces,
-        &DdpgConfig::new().with_noise(NoiseConfig::OrnsteinUhlenbeck(noise)),
+        &DdpgConfig::new()
+            .with_noise(NoiseConfig::OrnsteinUhlenbeck(noise))
+            .with_policy_delay(2)
+            .with_target_update_interval(3),
         device,
         seed,
     )?)

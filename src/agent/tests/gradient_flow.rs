@@ -133,16 +133,30 @@ fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
     }
 }
 
+/// With a τ of 1 and an interval of 2 the targets are copies of the critics after updates 2 and 4, and stay what they were in between.
+fn copies_at_every_other_update<A: Agent>(mut agent: A, critics: impl Fn(&A) -> [Vec<f32>; 2]) {
+    let mut before = critics(&agent)[1].clone();
+    for update in 1..=4 {
+        agent.update(&batch()).unwrap();
+        let [online, target] = critics(&agent);
+        assert_eq!(target, if update % 2 == 0 { &online } else { &before }[..], "update {update}");
+        assert!(update % 2 == 0 || target != online);
+        before = target;
+    }
+}
+
 #[test]
-fn the_target_follows_every_so_many_updates() {
+fn targets_are_copied_every_so_many_updates() {
     for device in fixture::devices() {
-        let config = SacConfig::new().with_target_update_interval(2);
-        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
-        let before = values(agent.target_critics());
-        agent.update(&batch()).unwrap();
-        assert_eq!(values(agent.target_critics()), before);
-        agent.update(&batch()).unwrap();
-        assert_ne!(values(agent.target_critics()), before);
+        let sac = SacConfig::new().with_tau(1.0).with_target_update_interval(2).with_policy_delay(3);
+        let sac = sac.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(sac, |agent| [values(agent.critics()), values(agent.target_critics())]);
+        let ddpg = DdpgConfig::new().with_tau(1.0).with_target_update_interval(2).with_policy_delay(3);
+        let ddpg = ddpg.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(ddpg, |agent| [values(agent.critics()), values(agent.target_critics())]);
+        let td3 = Td3Config::new().with_tau(1.0).with_target_update_interval(Some(2)).with_policy_delay(3);
+        let td3 = td3.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(td3, |agent| [values(agent.critics()), values(agent.target_critics())]);
     }
 }
 
@@ -225,6 +239,41 @@ fn td3_moves_the_actor_and_the_targets_every_other_update() {
         assert_ne!(values(agent.actor()), actor);
         assert_ne!(values(agent.target_actor()), target);
     }
+}
+
+#[test]
+fn ddpg_moves_the_actor_after_a_delay_and_reports_its_latest_step() {
+    for device in fixture::devices() {
+        let config = DdpgConfig::new().with_policy_delay(2);
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let (actor, target) = (values(agent.actor()), values(agent.target_critics()));
+        assert_eq!(agent.update(&batch()).unwrap().metrics.actor_loss, 0.0);
+        assert_eq!(values(agent.actor()), actor);
+        assert_ne!(values(agent.target_critics()), target, "the targets move at every update");
+        let second = agent.update(&batch()).unwrap().metrics.actor_loss;
+        assert_ne!(values(agent.actor()), actor);
+        assert_ne!(second, 0.0);
+
+        let mut restored = config.init(&spaces(), &device, Seed(0)).unwrap();
+        restored.load_state(agent.save_state().unwrap()).unwrap();
+        let third = agent.update(&batch()).unwrap();
+        assert_eq!(third.metrics.actor_loss, second);
+        assert_eq!(restored.update(&batch()).unwrap(), third);
+    }
+}
+
+/// A state of DDPG of before it had a delay.
+#[test]
+fn a_state_without_a_count_of_updates_is_restored() {
+    let device = fixture::devices().remove(0);
+    let mut agent = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    agent.update(&batch()).unwrap();
+    let mut old = agent.save_state().unwrap();
+    assert_eq!(old.take::<u64>("updates").unwrap(), 1);
+    old.take::<f64>("actor_loss").unwrap();
+    let mut restored = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    restored.load_state(old).unwrap();
+    assert_eq!(restored.update(&batch()).unwrap(), agent.update(&batch()).unwrap());
 }
 
 #[test]

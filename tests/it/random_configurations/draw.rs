@@ -155,6 +155,8 @@ impl Draw {
                     .with_actor_learning_rate(self.learning_rate())
                     .with_critic_learning_rate(self.learning_rate())
                     .with_noise(self.noise())
+                    .with_policy_delay(self.count(&[1, 2], &[0, usize::MAX]))
+                    .with_target_update_interval(self.count(&[1, 2], &[0, usize::MAX]))
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
             ),
