@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
@@ -10,13 +9,15 @@ use rand::rngs::ChaCha8Rng;
 use super::AgentError;
 use super::dropout::Masks;
 use super::evaluate::Of;
+use super::form::in_form;
 use super::learner::{ACTOR, CRITIC, Gradients, Learner, weight_out_of_range};
+use super::resets::reinitialized;
 use super::settings::Shared;
 use super::target_network::TargetNetwork;
 use crate::boundary::{ActError, Boundary, Inside};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
-use crate::fused::{Flat, Members};
+use crate::fused::Members;
 use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic, Ensemble, HeadLoss, Reduction, StochasticActor};
 use crate::rng::{Seed, Stream};
@@ -34,6 +35,9 @@ pub(crate) struct Core<A, C: Critic> {
     updates: usize,
     /// `None` if the critics have no dropout.
     masks: Option<Masks>,
+    seed: Seed,
+    /// How often the networks have begun anew.
+    resets: usize,
     pub(crate) boundary: Boundary,
     pub(crate) settings: Shared,
 }
@@ -72,46 +76,76 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if settings.scale_rewards {
             boundary = boundary.scaling_rewards(settings.discount);
         }
-        let value_dim = settings.value_head.value_dim();
-        let (actor, critics) = (actor.valid().fork(boundary.device()), critics.valid().fork(boundary.device()));
-        boundary.check_actor(&actor)?;
-        critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic, value_dim))?;
-        let dropout = critics.critics[0].dropout();
-        if critics.critics.iter().any(|critic| critic.dropout() != dropout) {
-            return Err(ConfigError::UnequalDropout);
-        }
-        let (mut flat_actor, mut flat_critics) = (None, None);
-        if boundary.place.is_host {
-            flat_actor = actor.program().map(|program| Flat::policy(program, &actor));
-            flat_critics = critics.programs().and_then(|programs| Flat::critics(programs, &critics));
-        }
+        let (actor, critics) = in_form(actor, critics, &boundary, settings.value_head.value_dim())?;
+        let critic_count = critics.0.critics.len();
+        let dropout = critics.0.critics[0].dropout();
         let rule = settings.step_rule();
-        let (actor_rate, critic_rate) = (settings.actor_learning_rate, settings.critic_learning_rate);
-        Ok(Self {
-            critic_count: critics.critics.len(),
+        let actor = Learner::new(actor, ACTOR, settings.actor_learning_rate, rule);
+        let critics = Learner::new(critics, CRITIC, settings.critic_learning_rate, rule);
+        let core = Self {
+            critic_count,
             updates: 0,
             masks: dropout.map(|dropout| Masks::new(dropout, seed.stream(Stream::Dropout))),
-            target_critics: TargetNetwork::new(critics.clone(), flat_critics.clone()),
+            seed,
+            resets: 0,
+            target_critics: TargetNetwork::of(&critics),
             target_actor: None,
-            actor: Learner::new(actor, flat_actor, ACTOR, actor_rate, rule),
-            critics: Learner::new(critics, flat_critics, CRITIC, critic_rate, rule),
+            actor,
+            critics,
             boundary,
             settings,
-        })
+        };
+        core.check_resets(&core.settings)?;
+        Ok(core)
     }
 
     /// Gives the actor a target of its own.
     pub(crate) fn with_target_actor(self) -> Self {
-        let target = TargetNetwork::new(self.actor.module().clone(), self.actor.flat().cloned());
-        Self { target_actor: Some(target), ..self }
+        Self { target_actor: Some(TargetNetwork::of(&self.actor)), ..self }
     }
 
     /// Takes other settings; what was learned stays.
     pub(crate) fn reconfigure(&mut self, settings: Shared) -> Result<(), ConfigError> {
         settings.require_same_units(&self.settings)?;
+        self.check_resets(&settings)?;
         self.actor.reconfigure(settings.actor_learning_rate, settings.step_rule());
         self.critics.reconfigure(settings.critic_learning_rate, settings.step_rule());
         self.settings = settings;
+        Ok(())
+    }
+
+    /// Requires networks that can begin anew, if they are to.
+    fn check_resets(&self, settings: &Shared) -> Result<(), ConfigError> {
+        if settings.reset_at.is_empty() {
+            return Ok(());
+        }
+        self.reinitialized().map(drop)
+    }
+
+    /// Draws new initial weights, which differ from one reset to the next.
+    fn reinitialized(&self) -> Result<(A, Ensemble<C>), ConfigError> {
+        let mut rng = self.seed.stream(Stream::Resets);
+        // More words than any networks have weights.
+        rng.set_word_pos((self.resets as u128) << 40);
+        reinitialized(self.actor.module(), self.critics.module(), &mut rng)
+    }
+
+    /// Returns whether networks begin anew after the update under way.
+    pub(crate) fn resets_networks(&self) -> bool {
+        self.settings.reset_at.contains(&self.updates)
+    }
+
+    /// Lets all networks begin anew, and forgets the moments of their optimizers.
+    pub(crate) fn reset_networks(&mut self) -> Result<(), ConfigError> {
+        let (actor, critics) = self.reinitialized()?;
+        let (actor, critics) = in_form(actor, critics, &self.boundary, self.settings.value_head.value_dim())?;
+        self.actor.begin_anew(actor);
+        self.critics.begin_anew(critics);
+        self.target_critics = TargetNetwork::of(&self.critics);
+        if let Some(target) = &mut self.target_actor {
+            *target = TargetNetwork::of(&self.actor);
+        }
+        self.resets += 1;
         Ok(())
     }
 
@@ -224,6 +258,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
             state.put_state("target_actor", target.save_state()?);
         }
         state.put("updates", self.updates as u64);
+        state.put("resets", self.resets as u64);
         if let Some(masks) = &self.masks {
             state.put_rng("dropout_rng", &masks.rng);
         }
@@ -257,11 +292,17 @@ impl<A: Actor, C: Critic> Core<A, C> {
                 None => None,
             },
             critic_count: self.critic_count,
-            // DDPG's files from before it had a delay have none, and none is needed without one.
-            updates: if state.shape("updates").is_ok() { state.take_count("updates")? } else { 0 },
-            settings: self.settings,
+            updates: count(state, "updates")?,
+            resets: count(state, "resets")?,
+            seed: self.seed,
+            settings: self.settings.clone(),
         })
     }
+}
+
+/// Takes a count; files from before it was kept have none, and did not need it.
+fn count(state: &mut State, name: &str) -> Result<usize, StateError> {
+    if state.shape(name).is_ok() { state.take_count(name) } else { Ok(0) }
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {

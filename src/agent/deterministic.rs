@@ -107,6 +107,8 @@ macro_rules! deterministic_agent {
                 self.core.target_actor.as_ref().expect("a deterministic policy has a target").module()
             }
 
+            fn reset_own(&mut self) {}
+
             fn act_exploring(
                 &mut self,
                 observations: &[f32],

@@ -7,6 +7,7 @@ mod forms;
 mod gradient_flow;
 mod parity;
 mod parity_tqc;
+mod resets;
 mod weighted_batches;
 
 /// Reads a matrix, row by row.

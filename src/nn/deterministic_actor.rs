@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::{Activation, Actor, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
@@ -54,6 +55,10 @@ pub struct DeterministicActor {
 impl Actor for DeterministicActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.forward(observations).tanh()
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        Some(Self { trunk: self.trunk.reinitialized(rng) })
     }
 
     fn program(&self) -> Option<PolicyProgram> {

@@ -5,7 +5,9 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
+use super::linear::reinitialized;
 use super::mlp::check_weights;
 use super::{
     ActionBounds, ActionSample, ActionUnits, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor,
@@ -97,6 +99,12 @@ impl Actor for GaussianActor {
     /// Returns the squashed mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.heads(observations, [&self.mean]).tanh()
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let trunk = self.trunk.reinitialized(rng);
+        let [mean, log_std] = [&self.mean, &self.log_std].map(|head| reinitialized(head, trunk.initialization, rng));
+        Some(Self { trunk, mean, log_std, ..self.clone() })
     }
 
     fn program(&self) -> Option<PolicyProgram> {

@@ -6,6 +6,7 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, activation, assert_shape};
 use rand::Rng;
 
+use super::linear::reinitialized;
 use super::{Dropout, Initialization, linear};
 use crate::activation::Activation;
 use crate::config::{ConfigError, at_least, at_most, decay};
@@ -56,7 +57,8 @@ impl MlpConfig {
             (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
         let normalized = if self.layer_norm { &self.widths[1..self.widths.len() - 1] } else { &[] };
         let norms = normalized.iter().map(|&width| LayerNormConfig::new(width).init(device)).collect();
-        Ok(Mlp { layers, norms, dropout: self.dropout, activation: self.activation })
+        let (initialization, dropout, activation) = (self.initialization, self.dropout, self.activation);
+        Ok(Mlp { layers, norms, initialization, dropout, activation })
     }
 }
 
@@ -76,6 +78,8 @@ pub struct Mlp {
     /// What normalises the output of each hidden layer; empty if nothing does.
     pub norms: Vec<LayerNorm>,
     #[module(skip)]
+    pub(super) initialization: Initialization,
+    #[module(skip)]
     dropout: f64,
     #[module(skip)]
     pub(crate) activation: Activation,
@@ -84,7 +88,14 @@ pub struct Mlp {
 impl Mlp {
     /// Joins layers with an activation between them, and nothing else.
     pub(crate) fn of(layers: Vec<Linear>, activation: Activation) -> Self {
-        Self { layers, norms: Vec::new(), dropout: 0.0, activation }
+        Self { layers, norms: Vec::new(), initialization: Initialization::FanIn, dropout: 0.0, activation }
+    }
+
+    /// Returns layers of the same widths, with new initial weights that are drawn as [`MlpConfig::init`] does.
+    pub(crate) fn reinitialized(&self, rng: &mut impl Rng) -> Self {
+        let layers = self.layers.iter().map(|layer| reinitialized(layer, self.initialization, rng));
+        let norm = |norm: &LayerNorm| LayerNormConfig::new(norm.gamma.dims()[0]).init(&norm.gamma.val().device());
+        Self { layers: layers.collect(), norms: self.norms.iter().map(norm).collect(), ..self.clone() }
     }
 
     /// Returns the output of the last layer, without an activation.

@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::action_bounds::{add_units, in_units};
 use super::{ActionBounds, ActionUnits, Activation, Critic, Dropout, Initialization, Mlp, MlpConfig};
@@ -82,6 +83,10 @@ impl Critic for QNetwork {
 
     fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
         self.trunk.forward_joined_with_dropout(observations, in_units(&self.bounds, actions), mask)
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        Some(Self { trunk: self.trunk.reinitialized(rng), ..self.clone() })
     }
 
     fn program(&self) -> Option<Program> {

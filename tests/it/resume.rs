@@ -105,7 +105,7 @@ fn sac(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor
     )?)
 }
 
-/// Quantiles, dropout, subsets of critics and correlated noise: all that has a state of its own.
+/// Quantiles, dropout, subsets of critics, resets and correlated noise: all that has a state of its own.
 fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor, QNetwork>, Error> {
     let networks = NetworksConfig::new().with_hidden_dims(vec![16]).with_critic_dropout(0.1);
     let config = SacConfig::tqc()
@@ -113,6 +113,7 @@ fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianAct
         .with_critic_count(3)
         .with_target_reduction(Reduction::SmallestOf(2))
         .with_policy_delay(3)
+        .with_reset_at(vec![150, 1_000, 3_000])
         .with_exploration_noise(ExplorationNoise::Pink);
     Ok(config.init(spaces, device, seed)?)
 }

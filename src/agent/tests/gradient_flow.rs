@@ -269,7 +269,7 @@ fn a_state_without_a_count_of_updates_is_restored() {
     let mut agent = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
     agent.update(&batch()).unwrap();
     let mut old = agent.save_state().unwrap();
-    assert_eq!(old.take::<u64>("updates").unwrap(), 1);
+    assert_eq!((old.take::<u64>("updates").unwrap(), old.take::<u64>("resets").unwrap()), (1, 0));
     old.take::<f64>("actor_loss").unwrap();
     let mut restored = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
     restored.load_state(old).unwrap();
