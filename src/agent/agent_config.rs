@@ -7,7 +7,7 @@ use super::Agent;
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::nn::{
-    DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
+    Activation, DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
     QNetworkConfig,
 };
 use crate::rng::{Seed, Stream};
@@ -19,6 +19,9 @@ pub struct NetworksConfig {
     /// Width of each hidden layer, of actor and critics. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
+    /// The function between two layers, of actor and critics. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
     /// Whether the hidden layers of critics are normalised, as in [`QNetworkConfig::layer_norm`]. Off by default.
     #[config(default = false)]
     pub critic_layer_norm: bool,
@@ -79,12 +82,16 @@ pub(super) struct DefaultNetworks<'a> {
 
 impl DefaultNetworks<'_> {
     pub(super) fn deterministic_actor(&self) -> Result<DeterministicActor, ConfigError> {
-        let actor = DeterministicActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
+        let actor = DeterministicActorConfig::new()
+            .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation);
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
     pub(super) fn gaussian_actor(&self) -> Result<GaussianActor, ConfigError> {
-        let actor = GaussianActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
+        let actor = GaussianActorConfig::new()
+            .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation);
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
@@ -92,6 +99,7 @@ impl DefaultNetworks<'_> {
     pub(super) fn critics(&self, count: usize) -> Result<Ensemble<QNetwork>, ConfigError> {
         let critic = QNetworkConfig::new()
             .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation)
             .with_layer_norm(self.config.critic_layer_norm)
             .with_dropout(self.config.critic_dropout)
             .with_value_dim(self.value_dim);

@@ -6,6 +6,7 @@ use crate::replay::{Batch, Transition};
 mod forms;
 mod gradient_flow;
 mod parity;
+mod parity_parts;
 mod parity_tqc;
 mod resets;
 mod weighted_batches;

@@ -94,6 +94,7 @@ impl Program {
                     masked(value(*of), (inputs[MASK], rows), *start..*start + self.widths[i], output);
                     activation.iter().for_each(|&activation| kernel::activate(activation, output));
                 }
+                Step::Silu { of } => kernel::silu(value(*of), output),
             }
         }
     }
@@ -179,6 +180,10 @@ impl Program {
                 Step::Dropout { of, start, .. } => {
                     let columns = *start..*start + self.widths[i];
                     to.add(*of, |to| masked(gradient, (inputs[MASK], rows), columns, to));
+                }
+                Step::Silu { of } => {
+                    let input = self.value(*of, inputs, outputs);
+                    to.add(*of, |to| kernel::silu_gradient(input, gradient, to));
                 }
             }
         }

@@ -11,6 +11,8 @@ use crate::activation::Activation;
 pub(crate) enum Operation {
     /// The observation, as the network sees it.
     Input,
+    /// `activation(x)`, number by number.
+    Activate { of: usize, activation: Option<Activation> },
     /// `activation(x · factor + offset)`, axis by axis.
     Affine { of: usize, factor: Vec<f32>, offset: Vec<f32>, activation: Option<Activation> },
     /// Two outputs side by side.
@@ -26,16 +28,17 @@ impl Operation {
     pub(crate) fn activation(&self) -> Option<Activation> {
         match self {
             Self::Input | Self::Join { .. } => None,
-            Self::Affine { activation, .. } | Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } => {
-                *activation
-            }
+            Self::Activate { activation, .. }
+            | Self::Affine { activation, .. }
+            | Self::Linear { activation, .. }
+            | Self::LayerNorm { activation, .. } => *activation,
         }
     }
 
     /// Returns the numbers of the operation, list by list.
     pub(crate) fn numbers(&self) -> [&[f32]; 2] {
         match self {
-            Self::Input | Self::Join { .. } => [&[], &[]],
+            Self::Input | Self::Activate { .. } | Self::Join { .. } => [&[], &[]],
             Self::Affine { factor: first, offset: second, .. }
             | Self::Linear { weight: first, bias: second, .. }
             | Self::LayerNorm { gamma: first, beta: second, .. } => [first, second],
@@ -73,12 +76,8 @@ impl Graph {
                         Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone(), activation: None }
                     }
                     // Nothing is dropped when a policy acts.
-                    Step::Dropout { of, activation, .. } => Operation::Affine {
-                        of: of.0,
-                        factor: vec![1.0; width],
-                        offset: vec![0.0; width],
-                        activation: *activation,
-                    },
+                    Step::Dropout { of, activation, .. } => Operation::Activate { of: of.0, activation: *activation },
+                    Step::Silu { of } => Operation::Activate { of: of.0, activation: Some(Activation::Silu) },
                     Step::Join([left, right]) => Operation::Join { left: left.0, right: right.0 },
                     Step::Linear { of, weight, activation } => {
                         let weights = program.widths[of.0] * width;

@@ -183,7 +183,8 @@ impl Mlp {
         layers: impl Iterator<Item = &'a Linear>,
         shape: MlpShape,
     ) -> Result<Tensor<2>, [Tensor<2>; I]> {
-        if self.norms.is_empty() { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
+        let is_known = self.norms.is_empty() && self.activation.has_slope_of_value();
+        if is_known { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
     }
 
     fn layer_by_layer(&self, input: Tensor<2>, mask: Option<Tensor<2>>, activate_last: bool) -> Tensor<2> {
@@ -237,6 +238,9 @@ impl Mlp {
         match self.activation {
             Activation::Relu => activation::relu(x),
             Activation::Tanh => activation::tanh(x),
+            // burn's has a NaN for a gradient where the exponential overflows.
+            Activation::Elu => activation::relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0),
+            Activation::Silu => activation::silu(x),
         }
     }
 }

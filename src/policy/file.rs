@@ -45,6 +45,8 @@ enum Kind {
 enum ActivationName {
     Relu,
     Tanh,
+    Elu,
+    Silu,
 }
 
 /// A space; JSON has no infinity, so null stands for it.
@@ -92,6 +94,8 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
     let activation = match trunk.activation {
         Activation::Relu => ActivationName::Relu,
         Activation::Tanh => ActivationName::Tanh,
+        Activation::Elu => ActivationName::Elu,
+        Activation::Silu => ActivationName::Silu,
     };
     if let Some(normalization) = &boundary.normalization {
         for (name, values) in [(MEAN, normalization.mean()), (SCALE, normalization.scale())] {
@@ -162,6 +166,8 @@ impl Parsed {
         let activation = match activation {
             ActivationName::Relu => Activation::Relu,
             ActivationName::Tanh => Activation::Tanh,
+            ActivationName::Elu => Activation::Elu,
+            ActivationName::Silu => Activation::Silu,
         };
         let mut layers = Vec::new();
         let mut width = spaces.observation().dim();

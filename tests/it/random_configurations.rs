@@ -64,7 +64,7 @@ impl Case {
         let mut draw = Draw::of_case(number);
         let action_dim = draw.count(&[1, 2], &[0]);
         let (low, high) = draw.bounds(action_dim);
-        let activation = draw.one_of(&[Activation::Relu, Activation::Tanh]);
+        let activation = draw.one_of(&[Activation::Relu, Activation::Tanh, Activation::Elu, Activation::Silu]);
         let initialization = draw.one_of(&[Initialization::FanIn, Initialization::Xavier]);
         let agent = draw.agent();
         let critic = if draw.rng.random() {

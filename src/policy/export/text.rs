@@ -54,6 +54,7 @@ fn layers(exported: &Exported<'_>) -> Vec<String> {
     let word = |operation: &Operation, width: usize| {
         let name = match operation {
             Operation::Input => return format!("{width} inputs"),
+            Operation::Activate { .. } => "number by number",
             Operation::Affine { .. } => "a factor and an offset",
             Operation::Join { .. } => "two outputs joined",
             Operation::Linear { .. } => "linear",
@@ -62,6 +63,8 @@ fn layers(exported: &Exported<'_>) -> Vec<String> {
         let function = match operation.activation() {
             Some(Activation::Relu) => " with ReLU",
             Some(Activation::Tanh) => " with tanh",
+            Some(Activation::Elu) => " with ELU",
+            Some(Activation::Silu) => " with SiLU",
             None => "",
         };
         format!("{name} to {width}{function}")

@@ -130,6 +130,10 @@ pub(in crate::policy::export) fn all() -> Vec<Kind> {
             ..gaussian("many_layer_norm", &spaces(400, symmetric(8)), &[32, 16], Activation::Relu, true)
         },
         normalized(gaussian("normalized", &spaces(4, uneven()), &[64, 64], Activation::Relu, false)),
+        deterministic("elu_layers", &spaces(3, uneven()), &[33, 7], Activation::Elu),
+        gaussian("silu_layers", &spaces(3, uneven()), &[33, 7], Activation::Silu, false),
+        gaussian("silu_layer_norm", &spaces(2, symmetric(1)), &[16], Activation::Silu, true),
+        normalized(gaussian("large_silu", &spaces(2, symmetric(1)), &[16], Activation::Silu, false)),
         normalized(deterministic("normalized_tanh", &spaces(2, uneven()), &[64], Activation::Tanh)),
         Kind::new("clipped_noise", noisy),
     ]
