@@ -81,6 +81,10 @@ impl Program {
                     let [left, right] = sources.map(|source| (value(source), self.widths[source.0]));
                     join(left, right, output);
                 }
+                Step::Sum([left, right]) => {
+                    let terms = value(*left).iter().zip(value(*right));
+                    output.iter_mut().zip(terms).for_each(|(sum, (left, right))| *sum = left + right);
+                }
                 Step::Linear { of, weight, activation } => {
                     let layer = self.layer(parameters, *of, *weight, self.widths[i]);
                     kernel::linear_forward(&layer, *activation, rows, value(*of), output);
@@ -158,6 +162,7 @@ impl Program {
                     to.add(*left, |to| columns_of(gradient, width, 0..middle, to));
                     to.add(*right, |to| columns_of(gradient, width, middle..width, to));
                 }
+                Step::Sum(sources) => sources.iter().for_each(|&of| to.add(of, |to| to.copy_from_slice(gradient))),
                 Step::Linear { of, weight, .. } => {
                     let layer = self.layer(parameters, *of, *weight, self.widths[i]);
                     let input = self.value(*of, inputs, outputs);

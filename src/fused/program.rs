@@ -22,6 +22,8 @@ pub(super) enum Step {
     Affine { of: Source, factor: Vec<f32>, offset: Vec<f32> },
     /// Two outputs side by side.
     Join([Source; 2]),
+    /// The sum of two outputs of one width.
+    Sum([Source; 2]),
     /// `activation(x W + b)`, with W from `weight` on in the parameters, and b after it.
     Linear { of: Source, weight: usize, activation: Option<Activation> },
     /// `activation((x − mean)/√(var + ε) · γ + β)` of each row, with γ from `gamma` on in the parameters, and β after it.
@@ -45,7 +47,7 @@ impl Step {
             | Self::LayerNorm { of, .. }
             | Self::Dropout { of, .. }
             | Self::Silu { of } => std::slice::from_ref(of),
-            Self::Join(sources) => sources,
+            Self::Join(sources) | Self::Sum(sources) => sources,
         }
     }
 
@@ -55,7 +57,7 @@ impl Step {
             Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } | Self::Dropout { activation, .. } => {
                 *activation
             }
-            Self::Input(_) | Self::Affine { .. } | Self::Join(_) | Self::Silu { .. } => None,
+            Self::Input(_) | Self::Affine { .. } | Self::Join(_) | Self::Sum(_) | Self::Silu { .. } => None,
         }
     }
 
@@ -261,6 +263,12 @@ impl Builder {
     pub(crate) fn join(&mut self, left: Source, right: Source) -> Source {
         let width = self.program.widths[left.0] + self.program.widths[right.0];
         self.add(Step::Join([left, right]), width)
+    }
+
+    pub(crate) fn sum(&mut self, left: Source, right: Source) -> Source {
+        let width = self.program.widths[left.0];
+        self.known &= width == self.program.widths[right.0];
+        self.add(Step::Sum([left, right]), width)
     }
 
     /// `x · factor + offset`, column by column.

@@ -23,6 +23,9 @@ pub struct DeterministicActorConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    #[config(default = false)]
+    pub residual: bool,
 }
 
 impl DeterministicActorConfig {
@@ -30,7 +33,7 @@ impl DeterministicActorConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(
         &self,
         spaces: &Spaces,
@@ -40,7 +43,10 @@ impl DeterministicActorConfig {
         let mut widths = vec![spaces.observation().dim()];
         widths.extend(&self.hidden_dims);
         widths.push(spaces.action().dim());
-        let trunk = MlpConfig::new(widths).with_activation(self.activation).with_initialization(self.initialization);
+        let trunk = MlpConfig::new(widths)
+            .with_activation(self.activation)
+            .with_initialization(self.initialization)
+            .with_residual(self.residual);
         Ok(DeterministicActor { trunk: trunk.init(rng, device)? })
     }
 }

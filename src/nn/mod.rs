@@ -11,12 +11,15 @@ use burn::tensor::Tensor;
 use rand::rngs::ChaCha8Rng;
 
 mod action_bounds;
+mod activate;
 mod deterministic_actor;
 mod ensemble;
 mod gaussian_actor;
 mod linear;
 mod mlp;
+mod mlp_config;
 mod q_network;
+mod residual;
 mod value_head;
 
 pub mod lab;
@@ -29,8 +32,10 @@ pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::{Ensemble, Reduction};
 pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
-pub use mlp::{Mlp, MlpConfig};
+pub use mlp::Mlp;
+pub use mlp_config::MlpConfig;
 pub use q_network::{QNetwork, QNetworkConfig};
+pub use residual::ResidualBlock;
 pub(crate) use value_head::HeadLoss;
 pub use value_head::{CategoricalConfig, QuantilesConfig, ValueHead};
 

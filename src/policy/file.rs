@@ -84,9 +84,11 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             (Kind::Gaussian, &actor.trunk)
         }
     };
-    if !trunk.norms.is_empty() {
-        let reason = "a policy file has no layer normalisation; export such a policy as C, Rust or ONNX";
-        return Err(StateError::Unsupported { name: "norms".to_owned(), reason }.into());
+    let parts = [("blocks", trunk.blocks.is_empty()), ("norms", trunk.norms.is_empty())];
+    if let Some((name, _)) = parts.into_iter().find(|(_, is_empty)| !is_empty) {
+        let reason =
+            "a policy file has no layer normalisation, nor residual blocks; export such a policy as C, Rust or ONNX";
+        return Err(StateError::Unsupported { name: name.to_owned(), reason }.into());
     }
     for (i, layer) in trunk.layers.iter().enumerate() {
         put_linear(&mut state, &format!("layers.{i}"), layer)?;

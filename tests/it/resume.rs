@@ -9,8 +9,8 @@ use std::process::Command;
 
 use actor_critic::agent::{ExplorationNoise, NetworksConfig};
 use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
-    Reduction,
+    Activation, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork,
+    QNetworkConfig, Reduction,
 };
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
@@ -77,8 +77,8 @@ fn ddpg(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Ddpg<Determinist
 }
 
 fn td3(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Td3<DeterministicActor, QNetwork>, Error> {
-    let actor = DeterministicActorConfig::new().with_hidden_dims(vec![16]);
-    let critic = QNetworkConfig::new().with_hidden_dims(vec![16]);
+    let actor = DeterministicActorConfig::new().with_hidden_dims(vec![16]).with_activation(Activation::Silu);
+    let critic = QNetworkConfig::new().with_hidden_dims(vec![16]).with_residual(true);
     let mut rng = seed.stream(Stream::CriticWeights);
     Ok(Td3::new(
         actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?,

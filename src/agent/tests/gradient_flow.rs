@@ -3,7 +3,7 @@
 use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::Agent;
-use actor_critic::agent::LearnedTemperatureConfig;
+use actor_critic::agent::{LearnedTemperatureConfig, NetworksConfig};
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::nn::lab::{ClippedNoise, ClippedNoiseConfig};
@@ -274,6 +274,46 @@ fn a_state_without_a_count_of_updates_is_restored() {
     let mut restored = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
     restored.load_state(old).unwrap();
     assert_eq!(restored.update(&batch()).unwrap(), agent.update(&batch()).unwrap());
+}
+
+/// Each parameter, apart.
+#[derive(Default)]
+struct Each(Vec<Vec<f32>>);
+
+impl ModuleVisitor for Each {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().inner().try_into_vec_as::<f32>().unwrap());
+    }
+}
+
+#[test]
+fn every_parameter_of_residual_blocks_learns_and_the_critics_do_not_move_the_actor() {
+    let each = |module: &dyn Fn(&mut Each)| {
+        let mut each = Each::default();
+        module(&mut each);
+        each.0
+    };
+    for device in fixture::devices() {
+        let networks = NetworksConfig::new().with_hidden_dims(vec![8, 8]).with_actor_residual(true);
+        let config = SacConfig::new().with_networks(networks.with_critic_residual(true));
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let actor = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.actor(), visitor));
+        let critics = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.critics(), visitor));
+        let (actor_before, critics_before) = (actor(&agent), critics(&agent));
+        // Input, two blocks of a normalisation and two layers, the last normalisation, and two heads or one.
+        assert_eq!((actor_before.len(), critics_before.len()), (2 + 2 * 6 + 2 + 4, 2 * (2 + 2 * 6 + 2 + 2)));
+        let inside = agent.core.boundary.inside(&batch());
+        let noise = agent.core.boundary.place.take(matrix(8, 2, 5.0, &device));
+        let targets = agent.targets(&inside, &noise);
+        agent.core.step_critics(&inside, &targets).unwrap();
+        assert_eq!(actor(&agent), actor_before);
+        assert!(critics(&agent).iter().zip(&critics_before).all(|(after, before)| after != before));
+        let gradient = agent.actor_gradient(&inside, &noise).unwrap();
+        let critics_before = critics(&agent);
+        agent.core.step_actor(gradient.loss, gradient.gradients).unwrap();
+        assert_eq!(critics(&agent), critics_before);
+        assert!(actor(&agent).iter().zip(&actor_before).all(|(after, before)| after != before));
+    }
 }
 
 #[test]

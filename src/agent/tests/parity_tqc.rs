@@ -63,7 +63,7 @@ fn parameters(critic: &QNetwork) -> Vec<(String, ParamId, Vec<f64>)> {
     all
 }
 
-fn expected(of: &Value, name: &str) -> Vec<f64> {
+pub(super) fn expected(of: &Value, name: &str) -> Vec<f64> {
     Array::of(&of[name]).transposed().data
 }
 

@@ -2,7 +2,7 @@
 
 use super::batch_of;
 use crate::fixture;
-use actor_critic::agent::{Agent, AgentError};
+use actor_critic::agent::{Agent, AgentError, NetworksConfig};
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::tensor::Tensor;
 use actor_critic::config::ConfigError;
@@ -143,6 +143,22 @@ fn resets_are_saved_and_restored() {
         };
         both();
         fused::without(both);
+    }
+}
+
+#[test]
+fn residual_blocks_begin_anew_as_they_began() {
+    for device in fixture::devices() {
+        let networks = NetworksConfig::new().with_hidden_dims(vec![6, 6]).with_critic_residual(true);
+        let config = DdpgConfig::new().with_networks(networks.with_actor_residual(true));
+        let mut agent = config.init(&spaces(), &device, Seed(5)).unwrap();
+        agent.update(&batch()).unwrap();
+        agent.reset_networks().unwrap();
+        let mut rng = Seed(5).stream(Stream::Resets);
+        let actor = DeterministicActorConfig::new().with_hidden_dims(vec![6, 6]).with_residual(true);
+        let critic = QNetworkConfig::new().with_hidden_dims(vec![6, 6]).with_residual(true);
+        assert_eq!(bits(agent.actor()), bits(&actor.init(&spaces(), &mut rng, &device).unwrap()));
+        assert_eq!(bits(agent.critic()), bits(&critic.init(&spaces(), &mut rng, &device).unwrap()));
     }
 }
 

@@ -225,7 +225,7 @@ fn constants(text: &mut String, exported: &Exported<'_>) {
     }
     for (place, node) in exported.nodes() {
         let names = match &node.operation {
-            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } => continue,
+            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } | Operation::Sum { .. } => continue,
             Operation::Affine { .. } => ["factor", "offset"],
             Operation::Linear { .. } => ["weight", "bias"],
             Operation::LayerNorm { .. } => ["gamma", "beta"],
@@ -284,6 +284,10 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                     ),
                 );
             }
+            Operation::Sum { left, right } => write(
+                text,
+                format_args!("    for (i = 0; i < {width}; i++)\n        x{place}[i] = x{left}[i] + x{right}[i];"),
+            ),
             Operation::Linear { of, .. } => {
                 let inputs = exported.width(*of);
                 write(

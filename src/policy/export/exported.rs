@@ -93,6 +93,9 @@ impl<'a> Exported<'a> {
                     of.map(|((x, &factor), &offset)| x * f64::from(factor) + f64::from(offset)).collect()
                 }
                 Operation::Join { left, right } => [outputs[*left].as_slice(), &outputs[*right]].concat(),
+                Operation::Sum { left, right } => {
+                    outputs[*left].iter().zip(&outputs[*right]).map(|(left, right)| left + right).collect()
+                }
                 Operation::Linear { of, weight, bias, .. } => {
                     let mut sums = wide(bias);
                     for (x, row) in outputs[*of].iter().zip(weight.chunks_exact(bias.len())) {

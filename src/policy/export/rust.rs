@@ -221,6 +221,13 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                     ),
                 );
             }
+            Operation::Sum { left, right } => write(
+                text,
+                format_args!(
+                    "    let mut x{place} = x{left};\n    \
+                     for (x, y) in x{place}.iter_mut().zip(&x{right}) {{\n        *x += y;\n    }}"
+                ),
+            ),
             Operation::Linear { of, .. } => write(
                 text,
                 format_args!(
@@ -282,7 +289,7 @@ fn constants(text: &mut String, exported: &Exported<'_>, recording: &Recording) 
     for (place, node) in exported.nodes() {
         let [first, second] = node.operation.numbers();
         match &node.operation {
-            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } => (),
+            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } | Operation::Sum { .. } => (),
             Operation::Affine { .. } => {
                 row(text, &format!("FACTOR_{place}"), first);
                 row(text, &format!("OFFSET_{place}"), second);

@@ -57,6 +57,7 @@ fn layers(exported: &Exported<'_>) -> Vec<String> {
             Operation::Activate { .. } => "number by number",
             Operation::Affine { .. } => "a factor and an offset",
             Operation::Join { .. } => "two outputs joined",
+            Operation::Sum { .. } => "two outputs added",
             Operation::Linear { .. } => "linear",
             Operation::LayerNorm { .. } => "layer normalisation",
         };

@@ -114,6 +114,7 @@ impl Writer {
                 self.attribute(Attribute::int("axis", 1));
                 output
             }
+            Operation::Sum { left, right } => self.node("Add", &[&outputs[*left], &outputs[*right]], output),
             Operation::Linear { of, weight, bias, .. } => {
                 let weight = self.constant(&format!("weight_{place}"), &[exported.width(*of), bias.len()], weight);
                 let bias = self.constant(&format!("bias_{place}"), &[bias.len()], bias);
