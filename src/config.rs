@@ -132,6 +132,28 @@ pub enum ConfigError {
     /// A learned temperature with a policy that has no density, so no entropy to hold.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,
+    /// Residual blocks of unequal widths.
+    #[error("residual blocks must all have the same width, got {first} and {other}")]
+    UnequalWidths {
+        /// The first width.
+        first: usize,
+        /// Another one.
+        other: usize,
+    },
+    /// A setting that residual blocks do not have.
+    #[error("{field} must be off with residual blocks, which have a layer normalisation of their own and no dropout")]
+    NotOfBlocks {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A network that is to be reset and does not know how its weights began.
+    #[error(
+        "to be reset, the {network} must know how its weights began: implement `reinitialized` for it, or leave reset_at empty"
+    )]
+    NotReinitializable {
+        /// Which network.
+        network: &'static str,
+    },
     /// A setting that the networks of a trained agent have learned with.
     #[error("{field} must stay what the agent was trained with; train a new agent to change it")]
     Learned {

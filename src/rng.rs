@@ -35,6 +35,8 @@ pub enum Stream {
     Resampling = 7,
     /// Masks of critics with dropout.
     Dropout = 8,
+    /// Weights that networks begin anew with, when they are reset.
+    Resets = 9,
 }
 
 impl Seed {
@@ -76,6 +78,7 @@ mod tests {
             Stream::Episodes,
             Stream::Resampling,
             Stream::Dropout,
+            Stream::Resets,
         ];
         let draws = streams.map(|stream| Seed(7).stream(stream).random::<u64>());
         assert_eq!(
@@ -90,6 +93,7 @@ mod tests {
                 6_788_621_307_340_148_322,
                 12_947_559_667_725_341_916,
                 18_116_008_155_350_138_704,
+                10_998_222_350_071_771_533,
             ]
         );
     }

@@ -33,7 +33,7 @@ def policy(path):
         description = json.loads(file.metadata()["actor-critic"])
     assert description["format"] == 1, description
     tensors = load_file(path)
-    activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[description["activation"]]
+    activation = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "elu": torch.nn.ELU, "silu": torch.nn.SiLU}[description["activation"]]
     names = [f"layers.{i}" for i in range(sum(name.startswith("layers.") for name in tensors) // 2)]
     if description["kind"] == "gaussian":
         names.append("mean")

@@ -63,6 +63,11 @@ impl Adam {
         }
     }
 
+    /// Forgets the steps, with which the moments are forgotten; the settings stay.
+    pub(crate) fn begin_anew(&mut self) {
+        self.steps = 0;
+    }
+
     pub(crate) fn has_stepped(&self) -> bool {
         self.steps > 0
     }

@@ -7,7 +7,7 @@ use super::Agent;
 use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::nn::{
-    DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
+    Activation, DeterministicActor, DeterministicActorConfig, Ensemble, GaussianActor, GaussianActorConfig, QNetwork,
     QNetworkConfig,
 };
 use crate::rng::{Seed, Stream};
@@ -19,6 +19,18 @@ pub struct NetworksConfig {
     /// Width of each hidden layer, of actor and critics. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
+    /// The function between two layers, of actor and critics. Default: ReLU.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// Whether the hidden layers of the actor are residual blocks[^1], as in [`MlpConfig::residual`](crate::nn::MlpConfig::residual). Off by default.
+    ///
+    /// [^1]: H. Lee et al. (2024). *SimBa: Simplicity Bias for Scaling Up Parameters in Deep Reinforcement Learning*. arXiv:2410.09754. The critics
+    /// of M. Nauman et al. (2024), *Bigger, Regularized, Optimistic*, arXiv:2405.16158, have such blocks too, normalised after each layer.
+    #[config(default = false)]
+    pub actor_residual: bool,
+    /// Whether the hidden layers of critics are residual blocks. Off by default.
+    #[config(default = false)]
+    pub critic_residual: bool,
     /// Whether the hidden layers of critics are normalised, as in [`QNetworkConfig::layer_norm`]. Off by default.
     #[config(default = false)]
     pub critic_layer_norm: bool,
@@ -79,12 +91,18 @@ pub(super) struct DefaultNetworks<'a> {
 
 impl DefaultNetworks<'_> {
     pub(super) fn deterministic_actor(&self) -> Result<DeterministicActor, ConfigError> {
-        let actor = DeterministicActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
+        let actor = DeterministicActorConfig::new()
+            .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation)
+            .with_residual(self.config.actor_residual);
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
     pub(super) fn gaussian_actor(&self) -> Result<GaussianActor, ConfigError> {
-        let actor = GaussianActorConfig::new().with_hidden_dims(self.config.hidden_dims.clone());
+        let actor = GaussianActorConfig::new()
+            .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation)
+            .with_residual(self.config.actor_residual);
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
@@ -92,6 +110,8 @@ impl DefaultNetworks<'_> {
     pub(super) fn critics(&self, count: usize) -> Result<Ensemble<QNetwork>, ConfigError> {
         let critic = QNetworkConfig::new()
             .with_hidden_dims(self.config.hidden_dims.clone())
+            .with_activation(self.config.activation)
+            .with_residual(self.config.critic_residual)
             .with_layer_norm(self.config.critic_layer_norm)
             .with_dropout(self.config.critic_dropout)
             .with_value_dim(self.value_dim);

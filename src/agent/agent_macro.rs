@@ -2,7 +2,7 @@
 
 /// Implements what every agent is, once, for a struct of `core`, `config` and the fields in brackets, which are saved in this order.
 ///
-/// The algorithm brings three methods: `learn` (an update, of a batch as networks see it), `act_exploring` and `forget_episode`.
+/// The algorithm brings four methods: `learn` (an update, of a batch as networks see it), `reset_own`, `act_exploring` and `forget_episode`.
 macro_rules! agent {
     ($agent:ident, $config:ident, $metrics:ident, $actor:ident, $name:literal, [$($field:ident),*]) => {
         impl<A, C: Critic> std::fmt::Debug for $agent<A, C> {
@@ -45,6 +45,19 @@ macro_rules! agent {
             /// Returns the targets of the critics, Q′, as [`actor`](Self::actor).
             pub fn target_critics(&self) -> &$crate::nn::Ensemble<C> {
                 self.core.target_critics.module()
+            }
+
+            /// Lets actor, critics and targets begin anew now, as the setting `reset_at` does after given updates, with weights from the seed's stream
+            /// [`Resets`](crate::rng::Stream::Resets).
+            ///
+            /// # Errors
+            ///
+            /// - [`ConfigError::NotReinitializable`] if a network does not know how its weights began; nothing is changed
+            /// - [`ConfigError::OutputShape`] if a network of your own begins anew in another shape; nothing is changed
+            pub fn reset_networks(&mut self) -> Result<(), ConfigError> {
+                self.core.reset_networks()?;
+                self.reset_own();
+                Ok(())
             }
 
             /// Returns the settings.
@@ -108,7 +121,11 @@ macro_rules! agent {
             fn update(&mut self, batch: &Batch) -> Result<Update<$metrics>, AgentError> {
                 self.core.boundary.check_batch(batch)?;
                 let batch = self.core.boundary.inside(batch);
-                self.learn(&batch)
+                let update = self.learn(&batch)?;
+                if self.core.resets_networks() {
+                    self.reset_networks().map_err(AgentError::Reset)?;
+                }
+                Ok(update)
             }
 
             fn end_episode(&mut self, environment: usize) {

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
@@ -10,13 +9,15 @@ use rand::rngs::ChaCha8Rng;
 use super::AgentError;
 use super::dropout::Masks;
 use super::evaluate::Of;
+use super::form::in_form;
 use super::learner::{ACTOR, CRITIC, Gradients, Learner, weight_out_of_range};
+use super::resets::reinitialized;
 use super::settings::Shared;
 use super::target_network::TargetNetwork;
 use crate::boundary::{ActError, Boundary, Inside};
 use crate::config::{ConfigError, at_least, non_negative};
 use crate::env::Spaces;
-use crate::fused::{Flat, Members};
+use crate::fused::Members;
 use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic, Ensemble, HeadLoss, Reduction, StochasticActor};
 use crate::rng::{Seed, Stream};
@@ -30,8 +31,13 @@ pub(crate) struct Core<A, C: Critic> {
     pub(crate) critics: Learner<Ensemble<C>>,
     pub(crate) target_critics: TargetNetwork<Ensemble<C>>,
     pub(crate) critic_count: usize,
+    /// Updates over the life of the agent.
+    updates: usize,
     /// `None` if the critics have no dropout.
     masks: Option<Masks>,
+    seed: Seed,
+    /// How often the networks have begun anew.
+    resets: usize,
     pub(crate) boundary: Boundary,
     pub(crate) settings: Shared,
 }
@@ -70,45 +76,76 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if settings.scale_rewards {
             boundary = boundary.scaling_rewards(settings.discount);
         }
-        let value_dim = settings.value_head.value_dim();
-        let (actor, critics) = (actor.valid().fork(boundary.device()), critics.valid().fork(boundary.device()));
-        boundary.check_actor(&actor)?;
-        critics.critics.iter().try_for_each(|critic| boundary.check_critic(critic, value_dim))?;
-        let dropout = critics.critics[0].dropout();
-        if critics.critics.iter().any(|critic| critic.dropout() != dropout) {
-            return Err(ConfigError::UnequalDropout);
-        }
-        let (mut flat_actor, mut flat_critics) = (None, None);
-        if boundary.place.is_host {
-            flat_actor = actor.program().map(|program| Flat::policy(program, &actor));
-            flat_critics = critics.programs().and_then(|programs| Flat::critics(programs, &critics));
-        }
+        let (actor, critics) = in_form(actor, critics, &boundary, settings.value_head.value_dim())?;
+        let critic_count = critics.0.critics.len();
+        let dropout = critics.0.critics[0].dropout();
         let rule = settings.step_rule();
-        let (actor_rate, critic_rate) = (settings.actor_learning_rate, settings.critic_learning_rate);
-        Ok(Self {
-            critic_count: critics.critics.len(),
+        let actor = Learner::new(actor, ACTOR, settings.actor_learning_rate, rule);
+        let critics = Learner::new(critics, CRITIC, settings.critic_learning_rate, rule);
+        let core = Self {
+            critic_count,
+            updates: 0,
             masks: dropout.map(|dropout| Masks::new(dropout, seed.stream(Stream::Dropout))),
-            target_critics: TargetNetwork::new(critics.clone(), flat_critics.clone()),
+            seed,
+            resets: 0,
+            target_critics: TargetNetwork::of(&critics),
             target_actor: None,
-            actor: Learner::new(actor, flat_actor, ACTOR, actor_rate, rule),
-            critics: Learner::new(critics, flat_critics, CRITIC, critic_rate, rule),
+            actor,
+            critics,
             boundary,
             settings,
-        })
+        };
+        core.check_resets(&core.settings)?;
+        Ok(core)
     }
 
     /// Gives the actor a target of its own.
     pub(crate) fn with_target_actor(self) -> Self {
-        let target = TargetNetwork::new(self.actor.module().clone(), self.actor.flat().cloned());
-        Self { target_actor: Some(target), ..self }
+        Self { target_actor: Some(TargetNetwork::of(&self.actor)), ..self }
     }
 
     /// Takes other settings; what was learned stays.
     pub(crate) fn reconfigure(&mut self, settings: Shared) -> Result<(), ConfigError> {
         settings.require_same_units(&self.settings)?;
+        self.check_resets(&settings)?;
         self.actor.reconfigure(settings.actor_learning_rate, settings.step_rule());
         self.critics.reconfigure(settings.critic_learning_rate, settings.step_rule());
         self.settings = settings;
+        Ok(())
+    }
+
+    /// Requires networks that can begin anew, if they are to.
+    fn check_resets(&self, settings: &Shared) -> Result<(), ConfigError> {
+        if settings.reset_at.is_empty() {
+            return Ok(());
+        }
+        self.reinitialized().map(drop)
+    }
+
+    /// Draws new initial weights, which differ from one reset to the next.
+    fn reinitialized(&self) -> Result<(A, Ensemble<C>), ConfigError> {
+        let mut rng = self.seed.stream(Stream::Resets);
+        // More words than any networks have weights.
+        rng.set_word_pos((self.resets as u128) << 40);
+        reinitialized(self.actor.module(), self.critics.module(), &mut rng)
+    }
+
+    /// Returns whether networks begin anew after the update under way.
+    pub(crate) fn resets_networks(&self) -> bool {
+        self.settings.reset_at.contains(&self.updates)
+    }
+
+    /// Lets all networks begin anew, and forgets the moments of their optimizers.
+    pub(crate) fn reset_networks(&mut self) -> Result<(), ConfigError> {
+        let (actor, critics) = self.reinitialized()?;
+        let (actor, critics) = in_form(actor, critics, &self.boundary, self.settings.value_head.value_dim())?;
+        self.actor.begin_anew(actor);
+        self.critics.begin_anew(critics);
+        self.target_critics = TargetNetwork::of(&self.critics);
+        if let Some(target) = &mut self.target_actor {
+            *target = TargetNetwork::of(&self.actor);
+        }
+        self.resets += 1;
         Ok(())
     }
 
@@ -144,11 +181,12 @@ impl<A: Actor, C: Critic> Core<A, C> {
         self.settings.value_head.next_values(reduction, outputs)
     }
 
-    /// Computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
+    /// Begins an update: computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
     /// that of the loss of another [`ValueHead`](crate::nn::ValueHead).
     pub(crate) fn step_critics(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticStep, AgentError> {
         let CriticGradient { loss, gradients, errors } = self.critic_gradient(batch, targets)?;
         self.minimize_critics(loss, gradients)?;
+        self.updates += 1;
         let td_errors = match batch.weights {
             Some(_) => Some(errors.abs().row_means().into_values()?.into_vec()),
             None => None,
@@ -172,6 +210,11 @@ impl<A: Actor, C: Critic> Core<A, C> {
         stepped.map_err(|error| self.cause(error))
     }
 
+    /// Returns whether the update under way moves the actor.
+    pub(crate) fn moves_actor(&self) -> bool {
+        self.updates.is_multiple_of(self.settings.policy_delay)
+    }
+
     /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.
     pub(crate) fn step_actor(&mut self, loss: f64, gradients: Gradients) -> Result<f64, AgentError> {
         let stepped = self.actor.check_loss(loss).and_then(|()| self.actor.step(gradients));
@@ -179,8 +222,11 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(loss / self.boundary.reward_factor())
     }
 
-    /// Moves every target a share τ of the way: `θ′ ← τ θ + (1 − τ) θ′`.
+    /// Moves every target a share τ of the way, if the update under way does: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self) -> Result<(), AgentError> {
+        if !self.updates.is_multiple_of(self.settings.target_update_interval) {
+            return Ok(());
+        }
         self.target_critics.follow(&self.critics, self.settings.tau)?;
         if let Some(target) = &mut self.target_actor {
             target.follow(&self.actor, self.settings.tau)?;
@@ -211,6 +257,8 @@ impl<A: Actor, C: Critic> Core<A, C> {
         if let Some(target) = &self.target_actor {
             state.put_state("target_actor", target.save_state()?);
         }
+        state.put("updates", self.updates as u64);
+        state.put("resets", self.resets as u64);
         if let Some(masks) = &self.masks {
             state.put_rng("dropout_rng", &masks.rng);
         }
@@ -244,9 +292,17 @@ impl<A: Actor, C: Critic> Core<A, C> {
                 None => None,
             },
             critic_count: self.critic_count,
-            settings: self.settings,
+            updates: count(state, "updates")?,
+            resets: count(state, "resets")?,
+            seed: self.seed,
+            settings: self.settings.clone(),
         })
     }
+}
+
+/// Takes a count; files from before it was kept have none, and did not need it.
+fn count(state: &mut State, name: &str) -> Result<usize, StateError> {
+    if state.shape(name).is_ok() { state.take_count(name) } else { Ok(0) }
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {

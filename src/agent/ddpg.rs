@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use super::agent_config::DefaultNetworks;
 use super::agent_macro::agent;
 use super::core::{Core, CriticStep};
-use super::deterministic::deterministic_agent;
+use super::deterministic::{ActorLoss, deterministic_agent};
 use super::exploration::Exploration;
 use super::settings::{agent_config, agent_metrics};
 use super::{AgentError, Update};
@@ -23,9 +23,13 @@ agent_config! {
     /// Settings of [`Ddpg`]. See the table in [`crate::agent`] for sources and the lab's values.
     pub struct DdpgConfig for Ddpg<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
+        policy_delay: 1,
         /// Noise on the actions taken in the environment.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
+        /// Updates between two steps of the targets, at least 1. Default: 1. More, with a [`tau`](Self::tau) of 1, copy the networks at intervals.
+        #[config(default = 1)]
+        pub target_update_interval: usize,
     }
 }
 
@@ -45,7 +49,7 @@ agent_metrics! {
     pub struct DdpgMetrics {
         /// Mean of `(Q(o, a) − y)²` before the step, in squared units of the reward.
         critic_loss,
-        /// Mean of `−Q(o, μ(o))` before the step of the actor, after that of the critic, in units of the reward.
+        /// Mean of `−Q(o, μ(o))` before the latest step of the actor, after that of the critic, in units of the reward; 0 before the first.
         actor_loss,
     }
 }
@@ -58,10 +62,11 @@ agent_metrics! {
 pub struct Ddpg<A, C: Critic> {
     pub(super) core: Core<A, C>,
     exploration: Exploration,
+    actor_loss: ActorLoss,
     config: DdpgConfig,
 }
 
-agent!(Ddpg, DdpgConfig, DdpgMetrics, Actor, "ddpg", [exploration]);
+agent!(Ddpg, DdpgConfig, DdpgMetrics, Actor, "ddpg", [exploration, actor_loss]);
 deterministic_agent!(Ddpg, DdpgConfig);
 
 impl<A: Actor, C: Critic> Ddpg<A, C> {
@@ -89,6 +94,7 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         Ok(Self {
             core: core.with_target_actor(),
             exploration: Exploration::new(noise, seed.stream(Stream::Exploration)),
+            actor_loss: ActorLoss::default(),
             config: config.clone(),
         })
     }
@@ -101,14 +107,16 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         next_values * &batch.discounts + &batch.rewards
     }
 
-    /// Takes an update: the critic towards y, the actor towards larger Q, then the targets a share τ of the way.
+    /// Takes an update: the critic towards y, the actor towards larger Q, then the targets a share τ of the way, each if its turn has come.
     fn learn(&mut self, batch: &Inside) -> Result<Update<DdpgMetrics>, AgentError> {
         let targets = self.targets(batch);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
-        let (loss, gradients) = self.core.deterministic_actor_gradient(batch)?;
-        let actor_loss = self.core.step_actor(loss, gradients)?;
+        if self.core.moves_actor() {
+            let (loss, gradients) = self.core.deterministic_actor_gradient(batch)?;
+            self.actor_loss.0 = self.core.step_actor(loss, gradients)?;
+        }
         self.core.follow()?;
-        Ok(Update { metrics: DdpgMetrics { critic_loss, actor_loss }, td_errors })
+        Ok(Update { metrics: DdpgMetrics { critic_loss, actor_loss: self.actor_loss.0 }, td_errors })
     }
 
     /// Returns the critic, as [`actor`](Self::actor).

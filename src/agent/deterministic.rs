@@ -4,10 +4,31 @@ use super::AgentError;
 use super::core::Core;
 use super::evaluate::Of;
 use super::learner::Gradients;
+use super::saved::Saved;
 use crate::boundary::Inside;
 use crate::fused::Members;
 use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic};
+use crate::state::{State, StateError};
+
+/// The loss of the latest step of the actor, in units of the reward; 0 before the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ActorLoss(pub(super) f64);
+
+impl Saved for ActorLoss {
+    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
+        state.put(name, self.0);
+        Ok(())
+    }
+
+    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
+        // DDPG's files from before it had a delay have none: every update overwrites it.
+        if state.shape(name).is_err() {
+            return Ok(Self::default());
+        }
+        state.take(name).map(Self)
+    }
+}
 
 impl<A: Actor, C: Critic> Core<A, C> {
     /// Returns μ′(o).
@@ -85,6 +106,8 @@ macro_rules! deterministic_agent {
             pub fn target_actor(&self) -> &A {
                 self.core.target_actor.as_ref().expect("a deterministic policy has a target").module()
             }
+
+            fn reset_own(&mut self) {}
 
             fn act_exploring(
                 &mut self,

@@ -3,6 +3,7 @@
 use burn::tensor::TensorReadError;
 
 use crate::boundary::{ActError, BatchError};
+use crate::config::ConfigError;
 use crate::space::MAX_MAGNITUDE;
 use crate::target::TargetError;
 
@@ -41,6 +42,9 @@ pub enum AgentError {
     /// A target network that does not belong to its source.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Networks that could not be [reset](super::SacConfig::reset_at).
+    #[error("the networks could not be reset: {0}")]
+    Reset(#[source] ConfigError),
     /// A tensor could not be read back from the device.
     #[error("a tensor could not be read from the device")]
     Read(#[from] TensorReadError),

@@ -5,6 +5,7 @@ use burn::optim::GradientsParams;
 
 use super::AgentError;
 use super::adam::{Adam, AdamConfig, Moments};
+use super::form::InForm;
 use super::gradient_norm::{clip_factor, clip_gradient_norm};
 use super::network::{Network, View};
 use crate::fused::{Flat, FlatLearner, OutOfRange};
@@ -66,13 +67,16 @@ impl<M> std::fmt::Debug for Learner<M> {
 }
 
 impl<M: Module> Learner<M> {
-    /// Begins with the weights of a module; `flat` are the same, if there are kernels for all that it computes.
-    pub(crate) fn new(module: M, flat: Option<Flat>, names: Names, learning_rate: f64, rule: StepRule) -> Self {
-        let networks = match flat {
-            Some(flat) => Networks::Flat { learner: FlatLearner::new(flat), view: View::new(module.valid()) },
-            None => Networks::Module(Modules::new(module, Moments::default())),
-        };
-        Self { networks, adam: Adam::new(learning_rate, rule.adam), max_gradient_norm: rule.max_gradient_norm, names }
+    /// Begins with the weights of a module; the flat ones are the same, if there are kernels for all that it computes.
+    pub(crate) fn new(weights: InForm<M>, names: Names, learning_rate: f64, rule: StepRule) -> Self {
+        let (networks, adam) = (Networks::new(weights), Adam::new(learning_rate, rule.adam));
+        Self { networks, adam, max_gradient_norm: rule.max_gradient_norm, names }
+    }
+
+    /// Takes other weights, as [`new`](Self::new), and forgets the moments of the optimizer; its settings stay.
+    pub(crate) fn begin_anew(&mut self, weights: InForm<M>) {
+        self.networks = Networks::new(weights);
+        self.adam.begin_anew();
     }
 
     /// Returns the network as a module off the tape.
@@ -235,6 +239,15 @@ pub(crate) fn weight_out_of_range<M: Module>(network: &'static str, module: &M) 
     let (parameter, value) = parameters::find(module, |value| !is_in_range(value))?;
     let quantity = OutOfRange::Weight.name();
     Some(AgentError::Parameter { quantity, network, parameter, value: value.into() })
+}
+
+impl<M: Module> Networks<M> {
+    fn new((module, flat): InForm<M>) -> Self {
+        match flat {
+            Some(flat) => Self::Flat { learner: FlatLearner::new(flat), view: View::new(module.valid()) },
+            None => Self::Module(Modules::new(module, Moments::default())),
+        }
+    }
 }
 
 impl<M: Module> Modules<M> {

@@ -91,6 +91,10 @@ macro_rules! maximum_entropy_agent {
                 Ok(())
             }
 
+            fn reset_own(&mut self) {
+                self.temperature.begin_anew(&self.config.temperature);
+            }
+
             fn act_exploring(
                 &mut self,
                 observations: &[f32],

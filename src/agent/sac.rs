@@ -25,6 +25,7 @@ agent_config! {
     /// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
     pub struct SacConfig for Sac<GaussianActor, QNetwork> {
         learning_rate: 3e-4,
+        policy_delay: 1,
         /// The weight of the entropy, fixed or learned.
         #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
         pub temperature: TemperatureConfig,
@@ -34,10 +35,7 @@ agent_config! {
         /// How the noise of actions depends on that of the step before. Default: not at all.
         #[config(default = "ExplorationNoise::White")]
         pub exploration_noise: ExplorationNoise,
-        /// Updates of the critics for one of the actor and the temperature, at least 1. Default: 1; REDQ has as many as updates a step.
-        #[config(default = 1)]
-        pub policy_delay: usize,
-        /// Updates between two steps of the target, at least 1.
+        /// Updates between two steps of the target, at least 1. Default: 1. More, with a [`tau`](Self::tau) of 1, copy the critics at intervals.
         #[config(default = 1)]
         pub target_update_interval: usize,
         /// How the values of the target critics become one in the targets. Default: the smallest.
@@ -52,9 +50,7 @@ agent_config! {
 impl SacConfig {
     fn validate_own(&self) -> Result<(), ConfigError> {
         self.temperature.validate()?;
-        at_least("critic_count", 1, self.critic_count)?;
-        at_least("policy_delay", 1, self.policy_delay)?;
-        at_least("target_update_interval", 1, self.target_update_interval)
+        at_least("critic_count", 1, self.critic_count)
     }
 
     fn build(&self, networks: &DefaultNetworks<'_>) -> Result<Sac<GaussianActor, QNetwork>, ConfigError> {
@@ -96,12 +92,11 @@ pub struct Sac<A, C: Critic> {
     temperature: Temperature,
     exploration: PolicyNoise,
     update_rng: ChaCha8Rng,
-    updates: usize,
     latest: ActorStep,
     config: SacConfig,
 }
 
-agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration, update_rng, updates, latest]);
+agent!(Sac, SacConfig, SacMetrics, StochasticActor, "sac", [temperature, exploration, update_rng, latest]);
 maximum_entropy_agent!(Sac, SacConfig);
 
 impl<A: StochasticActor, C: Critic> Sac<A, C> {
@@ -133,7 +128,6 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
             core,
             exploration: PolicyNoise::new(config.exploration_noise, spaces.action().dim(), seed)?,
             update_rng: seed.stream(Stream::Update),
-            updates: 0,
             latest: ActorStep::default(),
             config: config.clone(),
         })
@@ -181,16 +175,13 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
     ) -> Result<Update<SacMetrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
-        self.updates += 1;
-        if self.updates.is_multiple_of(self.config.policy_delay) {
+        if self.core.moves_actor() {
             let ActorGradient { loss, gradients, log_prob } = self.actor_gradient(batch, noise)?;
             let loss = self.core.step_actor(loss, gradients)?;
             let temperature_loss = self.temperature.update(log_prob)?;
             self.latest = ActorStep { loss, entropy: -log_prob.unwrap_or(0.0), temperature_loss };
         }
-        if self.updates.is_multiple_of(self.config.target_update_interval) {
-            self.core.follow()?;
-        }
+        self.core.follow()?;
         let ActorStep { loss: actor_loss, entropy, temperature_loss } = self.latest;
         let temperature = self.temperature();
         let metrics = SacMetrics { critic_loss, actor_loss, entropy, temperature, temperature_loss };

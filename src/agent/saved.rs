@@ -23,25 +23,3 @@ impl Saved for ChaCha8Rng {
         state.take_rng(name, self)
     }
 }
-
-impl Saved for usize {
-    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
-        state.put(name, *self as u64);
-        Ok(())
-    }
-
-    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
-        state.take_count(name)
-    }
-}
-
-impl Saved for f64 {
-    fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
-        state.put(name, *self);
-        Ok(())
-    }
-
-    fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
-        state.take(name)
-    }
-}

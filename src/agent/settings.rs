@@ -2,17 +2,18 @@
 
 use super::adam::AdamConfig;
 use super::learner::StepRule;
-use crate::config::{ConfigError, adam_epsilon, decay, in_unit_interval, non_negative, positive};
+use crate::config::{ConfigError, adam_epsilon, at_least, at_most, decay, in_unit_interval, non_negative, positive};
 use crate::nn::ValueHead;
 
-/// Declares the settings of an algorithm: those that all share, with the learning rate that both networks have by default, and its own.
+/// Declares the settings of an algorithm: those that all share, with the learning rate of both networks and the delay of the actor by default, and its own.
 ///
-/// The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
+/// One of its own is `target_update_interval`, a number or an `Option`, which is then `policy_delay` by default. The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
 macro_rules! agent_config {
     (
         $(#[$attribute:meta])*
         pub struct $name:ident for $agent:ty {
             learning_rate: $rate:tt,
+            policy_delay: $delay:tt,
             $($(#[$field_attribute:meta])* pub $field:ident: $type:ty,)*
         }
     ) => {
@@ -42,6 +43,20 @@ macro_rules! agent_config {
             pub weight_decay: f64,
             /// Largest norm of the gradient of the actor, and of all critics together, `(0, ∞)`. Off by default.
             pub max_gradient_norm: Option<f64>,
+            /// Updates of the critics for one of the actor, at least 1. Default: 1; TD3's is 2. REDQ has as many as updates a step.
+            #[config(default = $delay)]
+            pub policy_delay: usize,
+            /// Numbers of updates after which actor, critics and targets begin anew[^1], each at least 1, with fresh moments of the optimizers and a learned
+            /// temperature at its first value. What the environment has shown stays: the replay and the normalisation. Default: none.
+            ///
+            /// At most 1,000 numbers. With many updates a step, one reset in so many of them keeps networks able to learn[^2]:
+            /// `(1..10).map(|k| k * 200_000).collect()`. Networks of your own have to implement [`reinitialized`](crate::nn::Critic::reinitialized).
+            ///
+            /// [^1]: E. Nikishin et al. (2022). *The Primacy Bias in Deep Reinforcement Learning*. arXiv:2205.07802.
+            ///
+            /// [^2]: P. D'Oro et al. (2023). *Sample-Efficient Reinforcement Learning by Breaking the Replay Ratio Barrier*. ICLR.
+            #[config(default = "vec![]")]
+            pub reset_at: Vec<usize>,
             /// Whether networks see observations in units of their own spread, which is measured along the run. On by default.
             #[config(default = true)]
             pub normalize_observations: bool,
@@ -97,6 +112,9 @@ macro_rules! agent_config {
                         weight_decay: self.weight_decay,
                     },
                     max_gradient_norm: self.max_gradient_norm,
+                    policy_delay: self.policy_delay,
+                    reset_at: self.reset_at.clone(),
+                    target_update_interval: Option::<usize>::from(self.target_update_interval).unwrap_or(self.policy_delay),
                     normalize_observations: self.normalize_observations,
                     scale_rewards: self.scale_rewards,
                     value_head: self.value_head,
@@ -148,8 +166,11 @@ macro_rules! agent_metrics {
 
 pub(super) use {agent_config, agent_metrics};
 
+/// Longest list of resets: a checkpoint holds the settings, which may not be long.
+const MAX_RESETS: usize = 1000;
+
 /// The settings that all algorithms share.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) discount: f64,
     pub(crate) tau: f64,
@@ -157,6 +178,9 @@ pub(crate) struct Shared {
     pub(crate) critic_learning_rate: f64,
     pub(crate) adam: AdamConfig,
     pub(crate) max_gradient_norm: Option<f64>,
+    pub(crate) policy_delay: usize,
+    pub(crate) reset_at: Vec<usize>,
+    pub(crate) target_update_interval: usize,
     pub(crate) normalize_observations: bool,
     pub(crate) scale_rewards: bool,
     pub(crate) value_head: ValueHead,
@@ -171,6 +195,10 @@ impl Shared {
         self.adam.betas.into_iter().try_for_each(|beta| decay("adam_betas", beta))?;
         adam_epsilon(self.adam.epsilon)?;
         non_negative("weight_decay", self.adam.weight_decay)?;
+        at_least("policy_delay", 1, self.policy_delay)?;
+        at_least("target_update_interval", 1, self.target_update_interval)?;
+        self.reset_at.iter().try_for_each(|&update| at_least("reset_at", 1, update))?;
+        at_most("length of reset_at", self.reset_at.len(), "the longest", MAX_RESETS)?;
         self.value_head.validate()?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }

@@ -19,10 +19,11 @@ pub(crate) enum TargetNetwork<M> {
 }
 
 impl<M: Module> TargetNetwork<M> {
-    /// Begins with the weights of a module off the tape; `flat` are the same, if there are kernels for all that it computes.
-    pub(crate) fn new(module: M, flat: Option<Flat>) -> Self {
-        match flat {
-            Some(flat) => Self::Flat { flat, view: View::new(module) },
+    /// Begins as a copy.
+    pub(crate) fn of(source: &Learner<M>) -> Self {
+        let module = source.module().clone();
+        match source.flat() {
+            Some(flat) => Self::Flat { flat: flat.clone(), view: View::new(module) },
             None => Self::Module(Some(module)),
         }
     }

@@ -6,12 +6,12 @@ use rand::rngs::ChaCha8Rng;
 use super::agent_config::DefaultNetworks;
 use super::agent_macro::agent;
 use super::core::{Core, CriticStep};
-use super::deterministic::deterministic_agent;
+use super::deterministic::{ActorLoss, deterministic_agent};
 use super::exploration::Exploration;
 use super::settings::{agent_config, agent_metrics};
 use super::{AgentError, Update};
 use crate::boundary::Inside;
-use crate::config::{ConfigError, at_least, non_negative};
+use crate::config::{ConfigError, non_negative};
 use crate::env::Spaces;
 use crate::fused::Members;
 use crate::matrix::Matrix;
@@ -24,6 +24,7 @@ agent_config! {
     /// Settings of [`Td3`]; the defaults are the paper's.
     pub struct Td3Config for Td3<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
+        policy_delay: 2,
         /// Noise on the actions taken in the environment.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
@@ -33,9 +34,9 @@ agent_config! {
         /// Largest noise on target actions, in the same units, `[0, ∞)`.
         #[config(default = 0.5)]
         pub smoothing_clip: f64,
-        /// Updates of the critics for one of the actor and the targets, at least 1.
-        #[config(default = 2)]
-        pub policy_delay: usize,
+        /// Updates between two steps of the targets, at least 1. Default: as [`policy_delay`](Self::policy_delay). With a [`tau`](Self::tau) of 1, they are copies.
+        #[config(default = "None")]
+        pub target_update_interval: Option<usize>,
     }
 }
 
@@ -43,7 +44,6 @@ impl Td3Config {
     fn validate_own(&self) -> Result<(), ConfigError> {
         non_negative("smoothing_std", self.smoothing_std)?;
         non_negative("smoothing_clip", self.smoothing_clip)?;
-        at_least("policy_delay", 1, self.policy_delay)?;
         self.noise.validate()
     }
 
@@ -72,12 +72,11 @@ pub struct Td3<A, C: Critic> {
     pub(super) core: Core<A, C>,
     exploration: Exploration,
     update_rng: ChaCha8Rng,
-    updates: usize,
-    actor_loss: f64,
+    actor_loss: ActorLoss,
     config: Td3Config,
 }
 
-agent!(Td3, Td3Config, Td3Metrics, Actor, "td3", [exploration, update_rng, updates, actor_loss]);
+agent!(Td3, Td3Config, Td3Metrics, Actor, "td3", [exploration, update_rng, actor_loss]);
 deterministic_agent!(Td3, Td3Config);
 
 impl<A: Actor, C: Critic> Td3<A, C> {
@@ -106,8 +105,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
             core: core.with_target_actor(),
             exploration: Exploration::new(noise, seed.stream(Stream::Exploration)),
             update_rng: seed.stream(Stream::Update),
-            updates: 0,
-            actor_loss: 0.0,
+            actor_loss: ActorLoss::default(),
             config: config.clone(),
         })
     }
@@ -127,16 +125,15 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         self.learn_with(batch, next_noise)
     }
 
-    /// Takes an update: the critics towards y, and at every `policy_delay`-th the actor and the targets.
+    /// Takes an update: the critics towards y, and, if their turn has come, the actor and the targets.
     pub(super) fn learn_with(&mut self, batch: &Inside, next_noise: Matrix) -> Result<Update<Td3Metrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
-        self.updates += 1;
-        if self.updates.is_multiple_of(self.config.policy_delay) {
+        if self.core.moves_actor() {
             let (loss, gradients) = self.core.deterministic_actor_gradient(batch)?;
-            self.actor_loss = self.core.step_actor(loss, gradients)?;
-            self.core.follow()?;
+            self.actor_loss.0 = self.core.step_actor(loss, gradients)?;
         }
-        Ok(Update { metrics: Td3Metrics { critic_loss, actor_loss: self.actor_loss }, td_errors })
+        self.core.follow()?;
+        Ok(Update { metrics: Td3Metrics { critic_loss, actor_loss: self.actor_loss.0 }, td_errors })
     }
 }

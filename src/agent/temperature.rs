@@ -142,6 +142,15 @@ impl Temperature {
         }
     }
 
+    /// Begins anew, if it is learned: the value is the first again, and the moments of the optimizer are forgotten.
+    pub(crate) fn begin_anew(&mut self, config: &TemperatureConfig) {
+        if let (Self::Learned { log_value, value, .. }, TemperatureConfig::Learned(config)) = (self, config) {
+            log_value.adam.begin_anew();
+            *log_value = LogTemperature { value: config.initial.ln() as f32, moments: [0.0; 2], ..*log_value };
+            *value = config.initial;
+        }
+    }
+
     pub(crate) fn value(&self) -> f64 {
         match self {
             Self::Fixed(value) | Self::Learned { value, .. } => *value,

@@ -6,7 +6,9 @@ use crate::replay::{Batch, Transition};
 mod forms;
 mod gradient_flow;
 mod parity;
+mod parity_parts;
 mod parity_tqc;
+mod resets;
 mod weighted_batches;
 
 /// Reads a matrix, row by row.

@@ -81,6 +81,10 @@ impl Program {
                     let [left, right] = sources.map(|source| (value(source), self.widths[source.0]));
                     join(left, right, output);
                 }
+                Step::Sum([left, right]) => {
+                    let terms = value(*left).iter().zip(value(*right));
+                    output.iter_mut().zip(terms).for_each(|(sum, (left, right))| *sum = left + right);
+                }
                 Step::Linear { of, weight, activation } => {
                     let layer = self.layer(parameters, *of, *weight, self.widths[i]);
                     kernel::linear_forward(&layer, *activation, rows, value(*of), output);
@@ -94,6 +98,7 @@ impl Program {
                     masked(value(*of), (inputs[MASK], rows), *start..*start + self.widths[i], output);
                     activation.iter().for_each(|&activation| kernel::activate(activation, output));
                 }
+                Step::Silu { of } => kernel::silu(value(*of), output),
             }
         }
     }
@@ -157,6 +162,7 @@ impl Program {
                     to.add(*left, |to| columns_of(gradient, width, 0..middle, to));
                     to.add(*right, |to| columns_of(gradient, width, middle..width, to));
                 }
+                Step::Sum(sources) => sources.iter().for_each(|&of| to.add(of, |to| to.copy_from_slice(gradient))),
                 Step::Linear { of, weight, .. } => {
                     let layer = self.layer(parameters, *of, *weight, self.widths[i]);
                     let input = self.value(*of, inputs, outputs);
@@ -179,6 +185,10 @@ impl Program {
                 Step::Dropout { of, start, .. } => {
                     let columns = *start..*start + self.widths[i];
                     to.add(*of, |to| masked(gradient, (inputs[MASK], rows), columns, to));
+                }
+                Step::Silu { of } => {
+                    let input = self.value(*of, inputs, outputs);
+                    to.add(*of, |to| kernel::silu_gradient(input, gradient, to));
                 }
             }
         }

@@ -11,10 +11,14 @@ use crate::activation::Activation;
 pub(crate) enum Operation {
     /// The observation, as the network sees it.
     Input,
+    /// `activation(x)`, number by number.
+    Activate { of: usize, activation: Option<Activation> },
     /// `activation(x · factor + offset)`, axis by axis.
     Affine { of: usize, factor: Vec<f32>, offset: Vec<f32>, activation: Option<Activation> },
     /// Two outputs side by side.
     Join { left: usize, right: usize },
+    /// The sum of two outputs.
+    Sum { left: usize, right: usize },
     /// `activation(x W + b)`, with W of shape `[inputs, outputs]`, row by row.
     Linear { of: usize, weight: Vec<f32>, bias: Vec<f32>, activation: Option<Activation> },
     /// `activation((x − mean)/√(var + ε) · γ + β)`, with ε of [`NORM_EPSILON`](super::NORM_EPSILON) and the biased variance.
@@ -25,17 +29,18 @@ impl Operation {
     /// Returns the function that the output goes through last.
     pub(crate) fn activation(&self) -> Option<Activation> {
         match self {
-            Self::Input | Self::Join { .. } => None,
-            Self::Affine { activation, .. } | Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } => {
-                *activation
-            }
+            Self::Input | Self::Join { .. } | Self::Sum { .. } => None,
+            Self::Activate { activation, .. }
+            | Self::Affine { activation, .. }
+            | Self::Linear { activation, .. }
+            | Self::LayerNorm { activation, .. } => *activation,
         }
     }
 
     /// Returns the numbers of the operation, list by list.
     pub(crate) fn numbers(&self) -> [&[f32]; 2] {
         match self {
-            Self::Input | Self::Join { .. } => [&[], &[]],
+            Self::Input | Self::Activate { .. } | Self::Join { .. } | Self::Sum { .. } => [&[], &[]],
             Self::Affine { factor: first, offset: second, .. }
             | Self::Linear { weight: first, bias: second, .. }
             | Self::LayerNorm { gamma: first, beta: second, .. } => [first, second],
@@ -73,13 +78,10 @@ impl Graph {
                         Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone(), activation: None }
                     }
                     // Nothing is dropped when a policy acts.
-                    Step::Dropout { of, activation, .. } => Operation::Affine {
-                        of: of.0,
-                        factor: vec![1.0; width],
-                        offset: vec![0.0; width],
-                        activation: *activation,
-                    },
+                    Step::Dropout { of, activation, .. } => Operation::Activate { of: of.0, activation: *activation },
+                    Step::Silu { of } => Operation::Activate { of: of.0, activation: Some(Activation::Silu) },
                     Step::Join([left, right]) => Operation::Join { left: left.0, right: right.0 },
+                    Step::Sum([left, right]) => Operation::Sum { left: left.0, right: right.0 },
                     Step::Linear { of, weight, activation } => {
                         let weights = program.widths[of.0] * width;
                         Operation::Linear {

@@ -22,12 +22,16 @@ pub(super) enum Step {
     Affine { of: Source, factor: Vec<f32>, offset: Vec<f32> },
     /// Two outputs side by side.
     Join([Source; 2]),
+    /// The sum of two outputs of one width.
+    Sum([Source; 2]),
     /// `activation(x W + b)`, with W from `weight` on in the parameters, and b after it.
     Linear { of: Source, weight: usize, activation: Option<Activation> },
     /// `activation((x − mean)/√(var + ε) · γ + β)` of each row, with γ from `gamma` on in the parameters, and β after it.
     LayerNorm { of: Source, gamma: usize, activation: Option<Activation> },
     /// `activation(x · k)`, with k in the columns of the mask from `start` on.
     Dropout { of: Source, start: usize, activation: Option<Activation> },
+    /// `x σ(x)`, whose slope is not a function of the value, so a step that keeps x.
+    Silu { of: Source },
 }
 
 /// The input that is the mask of dropout: what each number is multiplied by.
@@ -41,8 +45,9 @@ impl Step {
             Self::Affine { of, .. }
             | Self::Linear { of, .. }
             | Self::LayerNorm { of, .. }
-            | Self::Dropout { of, .. } => std::slice::from_ref(of),
-            Self::Join(sources) => sources,
+            | Self::Dropout { of, .. }
+            | Self::Silu { of } => std::slice::from_ref(of),
+            Self::Join(sources) | Self::Sum(sources) => sources,
         }
     }
 
@@ -52,7 +57,7 @@ impl Step {
             Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } | Self::Dropout { activation, .. } => {
                 *activation
             }
-            Self::Input(_) | Self::Affine { .. } | Self::Join(_) => None,
+            Self::Input(_) | Self::Affine { .. } | Self::Join(_) | Self::Sum(_) | Self::Silu { .. } => None,
         }
     }
 
@@ -237,6 +242,18 @@ impl Builder {
         Source(self.program.steps.len() - 1)
     }
 
+    /// Adds a step and its activation, which is a part of it where the slope is a function of the value.
+    fn add_activated(
+        &mut self,
+        step: impl FnOnce(Option<Activation>) -> Step,
+        width: usize,
+        activation: Option<Activation>,
+    ) -> Source {
+        let inside = activation.filter(|activation| activation.has_slope_of_value());
+        let source = self.add(step(inside), width);
+        if inside == activation { source } else { self.add(Step::Silu { of: source }, width) }
+    }
+
     /// The first or the second input, of so many columns.
     pub(crate) fn input(&mut self, which: usize, columns: usize) -> Source {
         self.known &= columns > 0;
@@ -246,6 +263,12 @@ impl Builder {
     pub(crate) fn join(&mut self, left: Source, right: Source) -> Source {
         let width = self.program.widths[left.0] + self.program.widths[right.0];
         self.add(Step::Join([left, right]), width)
+    }
+
+    pub(crate) fn sum(&mut self, left: Source, right: Source) -> Source {
+        let width = self.program.widths[left.0];
+        self.known &= width == self.program.widths[right.0];
+        self.add(Step::Sum([left, right]), width)
     }
 
     /// `x · factor + offset`, column by column.
@@ -266,13 +289,13 @@ impl Builder {
         let slot = |id, start| Slot { id, start, columns: width, stride: width, rows: 1 };
         self.program.slots.extend([slot(norm.gamma.id, gamma), slot(beta.id, gamma + width)]);
         self.program.parameters += 2 * width;
-        self.add(Step::LayerNorm { of, gamma, activation }, width)
+        self.add_activated(|activation| Step::LayerNorm { of, gamma, activation }, width, activation)
     }
 
     /// Dropout by the columns of the mask from `start` on, and an activation after it.
     pub(crate) fn dropout(&mut self, of: Source, start: usize, activation: Option<Activation>) -> Source {
         let width = self.program.widths[of.0];
-        self.add(Step::Dropout { of, start, activation }, width)
+        self.add_activated(|activation| Step::Dropout { of, start, activation }, width, activation)
     }
 
     /// Linear layers of one input as one layer, their outputs side by side.
@@ -298,6 +321,6 @@ impl Builder {
             column += to;
         }
         self.program.parameters += (inputs + 1) * outputs;
-        self.add(Step::Linear { of, weight, activation }, outputs)
+        self.add_activated(|activation| Step::Linear { of, weight, activation }, outputs, activation)
     }
 }

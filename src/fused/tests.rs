@@ -79,7 +79,13 @@ fn spaces(observation: usize, action: usize) -> Spaces {
 }
 
 fn activation() -> impl Strategy<Value = Activation> {
-    prop_oneof![Just(Activation::Relu), Just(Activation::Tanh)]
+    prop_oneof![
+        Just(Activation::Relu),
+        Just(Activation::Tanh),
+        Just(Activation::Elu),
+        // Through burn in either case.
+        Just(Activation::Silu)
+    ]
 }
 
 proptest! {

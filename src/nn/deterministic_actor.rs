@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::{Activation, Actor, Initialization, Mlp, MlpConfig};
 use crate::config::ConfigError;
@@ -22,6 +23,9 @@ pub struct DeterministicActorConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    #[config(default = false)]
+    pub residual: bool,
 }
 
 impl DeterministicActorConfig {
@@ -29,7 +33,7 @@ impl DeterministicActorConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(
         &self,
         spaces: &Spaces,
@@ -39,7 +43,10 @@ impl DeterministicActorConfig {
         let mut widths = vec![spaces.observation().dim()];
         widths.extend(&self.hidden_dims);
         widths.push(spaces.action().dim());
-        let trunk = MlpConfig::new(widths).with_activation(self.activation).with_initialization(self.initialization);
+        let trunk = MlpConfig::new(widths)
+            .with_activation(self.activation)
+            .with_initialization(self.initialization)
+            .with_residual(self.residual);
         Ok(DeterministicActor { trunk: trunk.init(rng, device)? })
     }
 }
@@ -54,6 +61,10 @@ pub struct DeterministicActor {
 impl Actor for DeterministicActor {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.forward(observations).tanh()
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        Some(Self { trunk: self.trunk.reinitialized(rng) })
     }
 
     fn program(&self) -> Option<PolicyProgram> {

@@ -5,8 +5,10 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, assert_shape};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
-use super::mlp::check_weights;
+use super::linear::reinitialized;
+use super::mlp_config::check_weights;
 use super::{
     ActionBounds, ActionSample, ActionUnits, Activation, Actor, Initialization, Mlp, MlpConfig, StochasticActor,
     linear, tanh_normal,
@@ -32,6 +34,9 @@ pub struct GaussianActorConfig {
     /// How weights begin. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
+    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    #[config(default = false)]
+    pub residual: bool,
     /// The units of the action whose log-density is returned. Default: of the action in `[−1, 1]`.
     #[config(default = "ActionUnits::Normalized")]
     pub density_units: ActionUnits,
@@ -42,14 +47,17 @@ impl GaussianActorConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<GaussianActor, ConfigError> {
         at_least("number of hidden layers", 1, self.hidden_dims.len())?;
         let mut widths = vec![spaces.observation().dim()];
         widths.extend(&self.hidden_dims);
         let features = widths[widths.len() - 1];
-        let trunk = MlpConfig::new(widths).with_activation(self.activation).with_initialization(self.initialization);
-        let trunk = trunk.init(rng, device)?;
+        let trunk = MlpConfig::new(widths)
+            .with_activation(self.activation)
+            .with_initialization(self.initialization)
+            .with_residual(self.residual);
+        let trunk = trunk.init_trunk(rng, device)?;
         check_weights(features, spaces.action().dim())?;
         let mut head = || linear(features, spaces.action().dim(), self.initialization, rng, device);
         let log_volume = match self.density_units {
@@ -97,6 +105,12 @@ impl Actor for GaussianActor {
     /// Returns the squashed mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.heads(observations, [&self.mean]).tanh()
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let trunk = self.trunk.reinitialized(rng);
+        let [mean, log_std] = [&self.mean, &self.log_std].map(|head| reinitialized(head, trunk.initialization, rng));
+        Some(Self { trunk, mean, log_std, ..self.clone() })
     }
 
     fn program(&self) -> Option<PolicyProgram> {

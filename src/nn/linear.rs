@@ -54,6 +54,13 @@ pub fn linear(
     Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
 }
 
+/// Returns a layer as wide as another, with new initial weights.
+pub(crate) fn reinitialized(layer: &Linear, initialization: Initialization, rng: &mut impl Rng) -> Linear {
+    let [d_input, d_output] = layer.weight.dims();
+    let Linear { weight, bias } = linear(d_input, d_output, initialization, rng, &layer.weight.val().device());
+    Linear { weight, bias: bias.filter(|_| layer.bias.is_some()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,82 +1,29 @@
 //! The multi-layer perceptron that the bundled networks are made of.
 
-use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::{Device, Tensor, activation, assert_shape};
+use burn::tensor::{Tensor, assert_shape};
 use rand::Rng;
 
-use super::{Dropout, Initialization, linear};
+use super::activate::activate;
+use super::linear::reinitialized;
+use super::{Dropout, Initialization, ResidualBlock};
 use crate::activation::Activation;
-use crate::config::{ConfigError, at_least, at_most, decay};
 use crate::fused::{self, Builder, MlpShape, Source};
-
-/// Settings of [`Mlp`].
-#[derive(Config, Debug, PartialEq)]
-pub struct MlpConfig {
-    /// Width of each layer, from input to output: `[3, 256, 256, 1]` has three linear layers. At least 2 widths.
-    pub widths: Vec<usize>,
-    /// The function between two layers. Default: ReLU.
-    #[config(default = "Activation::Relu")]
-    pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
-    #[config(default = "Initialization::FanIn")]
-    pub initialization: Initialization,
-    /// Whether each hidden layer is normalised[^1] before its activation, with a scale and an offset that are learned. Off by default.
-    ///
-    /// [^1]: J. Ba et al. (2016). *Layer Normalization*. arXiv:1607.06450.
-    #[config(default = false)]
-    pub layer_norm: bool,
-    /// Probability that a number of a hidden layer is dropped while the network learns, before it is normalised, in `[0, 1)`. Default: 0.
-    #[config(default = 0.0)]
-    pub dropout: f64,
-}
-
-impl MlpConfig {
-    /// Checks that there is an input and an output, that no width is 0, and that no layer is beyond all measure.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::TooSmall`], or [`ConfigError::TooLarge`] above 2²⁸ weights.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        at_least("number of widths", 2, self.widths.len())?;
-        self.widths.iter().try_for_each(|&width| at_least("layer width", 1, width))?;
-        decay("dropout", self.dropout)?;
-        self.widths.windows(2).try_for_each(|pair| check_weights(pair[0], pair[1]))
-    }
-
-    /// Creates the layers on `device`, drawing from `rng` in order from input to output.
-    ///
-    /// # Errors
-    ///
-    /// As [`validate`](Self::validate).
-    pub fn init(&self, rng: &mut impl Rng, device: &Device) -> Result<Mlp, ConfigError> {
-        self.validate()?;
-        let layers: Vec<_> =
-            (self.widths.windows(2)).map(|pair| linear(pair[0], pair[1], self.initialization, rng, device)).collect();
-        let normalized = if self.layer_norm { &self.widths[1..self.widths.len() - 1] } else { &[] };
-        let norms = normalized.iter().map(|&width| LayerNormConfig::new(width).init(device)).collect();
-        Ok(Mlp { layers, norms, dropout: self.dropout, activation: self.activation })
-    }
-}
-
-/// Weights of the largest layer that is built: 1 GiB in single precision.
-const MAX_WEIGHTS: usize = 1 << 28;
-
-/// Checks that a layer can be built at all, since memory that is not there would end the process.
-pub(super) fn check_weights(inputs: usize, outputs: usize) -> Result<(), ConfigError> {
-    at_most("number of weights in a layer", inputs.saturating_mul(outputs), "the largest", MAX_WEIGHTS)
-}
 
 /// A stack of linear layers with an activation between them.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// The layers, from input to output.
+    /// The layers, from input to output; with residual blocks, that before them, and that after them if there is one.
     pub layers: Vec<Linear>,
-    /// What normalises the output of each hidden layer; empty if nothing does.
+    /// What normalises the output of each hidden layer, or that of the last residual block; empty if nothing does.
     pub norms: Vec<LayerNorm>,
+    /// Residual blocks, between the first layer and the last; mostly none.
+    pub blocks: Vec<ResidualBlock>,
     #[module(skip)]
-    dropout: f64,
+    pub(super) initialization: Initialization,
+    #[module(skip)]
+    pub(super) dropout: f64,
     #[module(skip)]
     pub(crate) activation: Activation,
 }
@@ -84,7 +31,19 @@ pub struct Mlp {
 impl Mlp {
     /// Joins layers with an activation between them, and nothing else.
     pub(crate) fn of(layers: Vec<Linear>, activation: Activation) -> Self {
-        Self { layers, norms: Vec::new(), dropout: 0.0, activation }
+        let (norms, blocks) = (Vec::new(), Vec::new());
+        Self { layers, norms, blocks, initialization: Initialization::FanIn, dropout: 0.0, activation }
+    }
+
+    /// Returns layers of the same widths, with new initial weights that are drawn as [`MlpConfig::init`] does.
+    pub(crate) fn reinitialized(&self, rng: &mut impl Rng) -> Self {
+        let before = if self.blocks.is_empty() { self.layers.len() } else { 1 };
+        let mut layers: Vec<_> =
+            self.layers[..before].iter().map(|layer| reinitialized(layer, self.initialization, rng)).collect();
+        let blocks = self.blocks.iter().map(|block| block.reinitialized(self.initialization, rng)).collect();
+        layers.extend(self.layers[before..].iter().map(|layer| reinitialized(layer, self.initialization, rng)));
+        let norm = |norm: &LayerNorm| LayerNormConfig::new(norm.gamma.dims()[0]).init(&norm.gamma.val().device());
+        Self { layers, blocks, norms: self.norms.iter().map(norm).collect(), ..self.clone() }
     }
 
     /// Returns the output of the last layer, without an activation.
@@ -147,6 +106,13 @@ impl Mlp {
     }
 
     fn add_with(&self, builder: &mut Builder, of: Source, activate_last: bool, dropout: Option<Dropout>) -> Source {
+        if !self.blocks.is_empty() {
+            let entered = builder.linear(of, &[&self.layers[0]], None);
+            let through = self.blocks.iter().fold(entered, |h, block| block.add_to(builder, h, self.activation));
+            let normalized = self.norms.iter().fold(through, |h, norm| builder.layer_norm(h, norm, None));
+            let after = activate_last.then_some(self.activation);
+            return self.layers[1..].iter().fold(normalized, |x, layer| builder.linear(x, &[layer], after));
+        }
         let last = self.layers.len().saturating_sub(1);
         let mut masked = 0;
         self.layers.iter().enumerate().fold(of, |of, (i, layer)| {
@@ -172,10 +138,14 @@ impl Mlp {
         layers: impl Iterator<Item = &'a Linear>,
         shape: MlpShape,
     ) -> Result<Tensor<2>, [Tensor<2>; I]> {
-        if self.norms.is_empty() { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
+        let is_known = self.norms.is_empty() && self.blocks.is_empty() && self.activation.has_slope_of_value();
+        if is_known { fused::perceptron(inputs, layers, shape) } else { Err(inputs) }
     }
 
     fn layer_by_layer(&self, input: Tensor<2>, mask: Option<Tensor<2>>, activate_last: bool) -> Tensor<2> {
+        if !self.blocks.is_empty() {
+            return self.block_by_block(input, activate_last);
+        }
         let last = self.layers.len() - 1;
         let mut masked = 0;
         (self.layers.iter().enumerate()).fold(input, |x, (i, layer)| {
@@ -186,11 +156,21 @@ impl Mlp {
                 masked += width;
             }
             let x = self.norms.get(i).map_or(x.clone(), |norm| norm.forward(x));
-            if i == last && !activate_last { x } else { self.activate(x) }
+            if i == last && !activate_last { x } else { activate(self.activation, x) }
         })
     }
 
-    /// Returns the activation of the last layer, for networks that put heads on it.
+    fn block_by_block(&self, input: Tensor<2>, activate_last: bool) -> Tensor<2> {
+        let entered = self.layers[0].forward(input);
+        let through = self.blocks.iter().fold(entered, |h, block| block.forward(h, self.activation));
+        let normalized = self.norms.iter().fold(through, |h, norm| norm.forward(h));
+        self.layers[1..].iter().fold(normalized, |x, layer| {
+            let x = layer.forward(x);
+            if activate_last { activate(self.activation, x) } else { x }
+        })
+    }
+
+    /// Returns the activation of the last layer, for networks that put heads on it; after residual blocks without a last layer, these normalised.
     ///
     /// # Shapes
     ///
@@ -221,18 +201,12 @@ impl Mlp {
             Tensor::cat(heads.iter().map(|head| head.forward(features.clone())).collect(), 1)
         })
     }
-
-    fn activate(&self, x: Tensor<2>) -> Tensor<2> {
-        match self.activation {
-            Activation::Relu => activation::relu(x),
-            Activation::Tanh => activation::tanh(x),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::MlpConfig;
     use crate::rng::{Seed, Stream};
     use burn::module::Param;
     use burn::tensor::{TensorData, Tolerance};
@@ -263,6 +237,46 @@ mod tests {
         mlp.forward(input.clone()).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
         let expected = TensorData::from([[0.0_f32], [0.5]]);
         mlp.features(input).into_data().assert_approx_eq::<f32>(&expected, Tolerance::default());
+    }
+
+    #[test]
+    fn residual_blocks_are_added_to_what_they_are_given() {
+        let device = crate::test_device();
+        let config = MlpConfig::new(vec![2, 2, 1]).with_residual(true);
+        let mut mlp = config.init(&mut Seed(0).stream(Stream::ActorWeights), &device).unwrap();
+        let layer = |weight: Vec<f32>, [from, to]: [usize; 2], bias: f32| Linear {
+            weight: Param::from_data(TensorData::new(weight, [from, to]), &device),
+            bias: Some(Param::from_data(TensorData::new(vec![bias; to], [to]), &device)),
+        };
+        mlp.layers = vec![layer(vec![1.0, 0.0, 0.0, 1.0], [2, 2], 0.0), layer(vec![2.0, 1.0], [2, 1], 0.5)];
+        // The first of eight inside is the first of two, and goes to both outputs: 3 times and once.
+        let (mut expand, mut contract) = (vec![0.0; 16], vec![0.0; 16]);
+        expand[0] = 1.0;
+        contract[..2].copy_from_slice(&[3.0, 1.0]);
+        mlp.blocks[0].expand = layer(expand, [2, 8], 0.0);
+        mlp.blocks[0].contract = layer(contract, [8, 2], 0.0);
+
+        // (1, −1) is normalised already, so it becomes (1 + 3, −1 + 1) = (4, 0), normalised (1, −1): 2 − 1 + 0.5.
+        // (−1, 1) stays, since ReLU gives 0: normalised (−1, 1): −2 + 1 + 0.5.
+        let input = Tensor::<2>::from_data([[1.0, -1.0], [-1.0, 1.0]], &device);
+        let expected = TensorData::from([[1.5_f32], [-0.5]]);
+        mlp.forward(input).into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(3e-5));
+    }
+
+    #[test]
+    fn residual_blocks_that_cannot_be_are_refused() {
+        let text = |config: MlpConfig| config.with_residual(true).validate().unwrap_err().to_string();
+        assert_eq!(text(MlpConfig::new(vec![3, 1])), "number of residual blocks must be at least 1, got 0");
+        assert_eq!(text(MlpConfig::new(vec![3, 8, 9, 1])), "residual blocks must all have the same width, got 8 and 9");
+        let off = |field| {
+            format!(
+                "{field} must be off with residual blocks, which have a layer normalisation of their own and no dropout"
+            )
+        };
+        assert_eq!(text(MlpConfig::new(vec![3, 8, 1]).with_layer_norm(true)), off("layer_norm"));
+        assert_eq!(text(MlpConfig::new(vec![3, 8, 1]).with_dropout(0.1)), off("dropout"));
+        let too_wide = "number of weights in a layer must be at most the largest (268435456), got 400000000";
+        assert_eq!(text(MlpConfig::new(vec![3, 10_000, 1])), too_wide);
     }
 
     #[test]

@@ -8,14 +8,18 @@
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
+use rand::rngs::ChaCha8Rng;
 
 mod action_bounds;
+mod activate;
 mod deterministic_actor;
 mod ensemble;
 mod gaussian_actor;
 mod linear;
 mod mlp;
+mod mlp_config;
 mod q_network;
+mod residual;
 mod value_head;
 
 pub mod lab;
@@ -28,8 +32,10 @@ pub use deterministic_actor::{DeterministicActor, DeterministicActorConfig};
 pub use ensemble::{Ensemble, Reduction};
 pub use gaussian_actor::{GaussianActor, GaussianActorConfig};
 pub use linear::{Initialization, linear};
-pub use mlp::{Mlp, MlpConfig};
+pub use mlp::Mlp;
+pub use mlp_config::MlpConfig;
 pub use q_network::{QNetwork, QNetworkConfig};
+pub use residual::ResidualBlock;
 pub(crate) use value_head::HeadLoss;
 pub use value_head::{CategoricalConfig, QuantilesConfig, ValueHead};
 
@@ -47,6 +53,13 @@ pub trait Actor: Module + ModuleDisplay {
     ///
     /// - `observations`: `[n, O]`; returns `[n, A]`
     fn act(&self, observations: Tensor<2>) -> Tensor<2>;
+
+    /// Returns a network of the same shapes with new initial weights, for agents that are [reset](crate::agent::SacConfig::reset_at);
+    /// `None`, the default, if it does not know how its weights began.
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let _ = rng;
+        None
+    }
 
     /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
     #[doc(hidden)]
@@ -114,6 +127,12 @@ pub trait Critic: Module + ModuleDisplay {
     fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
         let _ = mask;
         self.q_value(observations, actions)
+    }
+
+    /// Returns a network of the same shapes with new initial weights, as [`Actor::reinitialized`].
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let _ = rng;
+        None
     }
 
     /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.

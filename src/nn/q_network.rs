@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::action_bounds::{add_units, in_units};
 use super::{ActionBounds, ActionUnits, Activation, Critic, Dropout, Initialization, Mlp, MlpConfig};
@@ -29,6 +30,9 @@ pub struct QNetworkConfig {
     /// Probability that a number of a hidden layer is dropped while the network learns, as in [`MlpConfig::dropout`]. Default: 0.
     #[config(default = 0.0)]
     pub dropout: f64,
+    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    #[config(default = false)]
+    pub residual: bool,
     /// Values for each pair of observation and action, at least 1: more than one for critics of quantiles. Default: 1.
     #[config(default = 1)]
     pub value_dim: usize,
@@ -42,7 +46,7 @@ impl QNetworkConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<QNetwork, ConfigError> {
         let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
         widths.extend(&self.hidden_dims);
@@ -53,6 +57,7 @@ impl QNetworkConfig {
             initialization: self.initialization,
             layer_norm: self.layer_norm,
             dropout: self.dropout,
+            residual: self.residual,
         };
         let bounds = self.action_units.bounds(spaces.action(), device)?;
         Ok(QNetwork { trunk: trunk.init(rng, device)?, action_dim: spaces.action().dim(), bounds })
@@ -82,6 +87,10 @@ impl Critic for QNetwork {
 
     fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
         self.trunk.forward_joined_with_dropout(observations, in_units(&self.bounds, actions), mask)
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        Some(Self { trunk: self.trunk.reinitialized(rng), ..self.clone() })
     }
 
     fn program(&self) -> Option<Program> {

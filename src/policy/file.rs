@@ -45,6 +45,8 @@ enum Kind {
 enum ActivationName {
     Relu,
     Tanh,
+    Elu,
+    Silu,
 }
 
 /// A space; JSON has no infinity, so null stands for it.
@@ -82,9 +84,11 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             (Kind::Gaussian, &actor.trunk)
         }
     };
-    if !trunk.norms.is_empty() {
-        let reason = "a policy file has no layer normalisation; export such a policy as C, Rust or ONNX";
-        return Err(StateError::Unsupported { name: "norms".to_owned(), reason }.into());
+    let parts = [("blocks", trunk.blocks.is_empty()), ("norms", trunk.norms.is_empty())];
+    if let Some((name, _)) = parts.into_iter().find(|(_, is_empty)| !is_empty) {
+        let reason =
+            "a policy file has no layer normalisation, nor residual blocks; export such a policy as C, Rust or ONNX";
+        return Err(StateError::Unsupported { name: name.to_owned(), reason }.into());
     }
     for (i, layer) in trunk.layers.iter().enumerate() {
         put_linear(&mut state, &format!("layers.{i}"), layer)?;
@@ -92,6 +96,8 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
     let activation = match trunk.activation {
         Activation::Relu => ActivationName::Relu,
         Activation::Tanh => ActivationName::Tanh,
+        Activation::Elu => ActivationName::Elu,
+        Activation::Silu => ActivationName::Silu,
     };
     if let Some(normalization) = &boundary.normalization {
         for (name, values) in [(MEAN, normalization.mean()), (SCALE, normalization.scale())] {
@@ -162,6 +168,8 @@ impl Parsed {
         let activation = match activation {
             ActivationName::Relu => Activation::Relu,
             ActivationName::Tanh => Activation::Tanh,
+            ActivationName::Elu => Activation::Elu,
+            ActivationName::Silu => Activation::Silu,
         };
         let mut layers = Vec::new();
         let mut width = spaces.observation().dim();

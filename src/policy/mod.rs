@@ -275,7 +275,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation, which the file has no
+    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation or residual blocks, which the file has no
     /// place for.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
         file::bytes(&self.network, &self.boundary)

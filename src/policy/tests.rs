@@ -54,6 +54,20 @@ fn a_policy_that_was_loaded_acts_as_the_one_that_was_saved() {
 }
 
 #[test]
+fn every_activation_is_saved_and_loaded() {
+    let device = crate::test_device();
+    for activation in [Activation::Relu, Activation::Tanh, Activation::Elu, Activation::Silu] {
+        let config = GaussianActorConfig::new().with_hidden_dims(vec![8, 5]).with_activation(activation);
+        let actor = config.init(&spaces(), &mut Seed(0).stream(Stream::ActorWeights), &device).unwrap();
+        let policy = Policy::new(actor, &spaces(), &device).unwrap();
+        let restored = Policy::from_bytes(&policy.to_bytes().unwrap(), &device).unwrap();
+        for observation in OBSERVATIONS {
+            assert_eq!(restored.action(&observation).unwrap(), policy.action(&observation).unwrap(), "{activation:?}");
+        }
+    }
+}
+
+#[test]
 fn many_observations_give_the_actions_of_each() {
     let device = crate::test_device();
     for policy in policies(&device) {

@@ -384,7 +384,7 @@ impl State {
 
 /// Requires two configurations, as JSON, to be equal, and names the first field that is not.
 ///
-/// A field that `saved` lacks is newer than the file: it counts as that of `default`.
+/// A field that `saved` lacks, at any depth, is newer than the file: it counts as that of `default`.
 pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, default: &str) -> Result<(), StateError> {
     let parse = |text: &str| {
         if text.len() > MAX_CONFIG {
@@ -396,12 +396,24 @@ pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, default: &
     let (saved, here, default) = (parse(saved)?, parse(here)?, parse(default)?);
     let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
     for field in saved.keys().chain(here.keys()) {
-        let (saved, here) = (saved.get(field).or(default.get(field)), here.get(field));
-        if saved != here {
-            return Err(StateError::differs(&format!("{name}.{field}"), text(saved), text(here)));
+        let (saved, here, default) = (saved.get(field), here.get(field), default.get(field));
+        if !is_same(saved, here, default) {
+            return Err(StateError::differs(&format!("{name}.{field}"), text(saved.or(default)), text(here)));
         }
     }
     Ok(())
+}
+
+/// Returns whether two settings are equal, where one that is newer than `saved` counts as that of `default`.
+fn is_same(saved: Option<&Value>, here: Option<&Value>, default: Option<&Value>) -> bool {
+    match (saved, here) {
+        (Some(Value::Object(saved)), Some(Value::Object(here))) => {
+            let of_default = |field: &String| default.and_then(|default| default.get(field));
+            let mut fields = saved.keys().chain(here.keys());
+            fields.all(|field| is_same(saved.get(field), here.get(field), of_default(field)))
+        }
+        (saved, here) => saved.or(default) == here,
+    }
 }
 
 /// Reads 32 bytes as four little-endian words.

@@ -124,10 +124,30 @@ fn a_configuration_that_differs_is_named_by_its_field() {
     assert_eq!(text(error), "`agent.tau` must be the same as when the state was saved: 0.005 then, 0.01 now");
     let error = expect(saved, r#"{"episodes": 3}"#).unwrap_err();
     assert_eq!(text(error), "`agent.tau` must be the same as when the state was saved: 0.005 then, absent now");
+    let error = expect(saved, r#"{"episodes": {"a": 1}, "tau": 0.005}"#).unwrap_err();
+    assert_eq!(text(error), r#"`agent.episodes` must be the same as when the state was saved: 3 then, {"a":1} now"#);
     assert!(expect("[", saved).is_err());
     let endless = format!("[{}]", "0,".repeat(MAX_CONFIG));
     let error = expect(&endless, saved).unwrap_err();
     assert_eq!(text(error), "`agent` must be at most 65536 bytes of configuration, got 131074");
+}
+
+#[test]
+fn a_setting_inside_another_that_is_newer_than_the_file_had_its_default() {
+    let default = r#"{"networks": {"widths": [256], "activation": "Relu"}, "head": {"Learned": {"initial": 1}}}"#;
+    let saved = r#"{"networks": {"widths": [8]}, "head": {"Fixed": 0.1}}"#;
+    let expect = |here: &str| expect_same_config("agent", saved, here, default);
+    assert_eq!(expect(r#"{"networks": {"widths": [8], "activation": "Relu"}, "head": {"Fixed": 0.1}}"#), Ok(()));
+    for (field, here) in [
+        ("networks", r#"{"networks": {"widths": [8], "activation": "Tanh"}, "head": {"Fixed": 0.1}}"#),
+        ("networks", r#"{"networks": {"widths": [9], "activation": "Relu"}, "head": {"Fixed": 0.1}}"#),
+        ("networks", r#"{"networks": {"activation": "Relu"}, "head": {"Fixed": 0.1}}"#),
+        ("head", r#"{"networks": {"widths": [8]}, "head": {"Learned": {"initial": 1}}}"#),
+        ("head", r#"{"networks": {"widths": [8]}, "head": {"Fixed": 0.1, "Learned": {"initial": 1}, "more": 1}}"#),
+    ] {
+        let error = text(expect(here).unwrap_err());
+        assert!(error.starts_with(&format!("`agent.{field}` must be the same")), "{error}");
+    }
 }
 
 /// A file with the given header and data.

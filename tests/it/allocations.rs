@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use crate::allocation_counter::allocations_of;
 use crate::fixture;
-use actor_critic::agent::{ActError, AgentError, ExplorationNoise, Metrics, Update};
+use actor_critic::agent::{ActError, AgentError, ExplorationNoise, Metrics, NetworksConfig, Update};
 use actor_critic::burn::tensor::Device;
+use actor_critic::nn::Activation;
 use actor_critic::policy::Act;
 use actor_critic::prelude::*;
 use actor_critic::replay::{PrioritizedReplay, PrioritizedReplayConfig};
@@ -145,6 +146,11 @@ fn bundled_agents_learn_without_allocating() {
     assert_eq!(of_a_bundled_agent(&SacConfig::new().with_scale_rewards(true), 1), COUNTED);
     assert_eq!(of_a_bundled_agent(&SacConfig::new(), 3), 3 * COUNTED);
     assert_eq!(of_a_bundled_agent(&SacConfig::tqc().with_exploration_noise(ExplorationNoise::Pink), 1), COUNTED);
+    let residual = NetworksConfig::new().with_actor_residual(true).with_critic_residual(true);
+    let sac = SacConfig::new().with_networks(residual.with_activation(Activation::Silu));
+    assert_eq!(of_a_bundled_agent(&sac, 1), COUNTED);
+    let elu = NetworksConfig::new().with_activation(Activation::Elu);
+    assert_eq!(of_a_bundled_agent(&DdpgConfig::new().with_networks(elu).with_policy_delay(2), 1), COUNTED);
 }
 
 #[test]

@@ -336,6 +336,14 @@ fn settings_out_of_range_are_refused_by_every_algorithm() {
     assert_eq!(text(config.validate()), "target_update_interval must be at least 1, got 0");
     assert_eq!(text(SacConfig::new().with_policy_delay(0).validate()), "policy_delay must be at least 1, got 0");
     assert_eq!(text(Td3Config::new().with_policy_delay(0).validate()), "policy_delay must be at least 1, got 0");
+    assert_eq!(text(DdpgConfig::new().with_policy_delay(0).validate()), "policy_delay must be at least 1, got 0");
+    assert_eq!(text(DdpgConfig::new().with_reset_at(vec![0]).validate()), "reset_at must be at least 1, got 0");
+    assert_eq!(text(SacConfig::new().with_reset_at(vec![9, 0]).validate()), "reset_at must be at least 1, got 0");
+    let long = text(Td3Config::new().with_reset_at((1..=1001).collect()).validate());
+    assert_eq!(long, "length of reset_at must be at most the longest (1000), got 1001");
+    let interval = "target_update_interval must be at least 1, got 0";
+    assert_eq!(text(DdpgConfig::new().with_target_update_interval(0).validate()), interval);
+    assert_eq!(text(Td3Config::new().with_target_update_interval(Some(0)).validate()), interval);
     for betas in [[-0.1, 0.999], [0.9, 1.0], [f64::NAN, 0.999]] {
         let value = if betas[0] == 0.9 { betas[1] } else { betas[0] };
         let expected = format!("adam_betas must be in [0, 1), got {value}");

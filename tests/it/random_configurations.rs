@@ -42,6 +42,7 @@ struct Case {
     actor_dims: Vec<usize>,
     activation: Activation,
     initialization: Initialization,
+    actor_residual: bool,
     critic: CriticConfig,
     agent: AgentConfig,
     trainer: TrainerConfig,
@@ -64,7 +65,7 @@ impl Case {
         let mut draw = Draw::of_case(number);
         let action_dim = draw.count(&[1, 2], &[0]);
         let (low, high) = draw.bounds(action_dim);
-        let activation = draw.one_of(&[Activation::Relu, Activation::Tanh]);
+        let activation = draw.one_of(&[Activation::Relu, Activation::Tanh, Activation::Elu, Activation::Silu]);
         let initialization = draw.one_of(&[Initialization::FanIn, Initialization::Xavier]);
         let agent = draw.agent();
         let critic = if draw.rng.random() {
@@ -74,6 +75,7 @@ impl Case {
                     .with_activation(activation)
                     .with_layer_norm(draw.rng.random())
                     .with_dropout(draw.number(&[0.0, 0.0, 0.5]))
+                    .with_residual(draw.rng.random_bool(0.2))
                     .with_value_dim(draw.count(&[agent.value_dim()], &[0, 2]))
                     .with_initialization(initialization),
             )
@@ -95,6 +97,7 @@ impl Case {
             actor_dims: draw.widths(),
             activation,
             initialization,
+            actor_residual: draw.rng.random_bool(0.2),
             critic,
             agent,
             trainer: draw.trainer(),
@@ -146,6 +149,7 @@ impl Case {
                 let actor = GaussianActorConfig::new()
                     .with_hidden_dims(self.actor_dims.clone())
                     .with_activation(self.activation)
+                    .with_residual(self.actor_residual)
                     .with_initialization(self.initialization);
                 let actor = actor.init(spaces, &mut self.seed.stream(Stream::ActorWeights), device)?;
                 self.live(Sac::new(actor, both(first)?, spaces, config, device, self.seed)?)
@@ -157,6 +161,7 @@ impl Case {
         let config = DeterministicActorConfig::new()
             .with_hidden_dims(self.actor_dims.clone())
             .with_activation(self.activation)
+            .with_residual(self.actor_residual)
             .with_initialization(self.initialization);
         Ok(config.init(spaces, &mut self.seed.stream(Stream::ActorWeights), device)?)
     }

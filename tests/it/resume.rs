@@ -9,8 +9,8 @@ use std::process::Command;
 
 use actor_critic::agent::{ExplorationNoise, NetworksConfig};
 use actor_critic::nn::{
-    DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork, QNetworkConfig,
-    Reduction,
+    Activation, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork,
+    QNetworkConfig, Reduction,
 };
 use actor_critic::noise::OrnsteinUhlenbeckConfig;
 use actor_critic::prelude::*;
@@ -67,15 +67,18 @@ fn ddpg(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Ddpg<Determinist
         actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?,
         critic.init(spaces, &mut seed.stream(Stream::CriticWeights), device)?,
         spaces,
-        &DdpgConfig::new().with_noise(NoiseConfig::OrnsteinUhlenbeck(noise)),
+        &DdpgConfig::new()
+            .with_noise(NoiseConfig::OrnsteinUhlenbeck(noise))
+            .with_policy_delay(2)
+            .with_target_update_interval(3),
         device,
         seed,
     )?)
 }
 
 fn td3(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Td3<DeterministicActor, QNetwork>, Error> {
-    let actor = DeterministicActorConfig::new().with_hidden_dims(vec![16]);
-    let critic = QNetworkConfig::new().with_hidden_dims(vec![16]);
+    let actor = DeterministicActorConfig::new().with_hidden_dims(vec![16]).with_activation(Activation::Silu);
+    let critic = QNetworkConfig::new().with_hidden_dims(vec![16]).with_residual(true);
     let mut rng = seed.stream(Stream::CriticWeights);
     Ok(Td3::new(
         actor.init(spaces, &mut seed.stream(Stream::ActorWeights), device)?,
@@ -102,7 +105,7 @@ fn sac(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor
     )?)
 }
 
-/// Quantiles, dropout, subsets of critics and correlated noise: all that has a state of its own.
+/// Quantiles, dropout, subsets of critics, resets and correlated noise: all that has a state of its own.
 fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor, QNetwork>, Error> {
     let networks = NetworksConfig::new().with_hidden_dims(vec![16]).with_critic_dropout(0.1);
     let config = SacConfig::tqc()
@@ -110,6 +113,7 @@ fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianAct
         .with_critic_count(3)
         .with_target_reduction(Reduction::SmallestOf(2))
         .with_policy_delay(3)
+        .with_reset_at(vec![150, 1_000, 3_000])
         .with_exploration_noise(ExplorationNoise::Pink);
     Ok(config.init(spaces, device, seed)?)
 }

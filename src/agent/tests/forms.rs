@@ -149,6 +149,56 @@ fn distributions_and_dropout() {
 }
 
 #[test]
+fn every_activation() {
+    let device = crate::test_device();
+    for activation in [Activation::Tanh, Activation::Elu, Activation::Silu] {
+        let networks = NetworksConfig::new().with_hidden_dims(vec![12, 9]).with_activation(activation);
+        learns_the_same(3, || {
+            let config = DdpgConfig::new().with_networks(networks.clone());
+            config.init(&spaces(3), &device, Seed(0)).unwrap()
+        });
+        let networks = networks.with_critic_layer_norm(true).with_critic_dropout(0.3);
+        learns_the_same(2, || {
+            let config = SacConfig::new().with_networks(networks.clone());
+            config.init(&spaces(2), &device, Seed(0)).unwrap()
+        });
+        learns_the_same(1, || {
+            let (spaces, mut rng) = (spaces(1), Seed(1).stream(Stream::ActorWeights));
+            let actor = DeterministicActorConfig::new().with_hidden_dims(vec![20]).with_activation(activation);
+            let actor = actor.init(&spaces, &mut rng, &device).unwrap();
+            let critic = TwoStreamCriticConfig::new().with_hidden_dims(vec![12, 9]).with_activation(activation);
+            let critic = critic.init(&spaces, &mut rng, &device).unwrap();
+            Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, Seed(0)).unwrap()
+        });
+    }
+}
+
+#[test]
+fn residual_blocks() {
+    let device = crate::test_device();
+    for activation in [Activation::Relu, Activation::Tanh, Activation::Silu] {
+        let networks = NetworksConfig::new()
+            .with_hidden_dims(vec![7, 7])
+            .with_activation(activation)
+            .with_actor_residual(true)
+            .with_critic_residual(true);
+        learns_the_same(2, || {
+            let config = SacConfig::tqc().with_networks(networks.clone());
+            config.init(&spaces(2), &device, Seed(0)).unwrap()
+        });
+        learns_the_same(3, || {
+            let config = Td3Config::new().with_networks(networks.clone()).with_reset_at(vec![3]);
+            config.init(&spaces(3), &device, Seed(0)).unwrap()
+        });
+        let networks = networks.clone().with_actor_residual(false);
+        learns_the_same(1, || {
+            let config = DdpgConfig::new().with_networks(networks.clone()).with_max_gradient_norm(Some(0.5));
+            config.init(&spaces(1), &device, Seed(0)).unwrap()
+        });
+    }
+}
+
+#[test]
 fn a_gaussian_policy_without_noise_is_a_deterministic_one() {
     let device = crate::test_device();
     learns_the_same(2, || {

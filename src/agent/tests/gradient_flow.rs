@@ -3,7 +3,7 @@
 use super::batch_of;
 use crate::fixture;
 use actor_critic::agent::Agent;
-use actor_critic::agent::LearnedTemperatureConfig;
+use actor_critic::agent::{LearnedTemperatureConfig, NetworksConfig};
 use actor_critic::burn::module::{Module, ModuleVisitor, Param};
 use actor_critic::burn::tensor::{Device, Tensor};
 use actor_critic::nn::lab::{ClippedNoise, ClippedNoiseConfig};
@@ -133,16 +133,30 @@ fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
     }
 }
 
+/// With a τ of 1 and an interval of 2 the targets are copies of the critics after updates 2 and 4, and stay what they were in between.
+fn copies_at_every_other_update<A: Agent>(mut agent: A, critics: impl Fn(&A) -> [Vec<f32>; 2]) {
+    let mut before = critics(&agent)[1].clone();
+    for update in 1..=4 {
+        agent.update(&batch()).unwrap();
+        let [online, target] = critics(&agent);
+        assert_eq!(target, if update % 2 == 0 { &online } else { &before }[..], "update {update}");
+        assert!(update % 2 == 0 || target != online);
+        before = target;
+    }
+}
+
 #[test]
-fn the_target_follows_every_so_many_updates() {
+fn targets_are_copied_every_so_many_updates() {
     for device in fixture::devices() {
-        let config = SacConfig::new().with_target_update_interval(2);
-        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
-        let before = values(agent.target_critics());
-        agent.update(&batch()).unwrap();
-        assert_eq!(values(agent.target_critics()), before);
-        agent.update(&batch()).unwrap();
-        assert_ne!(values(agent.target_critics()), before);
+        let sac = SacConfig::new().with_tau(1.0).with_target_update_interval(2).with_policy_delay(3);
+        let sac = sac.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(sac, |agent| [values(agent.critics()), values(agent.target_critics())]);
+        let ddpg = DdpgConfig::new().with_tau(1.0).with_target_update_interval(2).with_policy_delay(3);
+        let ddpg = ddpg.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(ddpg, |agent| [values(agent.critics()), values(agent.target_critics())]);
+        let td3 = Td3Config::new().with_tau(1.0).with_target_update_interval(Some(2)).with_policy_delay(3);
+        let td3 = td3.init(&spaces(), &device, Seed(0)).unwrap();
+        copies_at_every_other_update(td3, |agent| [values(agent.critics()), values(agent.target_critics())]);
     }
 }
 
@@ -224,6 +238,81 @@ fn td3_moves_the_actor_and_the_targets_every_other_update() {
         agent.update(&batch()).unwrap();
         assert_ne!(values(agent.actor()), actor);
         assert_ne!(values(agent.target_actor()), target);
+    }
+}
+
+#[test]
+fn ddpg_moves_the_actor_after_a_delay_and_reports_its_latest_step() {
+    for device in fixture::devices() {
+        let config = DdpgConfig::new().with_policy_delay(2);
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let (actor, target) = (values(agent.actor()), values(agent.target_critics()));
+        assert_eq!(agent.update(&batch()).unwrap().metrics.actor_loss, 0.0);
+        assert_eq!(values(agent.actor()), actor);
+        assert_ne!(values(agent.target_critics()), target, "the targets move at every update");
+        let second = agent.update(&batch()).unwrap().metrics.actor_loss;
+        assert_ne!(values(agent.actor()), actor);
+        assert_ne!(second, 0.0);
+
+        let mut restored = config.init(&spaces(), &device, Seed(0)).unwrap();
+        restored.load_state(agent.save_state().unwrap()).unwrap();
+        let third = agent.update(&batch()).unwrap();
+        assert_eq!(third.metrics.actor_loss, second);
+        assert_eq!(restored.update(&batch()).unwrap(), third);
+    }
+}
+
+/// A state of DDPG of before it had a delay.
+#[test]
+fn a_state_without_a_count_of_updates_is_restored() {
+    let device = fixture::devices().remove(0);
+    let mut agent = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    agent.update(&batch()).unwrap();
+    let mut old = agent.save_state().unwrap();
+    assert_eq!((old.take::<u64>("updates").unwrap(), old.take::<u64>("resets").unwrap()), (1, 0));
+    old.take::<f64>("actor_loss").unwrap();
+    let mut restored = DdpgConfig::new().init(&spaces(), &device, Seed(0)).unwrap();
+    restored.load_state(old).unwrap();
+    assert_eq!(restored.update(&batch()).unwrap(), agent.update(&batch()).unwrap());
+}
+
+/// Each parameter, apart.
+#[derive(Default)]
+struct Each(Vec<Vec<f32>>);
+
+impl ModuleVisitor for Each {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().inner().try_into_vec_as::<f32>().unwrap());
+    }
+}
+
+#[test]
+fn every_parameter_of_residual_blocks_learns_and_the_critics_do_not_move_the_actor() {
+    let each = |module: &dyn Fn(&mut Each)| {
+        let mut each = Each::default();
+        module(&mut each);
+        each.0
+    };
+    for device in fixture::devices() {
+        let networks = NetworksConfig::new().with_hidden_dims(vec![8, 8]).with_actor_residual(true);
+        let config = SacConfig::new().with_networks(networks.with_critic_residual(true));
+        let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
+        let actor = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.actor(), visitor));
+        let critics = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.critics(), visitor));
+        let (actor_before, critics_before) = (actor(&agent), critics(&agent));
+        // Input, two blocks of a normalisation and two layers, the last normalisation, and two heads or one.
+        assert_eq!((actor_before.len(), critics_before.len()), (2 + 2 * 6 + 2 + 4, 2 * (2 + 2 * 6 + 2 + 2)));
+        let inside = agent.core.boundary.inside(&batch());
+        let noise = agent.core.boundary.place.take(matrix(8, 2, 5.0, &device));
+        let targets = agent.targets(&inside, &noise);
+        agent.core.step_critics(&inside, &targets).unwrap();
+        assert_eq!(actor(&agent), actor_before);
+        assert!(critics(&agent).iter().zip(&critics_before).all(|(after, before)| after != before));
+        let gradient = agent.actor_gradient(&inside, &noise).unwrap();
+        let critics_before = critics(&agent);
+        agent.core.step_actor(gradient.loss, gradient.gradients).unwrap();
+        assert_eq!(critics(&agent), critics_before);
+        assert!(actor(&agent).iter().zip(&actor_before).all(|(after, before)| after != before));
     }
 }
 

@@ -13,7 +13,7 @@ use actor_critic::nn::{
 use actor_critic::prelude::*;
 use serde_json::Value;
 
-fn spaces(config: &Value) -> Spaces {
+pub(super) fn spaces(config: &Value) -> Spaces {
     let dim = |name: &str| number(&config[name]) as usize;
     let observation = BoxSpace::unbounded(dim("obs")).unwrap();
     Spaces::new(observation, BoxSpace::symmetric(1.0, dim("act")).unwrap()).unwrap()
@@ -63,11 +63,11 @@ fn parameters(critic: &QNetwork) -> Vec<(String, ParamId, Vec<f64>)> {
     all
 }
 
-fn expected(of: &Value, name: &str) -> Vec<f64> {
+pub(super) fn expected(of: &Value, name: &str) -> Vec<f64> {
     Array::of(&of[name]).transposed().data
 }
 
-fn batch(value: &Value, discount: f64) -> Batch {
+pub(super) fn batch(value: &Value, discount: f64) -> Batch {
     let column = |name: &str| -> Vec<f32> { Array::of(&value[name]).data.iter().map(|&x| x as f32).collect() };
     batch_of(&["observation", "action", "reward", "next_observation", "terminated"].map(column), discount)
 }

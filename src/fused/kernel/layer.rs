@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::activation::{activate_body, elu_gradient, relu, relu_gradient, tanh_gradient};
 use super::matmul::{Factor, Finish, Sums, With, narrow_product, product};
 use super::per_instruction_set;
 use super::threads::{for_each, share};
@@ -57,15 +58,12 @@ fn forward_body<const FMA: bool, const MR: usize, const NR: usize>(
 ) {
     // One loop for each activation, so that none decides anew at every piece.
     match activation {
-        // Not `max`, which would turn a NaN into a 0 that nobody sees.
-        Some(Activation::Relu) => linear::<FMA, MR, NR>(layer, input, output, |x| if x < 0.0 { 0.0 } else { x }),
+        Some(Activation::Relu) => linear::<FMA, MR, NR>(layer, input, output, relu),
         None => linear::<FMA, MR, NR>(layer, input, output, |x| x),
         // A call, before which all registers would have to be saved.
-        Some(Activation::Tanh) => {
+        Some(activation @ (Activation::Tanh | Activation::Elu | Activation::Silu)) => {
             linear::<FMA, MR, NR>(layer, input, output, |x| x);
-            for y in output {
-                *y = y.tanh();
-            }
+            activate_body::<FMA, MR, NR>(activation, output);
         }
     }
 }
@@ -86,54 +84,6 @@ fn linear<const FMA: bool, const MR: usize, const NR: usize>(
     }
     let (x, w) = (Factor::plain(input, k), Factor::plain(layer.weight, n));
     product::<FMA, MR, NR>([output.len() / n, n, k], x, w, output, finish);
-}
-
-per_instruction_set! {
-    /// Applies an activation in place.
-    pub(crate) fn activate(activation: Activation, values: &mut [f32]) = activate_body
-}
-
-#[inline(always)]
-fn activate_body<const FMA: bool, const MR: usize, const NR: usize>(activation: Activation, values: &mut [f32]) {
-    match activation {
-        Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
-        Activation::Tanh => values.iter_mut().for_each(|x| *x = x.tanh()),
-    }
-}
-
-per_instruction_set! {
-    /// Multiplies a gradient by the slope of the activation that gave `outputs`.
-    pub(crate) fn activation_gradient(activation: Activation, outputs: &[f32], gradient: &mut [f32])
-        = activation_gradient_body
-}
-
-#[inline(always)]
-fn activation_gradient_body<const FMA: bool, const MR: usize, const NR: usize>(
-    activation: Activation,
-    outputs: &[f32],
-    gradient: &mut [f32],
-) {
-    macro_rules! times {
-        ($slope:ident) => {
-            for (gradient, &output) in gradient.iter_mut().zip(outputs) {
-                *gradient = $slope(*gradient, output);
-            }
-        };
-    }
-    match activation {
-        Activation::Relu => times!(relu_gradient),
-        Activation::Tanh => times!(tanh_gradient),
-    }
-}
-
-#[inline(always)]
-fn relu_gradient(gradient: f32, output: f32) -> f32 {
-    if output > 0.0 { gradient } else { 0.0 }
-}
-
-#[inline(always)]
-fn tanh_gradient(gradient: f32, output: f32) -> f32 {
-    gradient * (1.0 - output * output)
 }
 
 /// Computes `δ Wᵀ`, the gradient of some columns of a layer's input, from `δ`, that of its output.
@@ -184,14 +134,12 @@ fn input_gradient_body<const FMA: bool, const MR: usize, const NR: usize>(
             input_gradient::<FMA, MR, NR>(weight, widths, delta, gradient, $finish)
         };
     }
-    match through {
-        None => finish!(Sums),
-        Some((Activation::Relu, values, stride)) => {
-            finish!(With { values, stride, combine: |gradient, output| relu_gradient(gradient, output) });
-        }
-        Some((Activation::Tanh, values, stride)) => {
-            finish!(With { values, stride, combine: |gradient, output| tanh_gradient(gradient, output) });
-        }
+    let Some((activation, values, stride)) = through else { return finish!(Sums) };
+    match activation {
+        Activation::Relu => finish!(With { values, stride, combine: relu_gradient }),
+        Activation::Tanh => finish!(With { values, stride, combine: tanh_gradient }),
+        Activation::Elu => finish!(With { values, stride, combine: elu_gradient }),
+        Activation::Silu => unreachable!("SiLU is a step of its own"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! a row has an order of its own that no instruction set with a fused multiply-add, no thread and no other row changes, so
 //! the same numbers give the same bits on all of them.
 
+mod activation;
 mod elementwise;
 mod instructions;
 mod lanes;
@@ -16,10 +17,9 @@ mod regularization;
 mod squash;
 mod threads;
 
+pub(crate) use activation::{activate, activation_gradient, silu, silu_gradient};
 pub(crate) use elementwise::{adam, blend};
-pub(crate) use layer::{
-    Layer, activate, activation_gradient, linear_forward, linear_input_gradient, linear_parameter_gradient,
-};
+pub(crate) use layer::{Layer, linear_forward, linear_input_gradient, linear_parameter_gradient};
 #[cfg(any(feature = "flex", test))]
 pub(crate) use perceptron::{Gradients, LayerGradient, Perceptron, backward, forward};
 pub(crate) use quantile::quantile_huber;

@@ -191,8 +191,9 @@ fn pass(activation: Activation, rows: usize, widths: [usize; 4]) -> Vec<f32> {
 #[test]
 fn all_instruction_sets_agree_on_a_whole_perceptron() {
     let shapes = [(1, [3, 64, 64, 2]), (13, [5, 33, 70, 1]), (20, [17, 8, 40, 12]), (7, [1, 7, 9, 7])];
-    // Miri gives another rounding of tanh at every call, on purpose.
-    let activations = if cfg!(miri) { &[Activation::Relu][..] } else { &[Activation::Relu, Activation::Tanh] };
+    // Miri gives another rounding of tanh and of the exponential at every call, on purpose.
+    let all = &[Activation::Relu, Activation::Tanh, Activation::Elu];
+    let activations = if cfg!(miri) { &all[..1] } else { &all[..] };
     for (rows, widths) in shapes {
         for &activation in activations {
             let results = forced::with_each(|| pass(activation, rows, widths));
@@ -326,7 +327,7 @@ fn the_gradient_of_some_inputs_goes_through_what_gave_them() {
     let (weight, bias, delta) = (random(k * n, &mut rng), random(n, &mut rng), random(rows * n, &mut rng));
     let (layer, outputs) = (Layer { weight: &weight, bias: &bias }, random(rows * k, &mut rng));
     for columns in [0..20, 3..8, 2..19, 5..5] {
-        for activation in [None, Some(Activation::Relu), Some(Activation::Tanh)] {
+        for activation in [None, Some(Activation::Relu), Some(Activation::Tanh), Some(Activation::Elu)] {
             let width = columns.len();
             let mut gradient = vec![f32::NAN; rows * width];
             let through = activation.map(|activation| (activation, &outputs[..]));
@@ -339,9 +340,60 @@ fn the_gradient_of_some_inputs_goes_through_what_gave_them() {
                     None => 1.0,
                     Some(Activation::Relu) => f64::from(u8::from(output > 0.0)),
                     Some(Activation::Tanh) => 1.0 - output * output,
+                    Some(Activation::Elu) => 1.0 + output.min(0.0),
+                    Some(Activation::Silu) => unreachable!("it is not among them"),
                 };
                 assert!((f64::from(*found) - product * slope).abs() < 1e-5, "{found} for {}", product * slope);
             }
         }
+    }
+}
+
+#[test]
+fn activations_and_slopes_are_those_of_double_precision() {
+    let inputs: Vec<f32> = (-400..=400).map(|i| i as f32 * 0.25).collect();
+    let exact = |activation, x: f64| match activation {
+        Activation::Relu => (x.max(0.0), f64::from(u8::from(x > 0.0))),
+        Activation::Tanh => (x.tanh(), 1.0 - x.tanh() * x.tanh()),
+        Activation::Elu => (x.max(x.min(0.0).exp_m1()), x.min(0.0).exp()),
+        Activation::Silu => {
+            let sigmoid = 1.0 / (1.0 + (-x).exp());
+            (x * sigmoid, sigmoid + x * sigmoid * (1.0 - sigmoid))
+        }
+    };
+    for activation in [Activation::Relu, Activation::Tanh, Activation::Elu, Activation::Silu] {
+        let (mut outputs, mut slopes) = (inputs.clone(), vec![1.0; inputs.len()]);
+        activate(activation, &mut outputs);
+        if activation.has_slope_of_value() {
+            activation_gradient(activation, &outputs, &mut slopes);
+        } else {
+            let mut again = vec![f32::NAN; inputs.len()];
+            silu(&inputs, &mut again);
+            assert_eq!(again, outputs);
+            silu_gradient(&inputs, &vec![1.0; inputs.len()], &mut slopes);
+        }
+        for ((&x, y), slope) in inputs.iter().zip(outputs).zip(slopes) {
+            let (value, exact_slope) = exact(activation, x.into());
+            assert!(
+                (f64::from(y) - value).abs() <= 3e-7 * value.abs().max(1e-6),
+                "{activation:?}({x}) = {y}, not {value}"
+            );
+            assert!(
+                (f64::from(slope) - exact_slope).abs() <= 1e-6,
+                "{activation:?}'({x}) = {slope}, not {exact_slope}"
+            );
+        }
+    }
+    // By hand: e⁻¹ − 1, and −1/(1 + e).
+    let mut values = [-1.0_f32];
+    activate(Activation::Elu, &mut values);
+    assert!((values[0] + 0.632_120_55).abs() < 1e-7);
+    values = [-1.0];
+    activate(Activation::Silu, &mut values);
+    assert!((values[0] + 0.268_941_43).abs() < 1e-7);
+    for activation in [Activation::Relu, Activation::Tanh, Activation::Elu, Activation::Silu] {
+        let mut nan = [f32::NAN];
+        activate(activation, &mut nan);
+        assert!(nan[0].is_nan(), "{activation:?}");
     }
 }

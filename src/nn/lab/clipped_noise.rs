@@ -3,6 +3,7 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
+use rand::rngs::ChaCha8Rng;
 
 use crate::config::{ConfigError, non_negative};
 use crate::fused::{Head, PolicyProgram};
@@ -64,6 +65,10 @@ impl<A: Actor> ClippedNoise<A> {
 impl<A: Actor> Actor for ClippedNoise<A> {
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.actor.act(observations)
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        Some(Self { actor: self.actor.reinitialized(rng)?, ..self.clone() })
     }
 
     fn program(&self) -> Option<PolicyProgram> {

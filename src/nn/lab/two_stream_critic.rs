@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
+use rand::rngs::ChaCha8Rng;
 
 use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
@@ -78,6 +79,12 @@ impl Critic for TwoStreamCritic {
     fn q_value(&self, observations: Tensor<2>, actions: Tensor<2>) -> Tensor<2> {
         let actions = in_units(&self.bounds, actions);
         self.head.forward_joined(self.observation_stream.features(observations), self.action_stream.features(actions))
+    }
+
+    fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
+        let [observation_stream, action_stream, head] =
+            [&self.observation_stream, &self.action_stream, &self.head].map(|layers| layers.reinitialized(rng));
+        Some(Self { observation_stream, action_stream, head, bounds: self.bounds.clone() })
     }
 
     fn program(&self) -> Option<Program> {

@@ -11,22 +11,32 @@ use crate::nn::Activation;
 use crate::space::MAX_MAGNITUDE;
 
 /// The product with 355/512 is exact: 9 bits times 5 bits of n.
-const TANH: &str = "\
-/* tanh x = t / (t + 2) with t = exp(2|x|) - 1, to within three roundings. NaN stays NaN. */
-static float squash(float x)
+const EXP: &str = "\
+/* exp z - 1 for z from 0 to 18.5, to within two roundings. */
+static float exp_minus_1(float z)
 {
-    float z = 2.0f * (x < 0.0f ? -x : x), r, t;
+    float r, t;
     long n;
 
-    if (!(z < 18.5f))
-        return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
     /* z = n ln 2 + r with |r| <= ln 2 / 2, and ln 2 = 355/512 - 2.12194440e-4. */
     n = (long)(z * 1.44269504f + 0.5f);
     r = (z - (float)n * 0.693359375f) + (float)n * 2.12194440e-4f;
     t = 1.0f / 5040.0f + r * (1.0f / 40320.0f);
     t = 1.0f / 120.0f + r * (1.0f / 720.0f + r * t);
     t = r + r * r * (0.5f + r * (1.0f / 6.0f + r * (1.0f / 24.0f + r * t)));
-    t = t * (float)(1L << n) + ((float)(1L << n) - 1.0f);
+    return t * (float)(1L << n) + ((float)(1L << n) - 1.0f);
+}
+";
+
+const TANH: &str = "\
+/* tanh x = t / (t + 2) with t = exp(2|x|) - 1, to within three roundings. NaN stays NaN. */
+static float squash(float x)
+{
+    float z = 2.0f * (x < 0.0f ? -x : x), t;
+
+    if (!(z < 18.5f))
+        return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
+    t = exp_minus_1(z);
     t = t / (t + 2.0f);
     return x < 0.0f ? -t : t;
 }
@@ -90,6 +100,38 @@ static void squash_all(float *x, size_t count)
 }
 ";
 
+const ELU: &str = "\
+/* exp x - 1 = -t / (t + 1) below 0, with t = exp(-x) - 1. */
+static void elu(float *x, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (x[i] < 0.0f) {
+            float t = x[i] > -18.5f ? exp_minus_1(-x[i]) : 1e8f;
+            x[i] = -t / (t + 1.0f);
+        }
+}
+";
+
+/// Below −18.5 the function is within 2e-7 of 0.
+const SILU: &str = "\
+/* x / (1 + exp(-x)), with t = exp|x| - 1. */
+static void silu(float *x, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        float z = x[i] < 0.0f ? -x[i] : x[i];
+        if (z < 18.5f) {
+            float t = exp_minus_1(z);
+            x[i] = x[i] * (x[i] < 0.0f ? 1.0f : t + 1.0f) / (t + 2.0f);
+        } else if (x[i] < 0.0f)
+            x[i] = 0.0f;
+    }
+}
+";
+
 const SELF_TEST: &str = "\
 /* Prints the first action that is not as recorded, if there is one, and returns 1 for it. */
 int main(void)
@@ -122,11 +164,14 @@ pub(super) fn source(exported: &Exported<'_>, recording: &Recording) -> String {
     let mut text = comment(exported);
     constants(&mut text, exported);
     for (function, is_needed) in [
+        (EXP, true),
         (TANH, true),
         (LINEAR, exported.has_linear()),
         (LAYER_NORM, exported.has_layer_norm()),
         (RELU, exported.has(Activation::Relu)),
         (TANH_ALL, exported.has(Activation::Tanh)),
+        (ELU, exported.has(Activation::Elu)),
+        (SILU, exported.has(Activation::Silu)),
     ] {
         if is_needed {
             text += function;
@@ -180,7 +225,7 @@ fn constants(text: &mut String, exported: &Exported<'_>) {
     }
     for (place, node) in exported.nodes() {
         let names = match &node.operation {
-            Operation::Input | Operation::Join { .. } => continue,
+            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } | Operation::Sum { .. } => continue,
             Operation::Affine { .. } => ["factor", "offset"],
             Operation::Linear { .. } => ["weight", "bias"],
             Operation::LayerNorm { .. } => ["gamma", "beta"],
@@ -220,6 +265,9 @@ fn act(text: &mut String, exported: &Exported<'_>) {
         let width = node.width;
         match &node.operation {
             Operation::Input => input(text, place, exported.normalization.is_some()),
+            Operation::Activate { of, .. } => {
+                write(text, format_args!("    for (i = 0; i < {width}; i++)\n        x{place}[i] = x{of}[i];"));
+            }
             Operation::Affine { of, .. } => write(
                 text,
                 format_args!(
@@ -236,6 +284,10 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                     ),
                 );
             }
+            Operation::Sum { left, right } => write(
+                text,
+                format_args!("    for (i = 0; i < {width}; i++)\n        x{place}[i] = x{left}[i] + x{right}[i];"),
+            ),
             Operation::Linear { of, .. } => {
                 let inputs = exported.width(*of);
                 write(
@@ -247,11 +299,14 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                 write(text, format_args!("    layer_norm(gamma_{place}, beta_{place}, x{of}, {width}, x{place});"));
             }
         }
-        match node.operation.activation() {
-            Some(Activation::Relu) => write(text, format_args!("    relu(x{place}, {width});")),
-            Some(Activation::Tanh) => write(text, format_args!("    squash_all(x{place}, {width});")),
-            None => (),
-        }
+        let function = match node.operation.activation() {
+            Some(Activation::Relu) => "relu",
+            Some(Activation::Tanh) => "squash_all",
+            Some(Activation::Elu) => "elu",
+            Some(Activation::Silu) => "silu",
+            None => continue,
+        };
+        write(text, format_args!("    {function}(x{place}, {width});"));
     }
     write(
         text,

@@ -87,11 +87,15 @@ impl<'a> Exported<'a> {
         for (_, node) in self.nodes() {
             let mut output = match &node.operation {
                 Operation::Input => input.clone(),
+                Operation::Activate { of, .. } => outputs[*of].clone(),
                 Operation::Affine { of, factor, offset, .. } => {
                     let of = outputs[*of].iter().zip(factor).zip(offset);
                     of.map(|((x, &factor), &offset)| x * f64::from(factor) + f64::from(offset)).collect()
                 }
                 Operation::Join { left, right } => [outputs[*left].as_slice(), &outputs[*right]].concat(),
+                Operation::Sum { left, right } => {
+                    outputs[*left].iter().zip(&outputs[*right]).map(|(left, right)| left + right).collect()
+                }
                 Operation::Linear { of, weight, bias, .. } => {
                     let mut sums = wide(bias);
                     for (x, row) in outputs[*of].iter().zip(weight.chunks_exact(bias.len())) {
@@ -111,6 +115,8 @@ impl<'a> Exported<'a> {
             match node.operation.activation() {
                 Some(Activation::Relu) => output.iter_mut().for_each(|x| *x = x.max(0.0)),
                 Some(Activation::Tanh) => output.iter_mut().for_each(|x| *x = x.tanh()),
+                Some(Activation::Elu) => output.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { x.exp_m1() }),
+                Some(Activation::Silu) => output.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp()),
                 None => (),
             }
             outputs.push(output);

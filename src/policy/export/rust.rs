@@ -10,14 +10,10 @@ use crate::fused::{NORM_EPSILON, Operation};
 use crate::nn::Activation;
 use crate::space::MAX_MAGNITUDE;
 
-/// `core` has no tanh. The product with 355/512 is exact: 9 bits times 5 bits of n.
-const TANH: &str = "\
-/// tanh x = t / (t + 2) with t = exp(2|x|) - 1, to within three roundings. NaN stays NaN.
-fn squash(x: f32) -> f32 {
-    let z = if x < 0.0 { -2.0 * x } else { 2.0 * x };
-    if z >= 18.5 {
-        return if x < 0.0 { -1.0 } else { 1.0 };
-    }
+/// `core` has no exponential. The product with 355/512 is exact: 9 bits times 5 bits of n.
+const EXP: &str = "\
+/// exp z - 1 for z from 0 to 18.5, to within two roundings.
+fn exp_minus_1(z: f32) -> f32 {
     // z = n ln 2 + r with |r| <= ln 2 / 2, and ln 2 = 355/512 - 2.12194440e-4. `as` makes 0 of NaN.
     let n = (z * core::f32::consts::LOG2_E + 0.5) as i32;
     let r = (z - n as f32 * (355.0 / 512.0)) + n as f32 * 2.121_944_4e-4;
@@ -25,9 +21,50 @@ fn squash(x: f32) -> f32 {
     let t = 1.0 / 120.0 + r * (1.0 / 720.0 + r * t);
     let t = r + r * r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * t)));
     let power = (1_i32 << n) as f32;
-    let t = t * power + (power - 1.0);
+    t * power + (power - 1.0)
+}
+";
+
+/// `core` has no tanh either.
+const TANH: &str = "\
+/// tanh x = t / (t + 2) with t = exp(2|x|) - 1, to within three roundings. NaN stays NaN.
+fn squash(x: f32) -> f32 {
+    let z = if x < 0.0 { -2.0 * x } else { 2.0 * x };
+    if z >= 18.5 {
+        return if x < 0.0 { -1.0 } else { 1.0 };
+    }
+    let t = exp_minus_1(z);
     let t = t / (t + 2.0);
     if x < 0.0 { -t } else { t }
+}
+";
+
+const ELU: &str = "\
+/// x, or exp x - 1 = -t / (t + 1) below 0, with t = exp(-x) - 1.
+fn elu(x: f32) -> f32 {
+    if x < 0.0 {
+        let t = if x > -18.5 { exp_minus_1(-x) } else { 1e8 };
+        -t / (t + 1.0)
+    } else {
+        x
+    }
+}
+";
+
+/// Below −18.5 the function is within 2e-7 of 0.
+const SILU: &str = "\
+/// x / (1 + exp(-x)), with t = exp|x| - 1.
+fn silu(x: f32) -> f32 {
+    if x < -18.5 {
+        0.0
+    } else if x < 0.0 {
+        x / (exp_minus_1(-x) + 2.0)
+    } else if x < 18.5 {
+        let t = exp_minus_1(x);
+        x * (t + 1.0) / (t + 2.0)
+    } else {
+        x
+    }
 }
 ";
 
@@ -103,9 +140,15 @@ mod tests {
 pub(super) fn source(exported: &Exported<'_>, recording: &Recording) -> String {
     let mut text = comment(exported);
     act(&mut text, exported);
-    for (function, is_needed) in
-        [(TANH, true), (LINEAR, exported.has_linear()), (LAYER_NORM, exported.has_layer_norm()), (SELF_TEST, true)]
-    {
+    for (function, is_needed) in [
+        (EXP, true),
+        (TANH, true),
+        (ELU, exported.has(Activation::Elu)),
+        (SILU, exported.has(Activation::Silu)),
+        (LINEAR, exported.has_linear()),
+        (LAYER_NORM, exported.has_layer_norm()),
+        (SELF_TEST, true),
+    ] {
         if is_needed {
             text.push('\n');
             text += function;
@@ -159,6 +202,7 @@ fn act(text: &mut String, exported: &Exported<'_>) {
         let mutable = if function.is_some() { "mut " } else { "" };
         match &node.operation {
             Operation::Input => input(text, place, exported.normalization.is_some()),
+            Operation::Activate { of, .. } => write(text, format_args!("    let {mutable}x{place} = x{of};")),
             Operation::Affine { of, .. } => write(
                 text,
                 format_args!(
@@ -177,6 +221,13 @@ fn act(text: &mut String, exported: &Exported<'_>) {
                     ),
                 );
             }
+            Operation::Sum { left, right } => write(
+                text,
+                format_args!(
+                    "    let mut x{place} = x{left};\n    \
+                     for (x, y) in x{place}.iter_mut().zip(&x{right}) {{\n        *x += y;\n    }}"
+                ),
+            ),
             Operation::Linear { of, .. } => write(
                 text,
                 format_args!(
@@ -194,6 +245,8 @@ fn act(text: &mut String, exported: &Exported<'_>) {
         let function = match function {
             Some(Activation::Relu) => "if *x < 0.0 { 0.0 } else { *x }",
             Some(Activation::Tanh) => "squash(*x)",
+            Some(Activation::Elu) => "elu(*x)",
+            Some(Activation::Silu) => "silu(*x)",
             None => continue,
         };
         write(text, format_args!("    for x in &mut x{place} {{\n        *x = {function};\n    }}"));
@@ -236,7 +289,7 @@ fn constants(text: &mut String, exported: &Exported<'_>, recording: &Recording) 
     for (place, node) in exported.nodes() {
         let [first, second] = node.operation.numbers();
         match &node.operation {
-            Operation::Input | Operation::Join { .. } => (),
+            Operation::Input | Operation::Activate { .. } | Operation::Join { .. } | Operation::Sum { .. } => (),
             Operation::Affine { .. } => {
                 row(text, &format!("FACTOR_{place}"), first);
                 row(text, &format!("OFFSET_{place}"), second);

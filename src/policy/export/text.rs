@@ -54,14 +54,18 @@ fn layers(exported: &Exported<'_>) -> Vec<String> {
     let word = |operation: &Operation, width: usize| {
         let name = match operation {
             Operation::Input => return format!("{width} inputs"),
+            Operation::Activate { .. } => "number by number",
             Operation::Affine { .. } => "a factor and an offset",
             Operation::Join { .. } => "two outputs joined",
+            Operation::Sum { .. } => "two outputs added",
             Operation::Linear { .. } => "linear",
             Operation::LayerNorm { .. } => "layer normalisation",
         };
         let function = match operation.activation() {
             Some(Activation::Relu) => " with ReLU",
             Some(Activation::Tanh) => " with tanh",
+            Some(Activation::Elu) => " with ELU",
+            Some(Activation::Silu) => " with SiLU",
             None => "",
         };
         format!("{name} to {width}{function}")

@@ -146,6 +146,12 @@ impl Draw {
         self.one_of(&[Reduction::First, Reduction::Minimum, Reduction::Mean, Reduction::SmallestOf(subset)])
     }
 
+    /// Mostly none; none of the networks of a case is without initial weights.
+    pub(super) fn reset_at(&mut self) -> Vec<usize> {
+        let update = self.count(&[1, 2], &[0, usize::MAX]);
+        self.one_of(&[vec![], vec![], vec![update], vec![1, update, 3]])
+    }
+
     pub(super) fn agent(&mut self) -> AgentConfig {
         match self.rng.random_range(0..3) {
             0 => AgentConfig::Ddpg(
@@ -155,6 +161,9 @@ impl Draw {
                     .with_actor_learning_rate(self.learning_rate())
                     .with_critic_learning_rate(self.learning_rate())
                     .with_noise(self.noise())
+                    .with_policy_delay(self.count(&[1, 2], &[0, usize::MAX]))
+                    .with_target_update_interval(self.count(&[1, 2], &[0, usize::MAX]))
+                    .with_reset_at(self.reset_at())
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
             ),
@@ -169,6 +178,7 @@ impl Draw {
                     .with_smoothing_clip(self.number(&[0.0, 0.5]))
                     .with_policy_delay(self.count(&[1, 2], &[0, usize::MAX]))
                     .with_value_head(self.value_head())
+                    .with_reset_at(self.reset_at())
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
             ),
@@ -184,6 +194,7 @@ impl Draw {
                     .with_actor_reduction(self.reduction())
                     .with_exploration_noise(self.one_of(&[ExplorationNoise::White, ExplorationNoise::Pink]))
                     .with_target_update_interval(self.count(&[1, 2], &[0, usize::MAX]))
+                    .with_reset_at(self.reset_at())
                     .with_adam_epsilon(self.adam_epsilon())
                     .with_max_gradient_norm(self.max_gradient_norm()),
                 self.rng

@@ -60,6 +60,12 @@ fn graph(exported: &Exported<'_>) -> Graph {
         outputs.push(match node.operation.activation() {
             Some(Activation::Relu) => writer.node("Relu", &[&output], format!("x{place}_relu")),
             Some(Activation::Tanh) => writer.node("Tanh", &[&output], format!("x{place}_tanh")),
+            // Its α is 1 by default.
+            Some(Activation::Elu) => writer.node("Elu", &[&output], format!("x{place}_elu")),
+            Some(Activation::Silu) => {
+                let sigmoid = writer.node("Sigmoid", &[&output], format!("x{place}_sigmoid"));
+                writer.node("Mul", &[&output, &sigmoid], format!("x{place}_silu"))
+            }
             None => output,
         });
     }
@@ -97,6 +103,7 @@ impl Writer {
         let output = format!("x{place}");
         match operation {
             Operation::Input => self.input(exported),
+            Operation::Activate { of, .. } => outputs[*of].clone(),
             Operation::Affine { of, factor, offset, .. } => {
                 let scaled =
                     self.with("Mul", &outputs[*of], &format!("factor_{place}"), factor, format!("{output}_scaled"));
@@ -107,6 +114,7 @@ impl Writer {
                 self.attribute(Attribute::int("axis", 1));
                 output
             }
+            Operation::Sum { left, right } => self.node("Add", &[&outputs[*left], &outputs[*right]], output),
             Operation::Linear { of, weight, bias, .. } => {
                 let weight = self.constant(&format!("weight_{place}"), &[exported.width(*of), bias.len()], weight);
                 let bias = self.constant(&format!("bias_{place}"), &[bias.len()], bias);

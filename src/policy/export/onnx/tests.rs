@@ -29,12 +29,15 @@ fn compute(node: &Node, inputs: &[&Matrix]) -> Matrix {
     let &(columns, ref x) = inputs[0];
     let elementwise = |f: &dyn Fn(f32) -> f32| (columns, x.iter().map(|&x| f(x)).collect());
     let row = |f: &dyn Fn(f32, f32) -> f32| {
-        assert_eq!(inputs[1].0, columns);
-        (columns, x.iter().enumerate().map(|(i, &x)| f(x, inputs[1].1[i % columns])).collect())
+        let (other, y) = inputs[1];
+        assert!(*other == columns && (y.len() == columns || y.len() == x.len()));
+        (columns, x.iter().enumerate().map(|(i, &x)| f(x, y[i % y.len()])).collect())
     };
     match node.operator.as_str() {
         "Relu" => elementwise(&|x| x.max(0.0)),
         "Tanh" => elementwise(&f32::tanh),
+        "Elu" => elementwise(&|x| if x < 0.0 { x.exp() - 1.0 } else { x }),
+        "Sigmoid" => elementwise(&|x| 1.0 / (1.0 + (-x).exp())),
         "Clip" => elementwise(&|x| x.max(inputs[1].1[0]).min(inputs[2].1[0])),
         "Add" => row(&|x, y| x + y),
         "Sub" => row(&|x, y| x - y),

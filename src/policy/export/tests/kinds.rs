@@ -99,6 +99,19 @@ fn gaussian(name: &'static str, spaces: &Spaces, hidden: &[usize], activation: A
     Kind::new(name, Policy::new(actor, spaces, &device).unwrap())
 }
 
+/// Residual blocks, whose normalisations are as they begin.
+fn residual(spaces: &Spaces) -> [Kind; 2] {
+    let (device, mut rng) = (crate::test_device(), Seed(5).stream(Stream::ActorWeights));
+    let config = GaussianActorConfig::new().with_hidden_dims(vec![12, 12]).with_residual(true);
+    let gaussian = config.init(spaces, &mut rng, &device).unwrap();
+    let config = DeterministicActorConfig::new().with_hidden_dims(vec![12]).with_residual(true);
+    let deterministic = config.with_activation(Activation::Silu).init(spaces, &mut rng, &device).unwrap();
+    [
+        Kind::new("residual_gaussian", Policy::new(gaussian, spaces, &device).unwrap()),
+        Kind::new("residual_silu", Policy::new(deterministic, spaces, &device).unwrap()),
+    ]
+}
+
 /// Makes a policy see observations around 1,000 through a normalisation.
 fn normalized(kind: Kind) -> Kind {
     let axes = kind.policy.spaces().observation().dim();
@@ -117,7 +130,10 @@ pub(in crate::policy::export) fn all() -> Vec<Kind> {
     actor.trunk = with_layer_norm(actor.trunk, 2, &mut rng, &device);
     let noisy = ClippedNoiseConfig::new().init(actor).unwrap();
     let noisy = Policy::new(noisy, &noisy_spaces, &device).unwrap();
+    let [residual_gaussian, residual_silu] = residual(&noisy_spaces);
     vec![
+        residual_gaussian,
+        residual_silu,
         gaussian("gaussian_64", &spaces(3, symmetric(1)), &[64, 64], Activation::Relu, false),
         deterministic("deterministic_64", &spaces(17, uneven()), &[64, 64], Activation::Relu),
         deterministic("no_hidden_layer", &spaces(1, symmetric(1)), &[], Activation::Relu),
@@ -130,6 +146,10 @@ pub(in crate::policy::export) fn all() -> Vec<Kind> {
             ..gaussian("many_layer_norm", &spaces(400, symmetric(8)), &[32, 16], Activation::Relu, true)
         },
         normalized(gaussian("normalized", &spaces(4, uneven()), &[64, 64], Activation::Relu, false)),
+        deterministic("elu_layers", &spaces(3, uneven()), &[33, 7], Activation::Elu),
+        gaussian("silu_layers", &spaces(3, uneven()), &[33, 7], Activation::Silu, false),
+        gaussian("silu_layer_norm", &spaces(2, symmetric(1)), &[16], Activation::Silu, true),
+        normalized(gaussian("large_silu", &spaces(2, symmetric(1)), &[16], Activation::Silu, false)),
         normalized(deterministic("normalized_tanh", &spaces(2, uneven()), &[64], Activation::Tanh)),
         Kind::new("clipped_noise", noisy),
     ]

@@ -96,13 +96,14 @@ fn a_network_is_described_in_words() {
 }
 
 #[test]
-fn a_policy_file_refuses_layer_normalisation_instead_of_losing_it() {
-    let kind = all().into_iter().find(|kind| kind.name == "one_observation").unwrap();
-    let text = kind.policy.to_bytes().unwrap_err().to_string();
-    assert!(
-        text.contains("a policy file has no layer normalisation; export such a policy as C, Rust or ONNX"),
-        "{text}"
-    );
+fn a_policy_file_refuses_what_it_has_no_place_for_instead_of_losing_it() {
+    for (name, part) in [("one_observation", "`norms`"), ("residual_gaussian", "`blocks`")] {
+        let kind = all().into_iter().find(|kind| kind.name == name).unwrap();
+        let text = kind.policy.to_bytes().unwrap_err().to_string();
+        let reason =
+            "a policy file has no layer normalisation, nor residual blocks; export such a policy as C, Rust or ONNX";
+        assert!(text.contains(part) && text.contains(reason), "{text}");
+    }
 }
 
 #[test]
