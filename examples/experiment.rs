@@ -142,6 +142,7 @@ fn recommended_or_less(name: &str, task: Task) -> Result<Preset<SacConfig>, Fail
         "without-minimum-temperature" => {
             let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3);
             sac.temperature = TemperatureConfig::Learned(temperature);
+            sac.exploration_noise = ExplorationNoise::White;
         }
         "without-scaled-rewards" => sac.scale_rewards = false,
         "without-normalized-observations" => sac.normalize_observations = false,

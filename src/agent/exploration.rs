@@ -28,6 +28,10 @@ impl Exploration {
         self.processes = vec![process];
     }
 
+    pub(crate) fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.rng
+    }
+
     pub(crate) fn into_rng(self) -> ChaCha8Rng {
         self.rng
     }

@@ -106,7 +106,7 @@ macro_rules! maximum_entropy_agent {
             }
 
             fn forget_episode(&mut self, environment: usize) {
-                self.exploration.end_episode(environment);
+                self.exploration.end_episode(environment, self.temperature.is_at_minimum());
             }
         }
 

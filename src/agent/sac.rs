@@ -50,6 +50,7 @@ agent_config! {
 impl SacConfig {
     fn validate_own(&self) -> Result<(), ConfigError> {
         self.temperature.validate()?;
+        self.exploration_noise.check(&self.temperature)?;
         at_least("critic_count", 1, self.critic_count)
     }
 

@@ -68,6 +68,16 @@ impl TemperatureConfig {
     }
 }
 
+impl TemperatureConfig {
+    /// Returns the smallest value that is set for a learned one, 0 for none.
+    pub(super) fn minimum(&self) -> f64 {
+        match self {
+            Self::Fixed(_) => 0.0,
+            Self::Learned(config) => config.minimum,
+        }
+    }
+}
+
 impl LearnedTemperatureConfig {
     /// Returns H̄.
     fn target_entropy(&self, boundary: &Boundary) -> f64 {
@@ -154,6 +164,14 @@ impl Temperature {
     pub(crate) fn value(&self) -> f64 {
         match self {
             Self::Fixed(value) | Self::Learned { value, .. } => *value,
+        }
+    }
+
+    /// Whether a learned value is at its minimum, or within a tenth of it: steps of Adam carry it beyond now and then.
+    pub(crate) fn is_at_minimum(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Learned { log_value, .. } => log_value.value <= log_value.minimum + 0.1,
         }
     }
 

@@ -11,7 +11,8 @@ impl SacConfig {
     /// - two critics, no quantile dropped, layers of 128, layer normalisation[^1]
     /// - learning rates of 1e-3, a τ of 0.01
     /// - [`scale_rewards`](Self::scale_rewards)
-    /// - pink noise[^2] in every other episode ([`ExplorationNoise::Alternating`]) and a [minimum](LearnedTemperatureConfig::minimum) of the temperature, so that it finds sparse rewards
+    /// - a [minimum](LearnedTemperatureConfig::minimum) of the temperature, and pink noise[^2] in episodes that begin there ([`ExplorationNoise::Adaptive`]), so that it finds
+    ///   sparse rewards
     ///
     /// `docs/results.md` ([rendered](crate::_docs::results)) shows what it reaches on every bundled task.
     ///
@@ -36,7 +37,7 @@ impl SacConfig {
             .with_critic_count(2)
             .with_value_head(ValueHead::Quantiles(QuantilesConfig::new()))
             .with_networks(networks)
-            .with_exploration_noise(ExplorationNoise::Alternating)
+            .with_exploration_noise(ExplorationNoise::Adaptive)
             .with_scale_rewards(true)
             .with_tau(0.01)
             .with_actor_learning_rate(1e-3)

@@ -62,13 +62,6 @@ pub struct PinkNoise {
     state: Vec<f64>,
 }
 
-impl PinkNoise {
-    /// Returns the same process at the beginning of an episode.
-    pub(crate) fn at_beginning(&self) -> Self {
-        Self { state: Vec::new(), ..*self }
-    }
-}
-
 impl ActionNoise for PinkNoise {
     fn dim(&self) -> usize {
         self.dim
@@ -94,7 +87,7 @@ impl ActionNoise for PinkNoise {
     }
 
     fn fresh(&self) -> Box<dyn ActionNoise> {
-        Box::new(self.at_beginning())
+        Box::new(Self { state: Vec::new(), ..*self })
     }
 
     fn end_episode(&mut self) {
