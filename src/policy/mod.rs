@@ -14,7 +14,7 @@
 //! `normalization.scale` as well, and `clip((o − mean) · scale, ±10)` takes the place of o.
 //!
 //! To act without this crate, export a policy: [`Policy::to_c_source`], [`Policy::to_rust_source`], or `Policy::to_onnx` with the feature
-//! `onnx`. `docs/deploy.md` ([rendered](crate::_docs::deploy)) compares the forms.
+//! `onnx`. [`docs/guide/deploy.md`](crate::_docs::deploy) compares the forms.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

@@ -1,6 +1,6 @@
 //! Settings for each algorithm and bundled task, measured over ten seeds.
 //!
-//! `docs/results.md` ([rendered](crate::_docs::results)) has what each of them reaches over ten seeds, and the command that shows it.
+//! [`docs/results.md`](crate::_docs::results) has what each of them reaches over ten seeds, and the command that shows it.
 //!
 //! # Examples
 //!

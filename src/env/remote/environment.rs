@@ -13,7 +13,7 @@ use crate::space::BoxSpace;
 
 /// An environment that a simulator computes: a child process, or a server.
 ///
-/// The simulator speaks the protocol of `docs/protocol.md` ([rendered](crate::_docs::protocol)). Observations are of f32, and a
+/// The simulator speaks the protocol of [`docs/protocol.md`](crate::_docs::protocol). Observations are of f32, and a
 /// reward is rounded to f32 once. A simulator that reports a failure, such as an exception, can be reset and used again. One that dies,
 /// hangs or breaks the protocol is lost: its process is killed, and every later call fails, unless
 /// [`with_restart`](RemoteOptions::with_restart) starts another at the next reset.

@@ -5,7 +5,7 @@
 //! - [`serve`](serve()) makes a server of any [`Environment`](crate::env::Environment).
 //! - [`protocol`] is what they speak.
 //!
-//! `docs/gymnasium.md` ([rendered](crate::_docs::gymnasium)) shows the way, `docs/protocol.md`
+//! [`docs/gymnasium.md`](crate::_docs::gymnasium) shows the way, `docs/protocol.md`
 //! ([rendered](crate::_docs::protocol)) is for those who write a simulator in another language.
 
 mod address;

@@ -32,7 +32,7 @@ impl Policy {
     /// rename the function, and with `-DACTOR_CRITIC_SELF_TEST` to get a `main` that compares recorded actions. The file agrees with
     /// [`Act::act`](super::Act::act) to 1e-6 of the half-range of each action axis, as long as single precision itself does.
     ///
-    /// `docs/deploy.md` ([rendered](crate::_docs::deploy)) shows how to build it, for a microcontroller too.
+    /// [`docs/guide/deploy.md`](crate::_docs::deploy) shows how to build it, for a microcontroller too.
     ///
     /// # Errors
     ///
