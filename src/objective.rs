@@ -1,7 +1,7 @@
-//! The equations: targets and losses as functions of tensors.
+//! Targets and losses as functions of tensors. Use them to check an equation by hand, or to write an algorithm of your own.
 //!
-//! All are dimensionless but for the units of the reward. Every function asserts its shapes: a `[n]` that meets a
-//! `[n, 1]` would otherwise broadcast into `[n, n]` without a word.
+//! The only unit is that of the reward. Every function asserts its shapes, because `[n]` and
+//! `[n, 1]` would otherwise broadcast into `[n, n]` silently.
 
 use burn::tensor::{Tensor, TensorData, assert_shape};
 
@@ -24,7 +24,7 @@ use burn::tensor::{Tensor, TensorData, assert_shape};
 /// # Examples
 ///
 /// See the test `a_terminal_transition_ignores_the_next_value`: with γ = 0.9, a reward of 1 and a next value of 10, the
-/// target is 10 while the episode lives, and 1 when it terminates.
+/// target is 10 while the episode continues, and 1 when it terminates.
 ///
 /// # References
 ///
@@ -61,7 +61,7 @@ pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> 
 
 /// Adds clipped Gaussian noise to actions and clips the result: `clamp(a + clamp(std · noise, ±limit), ±1)`.
 ///
-/// This is TD3's target policy smoothing[^1], and the lab's noisy policy.
+/// This is TD3's target policy smoothing[^1]. The lab's noisy policy ([`nn::lab`](crate::nn::lab)) uses it too.
 ///
 /// # Shapes
 ///
@@ -97,7 +97,7 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (values - targets).square().mean()
 }
 
-/// Computes the critic's loss on a batch whose transitions count differently, the mean of `w (Q(o, a) − y)²`[^1].
+/// Computes the critic's loss on a batch with a weight for each transition, the mean of `w (Q(o, a) − y)²`[^1].
 ///
 /// # Shapes
 ///
@@ -156,8 +156,8 @@ pub fn soft_actor_loss(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64
 
 /// Computes the loss of the temperature, the mean over the batch of `−log α (log π(a∣o) + H̄)`.
 ///
-/// The paper's objective[^1] has α in place of log α. Both have their minimum where the entropy meets the target; this form,
-/// which the lab, the authors' later code and Stable-Baselines3 use, keeps its gradient as α goes to 0.
+/// The paper's objective[^1] has α in place of log α. Both have their minimum where the entropy meets the target. This form
+/// keeps its gradient as α goes to 0; the authors' later code and Stable-Baselines3 use it too.
 ///
 /// # Shapes
 ///
@@ -203,7 +203,7 @@ pub fn quantile_huber_loss(quantiles: Tensor<2>, targets: Tensor<2>) -> Tensor<1
     (part.clone() * (delta - part * 0.5) * weight).mean()
 }
 
-/// Returns the levels of so many quantiles, `(2k + 1)/(2K)`.
+/// Returns the levels of the quantiles, `(2k + 1)/(2K)`.
 pub(crate) fn quantile_levels(count: usize) -> impl Iterator<Item = f32> + Clone {
     (0..count).map(move |k| ((2 * k + 1) as f64 / (2 * count) as f64) as f32)
 }

@@ -1,4 +1,4 @@
-//! The noise that a stochastic policy draws its actions with.
+//! Exploration noise of a stochastic policy.
 
 use burn::config::Config;
 use rand::rngs::ChaCha8Rng;

@@ -1,4 +1,4 @@
-//! The lab's table on the console.
+//! The console: a line of progress every few episodes.
 
 use std::io::{Stdout, Write, stdout};
 use std::ops::ControlFlow;

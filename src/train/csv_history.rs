@@ -8,12 +8,12 @@ use std::path::Path;
 use super::{EpisodeSummary, LogError, Observer, ObserverError, RunInfo};
 use crate::log_file;
 
-/// Writes one row per episode, flushed as it ends, so that a run that is cut off keeps its history.
+/// Writes one row per episode to a CSV file, at once, so that an interrupted run keeps its history.
 ///
 /// Columns: `episode`, `steps`, `environment_steps`, `updates`, `return`, `average_return`, `terminated`, `truncated`, and
-/// the mean of each metric over the updates of the episode (empty if there was none). Numbers have as many digits as it
-/// takes to read back the same bits, and nothing depends on the clock: the same run gives the same file. A run that is resumed
-/// from a checkpoint gives it too: the rows of the episodes before come first.
+/// the mean of each metric over the updates of the episode (empty if there were none). Numbers have enough digits to read back
+/// the same bits. No value depends on the clock: the same run gives the same file. After a resume
+/// from a checkpoint, the file starts with the rows of earlier episodes, so it is complete.
 #[derive(Debug)]
 pub struct CsvHistory<W: Write> {
     writer: csv::Writer<W>,
@@ -24,7 +24,7 @@ pub struct CsvHistory<W: Write> {
 }
 
 impl CsvHistory<File> {
-    /// Creates the file, and the folders above it; an older file is replaced.
+    /// Creates the file, and its parent folders; replaces an older file.
     ///
     /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
     ///

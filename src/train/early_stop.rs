@@ -1,4 +1,4 @@
-//! Ending a run: when it is good enough, when it gets no better, or when time is up.
+//! Observers that end a run: when it is good enough, when it no longer improves, or when its time is over.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo,
 
 /// Stops training once the running average of the return reaches `threshold`.
 ///
-/// It waits for `min_episodes`, since the average of a few lucky episodes says little. A resumed run that has reached the threshold
+/// It waits for `min_episodes`, because the average of a few lucky episodes says little. A resumed run that has reached the threshold
 /// before takes no step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAt {
     /// Average return to reach.
     pub threshold: f64,
-    /// Episodes to run at the least.
+    /// Fewest episodes before it can stop.
     pub min_episodes: usize,
 }
 
@@ -60,7 +60,7 @@ impl Observer for StopAtEvaluation {
 
 /// Stops training after `patience` evaluations in a row without a better mean return than the best before.
 ///
-/// A resumed run counts the evaluations that it has had before, and takes no step if they are enough.
+/// A resumed run counts earlier evaluations, and takes no step if they are enough.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopWithoutImprovement {
     patience: usize,
@@ -70,7 +70,7 @@ pub struct StopWithoutImprovement {
 }
 
 impl StopWithoutImprovement {
-    /// Waits for `patience` evaluations; only more than `min_improvement` counts as better.
+    /// Waits for `patience` evaluations; an improvement counts only if it is more than `min_improvement`.
     pub fn new(patience: usize, min_improvement: f64) -> Self {
         Self { patience, min_improvement, best: f64::NEG_INFINITY, without: 0 }
     }
@@ -102,9 +102,9 @@ impl Observer for StopWithoutImprovement {
     }
 }
 
-/// Stops training when `budget` has passed since the run was started or resumed, for example on a machine that is lent for some hours.
+/// Stops training when `budget` has passed since the run was started or resumed, for example on a machine that is available for some hours.
 ///
-/// A resumed run gets the same time again, and is then the same as one that was never stopped.
+/// A resumed run gets the same time again. Its results are those of a run that was never stopped.
 #[derive(Debug, Clone)]
 pub struct TimeBudget {
     budget: Duration,

@@ -1,4 +1,4 @@
-//! Where a simulator listens.
+//! The address of a simulator.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -10,7 +10,7 @@ use super::RemoteError;
 /// Fewest bytes of a shared secret.
 const SHORTEST_SECRET: usize = 16;
 
-/// Where a simulator listens: `HOST:PORT`, or `unix:PATH` for a Unix socket.
+/// The address of a simulator: `HOST:PORT`, or `unix:PATH` for a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
     Tcp(String),
@@ -40,7 +40,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Resolves a host, and requires a secret unless every one of its addresses is this machine.
+/// Resolves a host, and requires a secret unless all of its addresses are of this machine.
 pub(super) fn resolve(
     host: &str,
     secret: &str,

@@ -1,4 +1,4 @@
-//! What may be wrong with a run, in one sentence each.
+//! Findings of a diagnosis: likely reasons why a run does not learn.
 
 use std::fmt;
 
@@ -162,7 +162,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Writes three digits or so, whatever the magnitude.
+/// Writes about three digits, whatever the magnitude.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {
