@@ -133,7 +133,7 @@ pub enum ConfigError {
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,
     /// A setting that cannot change after training.
-    #[error("{field} must stay what the agent was trained with; train a new agent to change it")]
+    #[error("{field} must stay as it was in training; train a new agent to change it")]
     Learned {
         /// Name of the field.
         field: &'static str,

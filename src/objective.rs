@@ -23,8 +23,17 @@ use burn::tensor::{Tensor, TensorData, assert_shape};
 ///
 /// # Examples
 ///
-/// See the test `a_terminal_transition_ignores_the_next_value`: with γ = 0.9, a reward of 1 and a next value of 10, the
-/// target is 10 while the episode continues, and 1 when it terminates.
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::td_target;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// // γ = 0.5. The first episode continues, the second has terminated.
+/// let targets = td_target(column(1.0, 1.0), column(0.5, 0.0), column(10.0, 10.0));
+/// assert_eq!(targets.try_into_vec_as::<f32>()?, [6.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -49,6 +58,19 @@ pub fn td_target(rewards: Tensor<2>, discounts: Tensor<2>, next_values: Tensor<2
 ///
 /// Panics if the two tensors do not share a `[n, 1]` shape.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::soft_value;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let values = soft_value(column(1.0, 5.0), column(-2.0, 0.0), 0.5);
+/// assert_eq!(values.try_into_vec_as::<f32>()?, [2.0, 5.0]); // 1 − 0.5 · (−2), 5 − 0.5 · 0
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 3.
@@ -71,6 +93,19 @@ pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> 
 ///
 /// Panics if the two tensors differ in shape.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::smoothed_actions;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let actions = smoothed_actions(column(0.0, 0.75), column(1.0, 9.0), 0.25, 0.5);
+/// assert_eq!(actions.try_into_vec_as::<f32>()?, [0.25, 1.0]); // 0 + 0.25 · 1; 0.75 + 0.5, then clipped to 1
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*.
@@ -90,6 +125,19 @@ pub fn smoothed_actions(actions: Tensor<2>, noise: Tensor<2>, std: f64, limit: f
 /// # Panics
 ///
 /// Panics if the two tensors do not share a `[n, 1]` shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::td_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = td_loss(column(1.0, 5.0), column(3.0, 5.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [2.0]); // ((1 − 3)² + 0) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [n, _] = values.dims();
     assert_shape!(values, [n, 1]);
@@ -106,6 +154,19 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
 /// # Panics
 ///
 /// Panics if the three tensors do not share a `[n, 1]` shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::weighted_td_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = weighted_td_loss(column(1.0, 5.0), column(3.0, 4.0), column(0.5, 2.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [2.0]); // (0.5 · 4 + 2 · 1) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -128,6 +189,19 @@ pub fn weighted_td_loss(values: Tensor<2>, targets: Tensor<2>, weights: Tensor<2
 ///
 /// Panics if `values` is not `[n, 1]`.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::deterministic_actor_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = deterministic_actor_loss(column(1.0, 5.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-3.0]); // −(1 + 5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: D. Silver et al. (2014). *Deterministic Policy Gradient Algorithms*, eq. 9.
@@ -146,6 +220,19 @@ pub fn deterministic_actor_loss(values: Tensor<2>) -> Tensor<1> {
 /// # Panics
 ///
 /// As [`soft_value`].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::soft_actor_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = soft_actor_loss(column(1.0, 5.0), column(-2.0, 0.0), 0.5);
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-3.5]); // mean of 0.5 · log π − Q: (−1 − 1 + 0 − 5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -167,6 +254,19 @@ pub fn soft_actor_loss(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64
 ///
 /// Panics on any other shape.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::temperature_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = temperature_loss(Tensor::from_data([2.0], &device), column(1.0, 3.0), -1.0);
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-2.0]); // −2 · (2 + −1)
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 18.
@@ -187,6 +287,20 @@ pub fn temperature_loss(log_temperature: Tensor<1>, log_probs: Tensor<2>, target
 /// # Panics
 ///
 /// Panics if the two tensors do not have the same number of rows.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::quantile_huber_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// // One quantile, the median, of two observations: errors of 1 and −3, weighted by ½.
+/// let loss = quantile_huber_loss(column(0.0, 0.0), column(1.0, -3.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [0.75]); // (½ · ½ + ½ · 2.5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///

@@ -301,7 +301,7 @@ mod tests {
         };
         assert_eq!(
             text(9.81, 9.81),
-            "axis 1 of an action space must have low below high, got 9.81 for both; leave out an axis that has no choice"
+            "axis 1 of an action space must have low below high, got 9.81 for both; leave out an axis with a single value"
         );
         let too_large = "axis 1 of an action space must have bounds of at most 1e18 in magnitude, got";
         assert!(text(-1e30, 1.0).starts_with(&format!("{too_large} [-1e30, 1]; give the agent smaller units")));

@@ -35,6 +35,24 @@ pub enum TargetError {
 /// - [`TargetError::Tau`] if `tau` is not in `[0, 1]`
 /// - [`TargetError::Mismatch`] if `target` was not made from `source`
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::module::Param;
+/// use actor_critic::burn::nn::{Linear, LinearConfig};
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::target::polyak_update;
+///
+/// let device = Device::flex();
+/// let weight = |target: &Linear| target.weight.val().into_data().try_into_vec_as::<f32>().map(|weights| weights[0]);
+/// let mut source = LinearConfig::new(1, 1).with_bias(false).init(&device);
+/// let mut target = source.clone();
+/// source.weight = Param::initialized(source.weight.id, Tensor::from_data([[4.0]], &device));
+/// target.weight = Param::initialized(target.weight.id, Tensor::from_data([[0.0]], &device));
+/// assert_eq!(weight(&polyak_update(target, &source, 0.25)?)?, 1.0); // 0.25 · 4 + 0.75 · 0
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: T. Lillicrap et al. (2015). *Continuous control with deep reinforcement learning*. arXiv:1509.02971, Algorithm 1.

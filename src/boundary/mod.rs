@@ -36,7 +36,7 @@ pub enum ActError {
     #[error(transparent)]
     Observation(#[from] EnvironmentError),
     /// The actor returned actions of a wrong shape.
-    #[error("the actor must answer {} observations with shape {expected:?}, got {found:?}", expected[0])]
+    #[error("the actor must return shape {expected:?} for {} observations, got {found:?}", expected[0])]
     ActionShape {
         /// `[n, A]`.
         expected: [usize; 2],

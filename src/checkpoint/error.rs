@@ -28,7 +28,7 @@ pub enum CheckpointError {
     },
     /// The program has not chosen what happens to running episodes.
     #[error(
-        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in place of those under way"
+        "a checkpoint in the middle of an episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run starts new episodes instead of the running ones"
     )]
     MidEpisode,
     /// The trainer was asked to resume, but has no checkpoints attached.
@@ -57,7 +57,7 @@ pub enum CheckpointError {
     },
     /// The checkpoint belongs to a run with other settings.
     #[error(
-        "the checkpoint was made with other settings: {}; set them as they were, or name them in `Checkpoints::allow_changed` to go on with those of now",
+        "the checkpoint was made with other settings: {}; restore the old values, or name the settings in `Checkpoints::allow_changed` to continue with the new values",
         list(settings)
     )]
     Settings {
@@ -65,7 +65,7 @@ pub enum CheckpointError {
         settings: Vec<ChangedSetting>,
     },
     /// A name in [`Checkpoints::allow_changed`](super::Checkpoints::allow_changed) is not a setting.
-    #[error("`{name}` is no setting that may be allowed to change; those of agent and trainer are {}", known.join(", "))]
+    #[error("`{name}` is not a setting; the settings of agent and trainer are {}", known.join(", "))]
     UnknownSetting {
         /// The name.
         name: String,
@@ -179,7 +179,7 @@ pub enum Defect {
     },
     /// This version of the crate does not read this format.
     #[error(
-        "manifest.json must have format {supported}, which this version of the crate reads, got {found}, written by version {crate_version}; end the run with that version, or begin it anew in another directory"
+        "manifest.json must have format {supported}, which this version of the crate reads, got {found}, written by version {crate_version}; finish the run with that version, or start it again in another directory"
     )]
     Version {
         /// The format that this version reads.

@@ -9,7 +9,7 @@
 //!     manifest.json              versions, agent, environment, settings, counters, size and SHA-256 of each part
 //!     manifest.sha256            for `sha256sum -c`
 //!     agent.safetensors          networks, targets, moments, temperature, noise, random streams
-//!     trainer.safetensors        counters, evaluations, random streams, the episodes under way
+//!     trainer.safetensors        counters, evaluations, random streams, the running episodes
 //!     history-00000.safetensors  16,384 episodes that have ended; a part that is full is a hard link to the last generation's
 //!     replay-00000.safetensors   4 MiB of transitions; a part that has not changed is a hard link to the last generation's
 //! ```

@@ -7,6 +7,21 @@ use crate::state::StateError;
 /// The observation space and the action space of an environment, checked.
 ///
 /// Agents are built from these, so you can make an agent without an environment.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// let spaces = Spaces::of(&Pendulum::v1())?;
+/// assert_eq!((spaces.observation().dim(), spaces.action().dim()), (3, 1));
+/// assert_eq!(spaces.action().high(), [2.0]);
+///
+/// // Without an environment, such as for data from a file:
+/// let spaces = Spaces::new(BoxSpace::unbounded(4)?, BoxSpace::symmetric(1.0, 2)?)?;
+/// assert_eq!(spaces.observation().dim(), 4);
+/// # Ok::<(), actor_critic::space::SpaceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spaces {
     observation: BoxSpace,

@@ -3,7 +3,7 @@
 //! ```text
 //! runs/study/
 //!   plan.json                    the grid, and the settings that all results share
-//!   cells/sac/pendulum/3.json    the results of a cell, there whole or not at all
+//!   cells/sac/pendulum/3.json    the results of a cell, written completely or not at all
 //!   cells/sac/pendulum/3/        a folder for the cell's own use: checkpoints, histories
 //!   timing.csv                   how long each cell took, which is no result
 //! ```

@@ -189,7 +189,7 @@ impl Experiment {
         if let Some(before) = &before {
             before.identity.check(&plan.identity).map_err(super::error::defective(&path))?;
         }
-        // A grid may grow or shrink: what is missing is told by the last.
+        // A grid may grow or shrink: the latest plan decides which cells count as missing.
         if before.as_ref() == Some(&plan) { Ok(()) } else { plan.write(&path) }
     }
 

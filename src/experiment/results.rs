@@ -44,6 +44,27 @@ pub struct CurvePoint {
 }
 
 /// The results of an experiment, from one folder or from those of several machines, in canonical order.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::experiment::{Experiment, Results};
+/// use actor_critic::train::EvaluationSummary;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let study = folder.path().join("study");
+/// let experiment = Experiment::new(&study).algorithms(["a"]).tasks(["t"]).seeds(0..2);
+/// # experiment.run(|cell| Ok::<_, std::io::Error>(vec![EvaluationSummary {
+/// #     environment_steps: 100, updates: 100, returns: vec![cell.seed().0 as f64],
+/// # }]))?;
+/// // After `experiment.run`, here or on other machines:
+/// let results = Results::read([&study])?;
+/// for run in results.runs_of("a", "t") {
+///     println!("seed {}: {:.1}", run.cell.seed, run.final_score());
+/// }
+/// # assert_eq!(results.runs().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Results {
     pub(super) identity: Identity,

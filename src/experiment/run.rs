@@ -121,7 +121,7 @@ impl Experiment {
         let duration = begun.elapsed();
         let record = Record::new(identity, cell.id.clone(), &evaluations).map_err(ExperimentError::from)?;
         record.write(&path)?;
-        // Whoever locks a new file of this name finds the results.
+        // A process that locks a new file of this name finds the results.
         lock.remove();
         self.note_duration(cell, duration)?;
         Ok(Outcome::Ran)

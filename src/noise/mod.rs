@@ -43,6 +43,18 @@ pub trait ActionNoise: SaveState + Send {
 }
 
 /// The noise of a [`DdpgConfig`](crate::agent::DdpgConfig) or a [`Td3Config`](crate::agent::Td3Config).
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::noise::{OrnsteinUhlenbeckConfig, PinkNoiseConfig};
+/// use actor_critic::prelude::*;
+///
+/// let pink = Td3Config::new().with_noise(NoiseConfig::Pink(PinkNoiseConfig::new()));
+/// let slow = OrnsteinUhlenbeckConfig::new().with_reversion(0.05);
+/// let ddpg = DdpgConfig::new().with_noise(NoiseConfig::OrnsteinUhlenbeck(slow));
+/// # assert!(pink.validate().is_ok() && ddpg.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub enum NoiseConfig {
     /// No noise: the agent explores with the greedy policy.

@@ -107,7 +107,7 @@ pub enum PolicyError {
         value: f32,
     },
     /// An exported policy that could not record its self-test.
-    #[error("the policy must answer the observations of the self-test: {0}")]
+    #[error("the policy must return an action for each observation of the self-test: {0}")]
     Recording(#[source] ActError),
 }
 

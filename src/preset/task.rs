@@ -19,6 +19,20 @@ pub trait TaskEnvironment: Environment + SaveState + Render + Send {}
 impl<E: Environment + SaveState + Render + Send> TaskEnvironment for E {}
 
 /// A bundled task.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::preset::Task;
+///
+/// let task: Task = "pendulum".parse()?;
+/// assert_eq!(task, Task::Pendulum);
+/// assert_eq!(task.environment().action_space().high(), [2.0]);
+/// for task in Task::ALL {
+///     println!("{}: random actions return {:.1}", task.name(), task.random_return());
+/// }
+/// # Ok::<(), actor_critic::preset::UnknownTask>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Task {

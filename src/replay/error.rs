@@ -42,7 +42,7 @@ pub enum ReplayError {
         found: usize,
     },
     /// A batch that was drawn from another replay.
-    #[error("a batch must be from the replay that is told of its errors, whose rows are 0 to {}, got row {row}", stored.saturating_sub(1))]
+    #[error("a batch must be from the replay that gets its errors, whose rows are 0 to {}, got row {row}", stored.saturating_sub(1))]
     Row {
         /// Transitions that are stored.
         stored: usize,

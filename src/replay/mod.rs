@@ -112,6 +112,23 @@ impl Replay for ReplayBuffer {
 /// There is no field for truncation, so truncation cannot be mistaken for termination: a truncated episode still has a
 /// future, and its last transition bootstraps like any other[^1].
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// let mut replay = ReplayBuffer::new(1_000, 2, 1)?;
+/// replay.push(Transition {
+///     observation: &[0.0, 1.0],
+///     action: &[0.5],
+///     reward: -3.0,
+///     next_observation: &[0.1, 1.1],
+///     terminated: true, // the episode ended by itself, not by a time limit
+/// })?;
+/// assert_eq!(replay.len(), 1);
+/// # Ok::<(), actor_critic::replay::ReplayError>(())
+/// ```
+///
 /// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transition<'a> {

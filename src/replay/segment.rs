@@ -86,7 +86,7 @@ impl ReplayForm {
             return Some(("a cursor of the replay inside it, and 0 until it is full", self.cursor));
         }
         if let Some(&row) = self.open.iter().flatten().find(|&&row| row >= self.len) {
-            return Some(("episodes that go on from a row of the replay", row));
+            return Some(("episodes that continue from a row of the replay", row));
         }
         let rows = self.form().segment_rows();
         (self.segment_rows != rows).then_some(("the segment rows of this format", self.segment_rows))

@@ -117,7 +117,7 @@ impl Report {
         Ok(self.with_section(heading, table))
     }
 
-    /// Adds a section with one plot over the whole width.
+    /// Adds a section with one plot over the full width.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ pub enum SpaceError {
     },
     /// An action axis has one value only.
     #[error(
-        "axis {axis} of an action space must have low below high, got {} for both; leave out an axis that has no choice",
+        "axis {axis} of an action space must have low below high, got {} for both; leave out an axis with a single value",
         number(*value)
     )]
     ConstantAction {

@@ -13,7 +13,7 @@ pub enum StateError {
         name: String,
     },
     /// An array that is not used.
-    #[error("`{}` is in the state, but nothing here takes it", excerpt(name))]
+    #[error("`{}` is in the state, but is not used", excerpt(name))]
     Unexpected {
         /// Name of the first such array.
         name: String,

@@ -110,6 +110,22 @@ impl<T: SaveState + ?Sized> SaveState for Box<T> {
 ///
 /// Names are sorted. Names of a part start with the name of the part and a dot. Putting the same name twice is a bug and
 /// panics. Taking removes an array, so [`finish`](Self::finish) finds arrays that were not taken.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::state::State;
+///
+/// let mut state = State::new();
+/// state.put("steps", 7_u64);
+/// state.put_array("position", &[2], vec![0.5_f32, -0.5]);
+///
+/// let steps: u64 = state.take("steps")?;
+/// let position: Vec<f32> = state.take_array("position", &[2])?;
+/// state.finish()?; // an error if something was not taken
+/// assert_eq!((steps, position), (7, vec![0.5, -0.5]));
+/// # Ok::<(), actor_critic::state::StateError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     arrays: BTreeMap<String, Array>,

@@ -289,7 +289,7 @@ mod tests {
             state.put_array("parts.shapes.u64.window", &[shapes.len()], shapes);
         };
         let others = "`parts.shapes.u64.window` must be shapes of 4 arrays with 3 values in all, got others";
-        refused(|state| state.put("parts.more", 0_u64), "`parts.more` is in the state, but nothing here takes it");
+        refused(|state| state.put("parts.more", 0_u64), "`parts.more` is in the state, but is not used");
         refused(|state| drop(state.take::<u64>("parts.count")), "`parts.count` is missing");
         for wrong in [
             vec![],

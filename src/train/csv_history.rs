@@ -14,6 +14,23 @@ use crate::log_file;
 /// the mean of each metric over the updates of the episode (empty if there were none). Numbers have enough digits to read back
 /// the same bits. No value depends on the clock: the same run gives the same file. After a resume
 /// from a checkpoint, the file starts with the rows of earlier episodes, so it is complete.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sac.csv");
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?;
+/// trainer.run(&mut [&mut CsvHistory::create(&path)?])?;
+/// let header = std::fs::read_to_string(&path)?;
+/// assert!(header.starts_with("episode,steps,environment_steps,updates,return,average_return"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CsvHistory<W: Write> {
     writer: csv::Writer<W>,

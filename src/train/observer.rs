@@ -12,6 +12,34 @@ pub type ObserverError = Box<dyn std::error::Error + Send + Sync>;
 /// Watches a run: a console, a log file, a picture, a rule to stop.
 ///
 /// Observers change nothing: a run gives the same bits with them and without.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use actor_critic::prelude::*;
+/// use actor_critic::train::{EpisodeSummary, ObserverError};
+///
+/// /// Keeps the best return of a run.
+/// struct Best(f64);
+///
+/// impl Observer for Best {
+///     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
+///         self.0 = self.0.max(episode.episode_return);
+///         Ok(ControlFlow::Continue(()))
+///     }
+/// }
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?;
+/// let mut best = Best(f64::NEG_INFINITY);
+/// trainer.run(&mut [&mut best])?;
+/// println!("best return {:.1}", best.0);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Observer {
     /// Called once, before the first step of a [`Trainer::run`](super::Trainer::run).
     ///

@@ -95,7 +95,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let episodes = parse_episodes(state.take_state("episodes"), dims).map_err(|error| error.within("episodes"))?;
         let environments = state.take_states("environments")?;
         if environments.len() != in_episode {
-            let rule = format!("{in_episode}, one for each episode under way");
+            let rule = format!("{in_episode}, one for each running episode");
             return Err(StateError::invalid("environments.count", rule, environments.len()));
         }
         state.finish()?;

@@ -178,7 +178,7 @@ impl<W: Write> TensorBoard<W> {
         let message = Event { wall_time: (self.clock)(), step, what: Some(what) }.encode_to_vec();
         let mut bytes = Vec::new();
         record::append(&mut bytes, &message);
-        // At once, so that TensorBoard does not meet half of a record while the run goes on.
+        // Flushed at once, so that TensorBoard does not read half of a record during the run.
         self.out.write_all(&bytes)?;
         Ok(self.out.flush()?)
     }

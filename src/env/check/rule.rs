@@ -144,7 +144,7 @@ impl fmt::Display for Rule {
             Self::LoadGoesOn => "after a state is loaded, the environment must continue as it did after the save",
             Self::MissingArrayRefused => "a state without one of its arrays must be refused",
             Self::RenamedArrayRefused => "a state with one of its arrays under another name must be refused",
-            Self::AddedArrayRefused => "a state with an array that nothing takes must be refused",
+            Self::AddedArrayRefused => "a state with an unexpected array must be refused",
             Self::ForeignStateRefused => "a state of another kind of value must be refused",
             Self::RefusedStateHasNoEffect => "a refused state must leave the environment as it was",
         })

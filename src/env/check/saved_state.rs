@@ -77,7 +77,7 @@ impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
     fn goes_on_from(&mut self, saved: &Saved, fresh: &State) -> Result<(), ContractViolation> {
         let Saved { episode, states } = saved;
         let len = episode.steps.len();
-        // Where nothing is saved, nothing says whether an episode is under way.
+        // Without a saved state, it is unknown whether an episode is running.
         let stateless =
             states.iter().map(|(_, state)| state).chain([fresh]).all(|state| state.names().next().is_none());
         for (taken, state) in states.iter().filter(|(taken, _)| *taken < len || !stateless) {

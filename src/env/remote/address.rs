@@ -92,7 +92,7 @@ mod tests {
         }
         for host in ["0.0.0.0:80", "192.0.2.1:80", "[2001:db8::1]:80"] {
             let error = resolve(host, "").unwrap_err().to_string();
-            assert!(error.starts_with("an address beyond this machine needs a shared secret, got "), "{error}");
+            assert!(error.starts_with("an address outside this machine needs a shared secret, got "), "{error}");
             assert!(resolve(host, "sixteen bytes, ok").is_ok());
         }
         let error = resolve("127.0.0.1:80", "too short").unwrap_err().to_string();

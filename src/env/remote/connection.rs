@@ -96,7 +96,7 @@ impl Connection {
 
     /// Receives the answer to a request; a failure that the simulator reports is an error.
     pub(super) fn receive(&mut self, sent: &Sent) -> Result<Answer, RemoteError> {
-        // A time beyond all clocks is no deadline.
+        // A time that the clock cannot hold is no deadline.
         let deadline = sent.at.checked_add(self.options.deadline);
         let active = Some(self.options.active_wait).filter(|active| !active.is_zero());
         let spin_until = active.and_then(|active| Instant::now().checked_add(active));

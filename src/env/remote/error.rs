@@ -32,7 +32,7 @@ pub enum RemoteError {
     },
     /// A Python package that the simulator needs could not be imported.
     #[error(
-        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: {report}"
+        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or set ACTOR_CRITIC_PYTHON to another Python: {report}"
     )]
     NoPackage {
         /// The simulator.
@@ -51,7 +51,9 @@ pub enum RemoteError {
         report: String,
     },
     /// A space is not a box of real numbers.
-    #[error("{simulator} must have boxes of real numbers as spaces; wrap it into an environment that has: {report}")]
+    #[error(
+        "{simulator} must have boxes of real numbers as spaces; wrap it in an environment with box spaces: {report}"
+    )]
     NoBox {
         /// The simulator.
         simulator: String,
@@ -82,7 +84,7 @@ pub enum RemoteError {
     },
     /// An address of another machine without a shared secret.
     #[error(
-        "an address beyond this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
+        "an address outside this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
     )]
     SecretNeeded {
         /// The address.
@@ -111,7 +113,7 @@ pub enum RemoteError {
         source: ProtocolError,
     },
     /// No answer in time.
-    #[error("{simulator} must answer {request} within {} s, and did not; if it is slow rather than stuck, choose a later deadline", deadline.as_secs_f64())]
+    #[error("{simulator} must answer {request} within {} s, and did not; if it is slow, set a longer deadline", deadline.as_secs_f64())]
     Deadline {
         /// The simulator.
         simulator: String,
@@ -121,7 +123,7 @@ pub enum RemoteError {
         deadline: Duration,
     },
     /// The simulator's process ended.
-    #[error("{simulator} ended before it had answered {request}: {status}; what it said is on standard error")]
+    #[error("{simulator} ended before it had answered {request}: {status}; its output is on standard error")]
     Died {
         /// The simulator.
         simulator: String,
@@ -167,7 +169,7 @@ pub enum RemoteError {
         report: String,
     },
     /// A lost simulator is not started again.
-    #[error("{simulator} was lost earlier ({reason}) and is not started again; ask for it by `with_restart(true)`")]
+    #[error("{simulator} was lost earlier ({reason}) and is not started again; use `with_restart(true)` to restart it")]
     Lost {
         /// The simulator.
         simulator: String,

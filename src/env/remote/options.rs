@@ -12,6 +12,16 @@ use std::time::Duration;
 /// | [`with_active_wait`](Self::with_active_wait) | 0 s |
 /// | [`with_pictures`](Self::with_pictures) | off |
 /// | [`with_secret`](Self::with_secret) | none |
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_critic::env::remote::RemoteOptions;
+///
+/// let options = RemoteOptions::new().with_deadline(Duration::from_secs(10)).with_restart(true);
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct RemoteOptions {
     pub(super) deadline: Duration,

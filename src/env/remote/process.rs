@@ -60,7 +60,7 @@ fn start_all(jobs: &Receiver<Job>) {
         let child = command.spawn();
         // It holds the child's end of the channel, which must be the child's alone before anybody waits for its end.
         drop(command);
-        // Whoever asked has ended: so does the child, whose channel is closed.
+        // The requesting thread has ended. The child ends too, because its channel is closed.
         drop(sender.send(child));
     }
 }

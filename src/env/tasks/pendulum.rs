@@ -51,6 +51,17 @@ pub struct PendulumState {
 }
 
 /// Physical constants of a [`Pendulum`], each in `[1e-6, 1e6]`; the default is `Pendulum-v1`.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::pendulum::{Pendulum, PendulumConfig};
+///
+/// let moon = PendulumConfig { gravity: 1.62, ..PendulumConfig::default() };
+/// let pendulum = Pendulum::new(moon)?;
+/// # assert_eq!(pendulum.config().gravity, 1.62);
+/// # Ok::<(), actor_critic::env::pendulum::PendulumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PendulumConfig {
     /// Gravitational acceleration g in m/s². Default 10.

@@ -113,7 +113,7 @@ mod tests {
         assert!(step.terminated && step.reward == 99.9, "{step:?}");
     }
 
-    /// Gives one reward for ever.
+    /// Returns the same reward in every step.
     struct Constant(BoxSpace, f32);
 
     impl Environment for Constant {

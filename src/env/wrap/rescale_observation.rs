@@ -69,7 +69,7 @@ fn rescaled(values: &[f32], scale: &[f64], offset: &[f64]) -> Vec<f32> {
 
 impl<E> RescaleObservation<E> {
     fn rescale(&self, observation: Vec<f32>) -> Vec<f32> {
-        // One of the wrong length is a fault, which whoever checks observations has to see.
+        // An observation of the wrong length stays as it is, so that later checks report it.
         if observation.len() == self.scale.len() {
             rescaled(&observation, &self.scale, &self.offset)
         } else {

@@ -73,7 +73,7 @@ mod tests {
     use crate::env::{MountainCarContinuous, Pendulum};
     use crate::space::BoxSpace;
 
-    /// Gives one reward for ever.
+    /// Returns the same reward in every step.
     struct Constant(BoxSpace, f32);
 
     impl Environment for Constant {

@@ -172,7 +172,7 @@ impl Diagnosis {
     fn return_rises(&self) -> bool {
         let returns: Vec<f64> = self.episodes.iter().map(|episode| episode.episode_return).collect();
         if returns.len() < 4 {
-            return true; // Nobody can tell yet.
+            return true; // Too early to tell.
         }
         let quarter = returns.len().div_ceil(4);
         let range = range(returns.iter().copied());

@@ -16,7 +16,7 @@ pub enum ProtocolError {
         found: u64,
     },
     /// The connection closed inside a frame.
-    #[error("a frame must arrive whole, got {found} of {expected} bytes before the connection closed")]
+    #[error("a frame must arrive completely, got {found} of {expected} bytes before the connection closed")]
     HalfFrame {
         /// Bytes of the header, or of header and body once the length is known.
         expected: u64,

@@ -202,7 +202,7 @@ mod tests {
     fn a_frame_that_is_cut_off_says_how_much_of_it_came() {
         let bytes = frame(b's', &[0; 20]);
         let text = |expected, found| {
-            format!("a frame must arrive whole, got {found} of {expected} bytes before the connection closed")
+            format!("a frame must arrive completely, got {found} of {expected} bytes before the connection closed")
         };
         assert_eq!(refusal(&bytes[..5]), text(9, 5));
         assert_eq!(refusal(&bytes[..15]), text(29, 15));
