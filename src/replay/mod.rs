@@ -118,7 +118,7 @@ impl Replay for ReplayBuffer {
 /// use actor_critic::prelude::*;
 ///
 /// let mut replay = ReplayBuffer::new(1_000, 2, 1)?;
-/// replay.push(Transition {
+/// replay.push(&Transition {
 ///     observation: &[0.0, 1.0],
 ///     action: &[0.5],
 ///     reward: -3.0,

@@ -110,8 +110,8 @@ impl Observer for StopAtEvaluation {
 ///     evaluate(agent, &mut Pendulum::v1(), 0..2)
 /// })?;
 /// let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(9), Seed(0))?.with_evaluation(evaluation);
-/// // The agent does not learn in its warm-up of 1,000 steps: the second evaluation equals the first.
-/// trainer.run(&mut [&mut StopWithoutImprovement::new(1, 0.0)])?;
+/// // No evaluation of the pendulum can improve by 4,000, so the second one ends this run.
+/// trainer.run(&mut [&mut StopWithoutImprovement::new(1, 4_000.0)])?;
 /// assert_eq!(trainer.evaluations().len(), 2);
 /// # Ok::<(), Error>(())
 /// ```
