@@ -288,7 +288,9 @@ fn settings_that_may_differ_are_named_and_all_others_refused() {
     let some = ["actor_learning_rate", "tau", "average_window", "batch_size", "n_step"];
     let error = make(fine.clone(), &schedule).resume(&mut open().allow_changed(some)).unwrap_err().to_string();
     assert!(
-        error.starts_with("the checkpoint was made with other settings: discount: 0.99 then, 0.5 now; set"),
+        error.starts_with(
+            "the checkpoint was made with other settings: discount: 0.99 then, 0.5 now; restore the old values"
+        ),
         "{error}"
     );
 
