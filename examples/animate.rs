@@ -1,9 +1,9 @@
-//! Shows what a policy does: trains a small SAC on Pendulum-v1, or loads a policy file, and draws an episode.
+//! Draws an episode of a policy: trains a small SAC on Pendulum-v1, or loads a policy file.
 //!
 //! `cargo run --release --example animate`
 //! writes `animate_seed0.gif` and `animate_seed0.html` to the folder `runs`, and the logs of the run: `animate_seed0.jsonl`, and a
 //! folder for `tensorboard --logdir runs`. Prints the regret and the sizes. Some six seconds on one core.
-//! With `--policy FILE` it trains nothing and shows that policy.
+//! With `--policy FILE` it trains nothing and draws that policy.
 
 mod cli;
 

@@ -1,4 +1,4 @@
-//! Your own environment: written, checked against the contract, and solved.
+//! An environment of your own: written, checked against the contract, and solved.
 //!
 //! `cargo run --release --example custom_environment`
 //! prints the returns of doing nothing, of a controller tuned by hand, and of the learned policy, and `solved true`.

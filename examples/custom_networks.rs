@@ -1,4 +1,4 @@
-//! Your own actor and critic: any burn module that implements [`Actor`] or [`Critic`].
+//! Networks of your own: any burn module that implements [`Actor`] or [`Critic`].
 //!
 //! `cargo run --release --example custom_networks`
 //! trains a policy with layer normalisation and a critic with a skip connection on the pendulum, and prints `regret R`.

@@ -1,4 +1,4 @@
-//! The whole of DDPG in one `main`, from building blocks: no `Agent`, no `Trainer`.
+//! DDPG in one `main`, from building blocks: no `Agent`, no `Trainer`.
 //!
 //! `cargo run --release --example ddpg_from_parts`
 //! prints the return of every fifth episode, then `regret R`; networks of 64 keep it to about half a minute.

@@ -1,4 +1,4 @@
-//! Acts with a policy file, as a program does that deploys what another has trained.
+//! A program that only acts, with a policy file that another program has trained.
 //!
 //! `cargo run --release --example sac_pendulum -- --policy runs/pendulum.safetensors`
 //! `cargo run --release --example deploy_policy -- runs/pendulum.safetensors`

@@ -1,8 +1,8 @@
-//! Algorithms beside each other on the bundled tasks: a grid of runs over threads and machines, with statistics.
+//! Compares algorithms on the bundled tasks: a grid of runs over threads and machines, with statistics.
 //!
 //! `cargo run --release --example experiment -- --algorithms sac,td3,ddpg --seeds 5 --steps 5000 --threads 2`
-//! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. Killed, it goes on
-//! by the same command; at Ctrl-C and SIGTERM it saves the runs under way first. `--algorithms recommended --tasks all` runs the recommended
+//! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. After a stop, the same
+//! command continues; at Ctrl-C and SIGTERM it first saves the runs under way. `--algorithms recommended --tasks all` runs the recommended
 //! setting on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
 
 mod cli;

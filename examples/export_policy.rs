@@ -1,4 +1,4 @@
-//! Writes a policy file in forms that need neither this crate nor burn.
+//! Exports a policy file as C source, Rust source or ONNX, which need neither this crate nor burn.
 //!
 //! ```sh
 //! cargo run --release --example sac_pendulum -- --policy runs/pendulum.safetensors

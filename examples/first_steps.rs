@@ -1,8 +1,8 @@
-//! From nothing to a result that one can trust: a task of one's own with wrappers, four seeds, a report.
+//! A first program: a task of your own with wrappers, four seeds, a report.
 //!
 //! `cargo run --release --example first_steps`
 //! checks the task, trains SAC with four seeds on two cores, and writes tables and `report.html` to `runs/first_steps`.
-//! It can be killed at any moment; the same command goes on. About a quarter of a minute.
+//! You can stop it at any moment; the same command continues. About a quarter of a minute.
 
 use actor_critic::env::{EpisodeStatistics, RescaleAction, check_action};
 use actor_critic::experiment::{Cell, Experiment, Scoring};

@@ -1,4 +1,4 @@
-//! The lab's other question: can DDPG get better by changing the hyperparameters?
+//! A question of the lab (`docs/lab.md`): can DDPG get better by changing the hyperparameters?
 //!
 //! `cargo run --release --example hyperparameter_study`
 //! changes one setting at a time, several seeds each, on all cores; prints a table, writes a CSV and a picture with a panel

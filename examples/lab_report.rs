@@ -1,4 +1,4 @@
-//! Our runs beside the lab's printed table: reads the histories that the two pendulum examples left behind.
+//! Compares our runs with the lab's printed table: reads the histories of `ddpg_pendulum` and `sac_pendulum`.
 //!
 //! `cargo run --release --example lab_report`
 //! after any number of runs of `ddpg_pendulum` and `sac_pendulum`, prints a Markdown table for each and draws

@@ -1,4 +1,4 @@
-//! How good can a pendulum policy be? Dynamic programming over the exact dynamics.
+//! The best possible return on the pendulum, by dynamic programming over the exact dynamics.
 //!
 //! `cargo run --release --example pendulum_optimum`
 //! prints the best mean return over the evaluation grid, over random starts, and over the last 100 episodes that the lab's

@@ -1,4 +1,4 @@
-//! What uniformly random actions come to on each bundled task, from the starts of evaluations.
+//! The mean return of uniformly random actions on each bundled task, from the starts of evaluations.
 //!
 //! `cargo run --release --example random_returns`
 //! prints a table: mean and standard error over 1,000 episodes.

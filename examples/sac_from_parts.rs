@@ -1,4 +1,4 @@
-//! The whole of SAC in one `main`, from building blocks: no `Agent`, no `Trainer`.
+//! SAC in one `main`, from building blocks: no `Agent`, no `Trainer`.
 //!
 //! `cargo run --release --example sac_from_parts`
 //! prints the return of every fifth episode, then `regret R`; networks of 64 keep it to about a minute.

@@ -1,4 +1,4 @@
-//! Soft actor-critic learns to swing up a pendulum, with the settings of the lab.
+//! SAC on Pendulum-v1 with the settings of a course exercise, the lab (`docs/lab.md`).
 //!
 //! `cargo run --release --example sac_pendulum -- --seed 0`
 //! prints the lab's table and `regret R`; writes the history as CSV and the learning curve as SVG and PNG.

@@ -1,8 +1,8 @@
-//! The lab's question: what does τ do, and what happens at 0 and at 1?
+//! A question of the lab (`docs/lab.md`): what does τ do, and what happens at 0 and at 1?
 //!
 //! `cargo run --release --example tau_study`
 //! trains DDPG with four values of τ and several seeds each, on all cores; writes a CSV and one picture with a band per τ.
-//! Twelve runs of half the lab's length, since what τ decides is decided early: about ten minutes on two cores.
+//! Twelve runs of half the lab's length, because the effect of τ shows early: about ten minutes on two cores.
 
 mod study;
 

@@ -1,4 +1,4 @@
-//! TD3 learns to swing up a pendulum, by its preset, under every observer that a long run wants.
+//! TD3 on Pendulum-v1 by its preset, with every observer that a long run needs.
 //!
 //! `cargo run --release --example td3_pendulum -- --seed 0`
 //! prints an evaluation every 1,000 steps and `regret R`; writes histories, an HTML report and the best policy to `runs/`.

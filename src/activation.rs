@@ -1,4 +1,4 @@
-//! The functions between the layers of a network, which the kernels have to know too.
+//! The activation functions of a network, which the kernels implement too.
 
 use burn::config::Config;
 

@@ -1,8 +1,8 @@
-//! What may be wrong with a configuration, and the range checks that find it.
+//! Configuration errors, and the range checks that find them.
 
 use crate::space::{SpaceError, count};
 
-/// Why a configuration, or the networks given with it, was refused.
+/// Why a configuration, or a network given with it, is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -22,7 +22,7 @@ pub enum ConfigError {
         /// Its value.
         value: f64,
     },
-    /// A number that must be above zero is not, or is not finite.
+    /// A number that must be positive is not, or is not finite.
     #[error("{field} must be positive and finite, got {value}")]
     NotPositive {
         /// Name of the field.
@@ -66,16 +66,16 @@ pub enum ConfigError {
         /// Its value.
         value: usize,
     },
-    /// A count above another that bounds it.
+    /// A count above its limit.
     #[error("{field} must be at most {limit_field} ({limit}), got {value}")]
     TooLarge {
         /// Name of the field.
         field: &'static str,
         /// Its value.
         value: usize,
-        /// Name of the bound.
+        /// Name of the field that sets the limit.
         limit_field: &'static str,
-        /// Value of the bound.
+        /// Value of the limit.
         limit: usize,
     },
     /// A space that cannot be used.
@@ -84,11 +84,11 @@ pub enum ConfigError {
     /// A network whose output has the wrong shape.
     #[error("{network} must return a tensor of shape {expected:?} for a batch of {batch}, got {found:?}", batch = expected[0])]
     OutputShape {
-        /// Which network, and which output of it.
+        /// The network, and its output.
         network: &'static str,
         /// `[batch, columns]` that is needed.
         expected: [usize; 2],
-        /// `[batch, columns]` that came.
+        /// The shape of the output, `[batch, columns]`.
         found: [usize; 2],
     },
     /// A noise process with the wrong number of axes.
@@ -107,17 +107,17 @@ pub enum ConfigError {
         /// Axes of the box.
         found: usize,
     },
-    /// One number per axis was needed, and there were more or fewer.
+    /// A list with another length than one number for each axis.
     #[error("{field} must have {}, one per axis of the observation space, got {found}", count(*expected, "number", "numbers"))]
     ObservationDim {
         /// Name of the field.
         field: &'static str,
         /// Axes of the observation space.
         expected: usize,
-        /// How many numbers there were.
+        /// Length of the list.
         found: usize,
     },
-    /// A number that belongs to one axis is out of its range.
+    /// A number for one axis is out of range.
     #[error("axis {axis}: {error}")]
     Axis {
         /// Index of the axis.
@@ -126,10 +126,10 @@ pub enum ConfigError {
         #[source]
         error: Box<ConfigError>,
     },
-    /// Critics of one ensemble with unequal dropout.
+    /// Critics of one ensemble with different dropout.
     #[error("all critics must have the same dropout")]
     UnequalDropout,
-    /// A learned temperature with a policy that has no density, so no entropy to hold.
+    /// A learned temperature with a policy that has no density, and so no entropy.
     #[error("a learned temperature needs a policy with a density; use a fixed temperature with this actor")]
     TemperatureWithoutDensity,
     /// Residual blocks of unequal widths.
@@ -154,8 +154,8 @@ pub enum ConfigError {
         /// Which network.
         network: &'static str,
     },
-    /// A setting that the networks of a trained agent have learned with.
-    #[error("{field} must stay what the agent was trained with; train a new agent to change it")]
+    /// A setting that cannot change after training.
+    #[error("{field} must stay as it was in training; train a new agent to change it")]
     Learned {
         /// Name of the field.
         field: &'static str,
@@ -170,14 +170,14 @@ pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigErro
     if value > 0.0 && value.is_finite() { Ok(()) } else { Err(ConfigError::NotPositive { field, value }) }
 }
 
-/// Checks Adam's ε, which has to stay above zero in single precision after it is scaled by √(1 − β₂) ≈ 0.03.
+/// Checks Adam's ε, which must stay positive in single precision after it is scaled by √(1 − β₂) ≈ 0.03.
 pub(crate) fn adam_epsilon(value: f64) -> Result<(), ConfigError> {
     positive("adam_epsilon", value)?;
     let minimum = 1e-30;
     if value >= minimum { Ok(()) } else { Err(ConfigError::BelowMinimum { field: "adam_epsilon", minimum, value }) }
 }
 
-/// Checks a decay: at 1 nothing new would ever count.
+/// Checks a decay: at 1, new values would have no weight.
 pub(crate) fn decay(field: &'static str, value: f64) -> Result<(), ConfigError> {
     if (0.0..1.0).contains(&value) { Ok(()) } else { Err(ConfigError::Decay { field, value }) }
 }

@@ -1,10 +1,10 @@
-//! What a part of a checkpoint is recognised by.
+//! SHA-256 digests of checkpoint files.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a file; displays as `sha256sum` does.
+/// The SHA-256 of a file; displays in the form of `sha256sum`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! One error for a whole program.
+//! The error type of programs that use this crate.
 
 use crate::agent::{ActError, AgentError};
 use crate::checkpoint::CheckpointError;
@@ -14,7 +14,7 @@ use crate::state::StateError;
 use crate::statistics::StatisticsError;
 use crate::target::TargetError;
 
-/// Everything that can go wrong, for [`Trainer`](crate::train::Trainer) and for `main`.
+/// Every error of this crate, for [`Trainer`](crate::train::Trainer) and for `main`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,20 +30,20 @@ pub enum Error {
     /// One of several environments failed or broke its contract.
     #[error("{error}, in environment {number}")]
     EnvironmentNumber {
-        /// Which one, from 0.
+        /// Number of the environment, from 0.
         number: usize,
-        /// Why.
+        /// The error of the environment.
         #[source]
         error: Box<EnvironmentError>,
     },
-    /// An environment that does not keep the contract, found by
+    /// An environment that breaks the contract, found by
     /// [`check_environment`](crate::env::check_environment).
     #[error(transparent)]
     Contract(#[from] ContractViolation),
     /// A pendulum with constants out of range.
     #[error(transparent)]
     Pendulum(#[from] PendulumError),
-    /// A replay that was asked for something impossible.
+    /// A replay that cannot do what was requested.
     #[error(transparent)]
     Replay(#[from] ReplayError),
     /// An agent that could not act or learn.
@@ -58,7 +58,7 @@ pub enum Error {
     /// A policy that could not be made, written or read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// What went wrong in a step of a [`Trainer`](crate::train::Trainer).
+    /// An error in a step of a [`Trainer`](crate::train::Trainer).
     #[error("{error}, at environment step {environment_step} after {}", count(*updates, "update", "updates"))]
     Step {
         /// Number of the step, from 1.
@@ -69,15 +69,15 @@ pub enum Error {
         #[source]
         error: Box<Error>,
     },
-    /// A checkpoint that could not be written or taken up.
+    /// A checkpoint that could not be written or restored.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// An experiment that could not be run or read: an [`ExperimentError`](crate::experiment::ExperimentError), which `downcast_ref`
-    /// gives back.
+    /// returns.
     // Boxed, and converted there: experiments are made of trainings, so what a training returns cannot name their error.
     #[error(transparent)]
     Experiment(Box<dyn std::error::Error + Send + Sync>),
-    /// Scores without statistics.
+    /// Statistics that could not be computed.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
     /// A state that does not fit.
@@ -102,7 +102,7 @@ pub enum Error {
     Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// An environment elsewhere that could not be started or reached.
+/// A simulator that could not be started or reached.
 impl From<RemoteError> for Error {
     fn from(error: RemoteError) -> Self {
         Self::Environment(error.into())
@@ -110,7 +110,7 @@ impl From<RemoteError> for Error {
 }
 
 impl Error {
-    /// Says which of several environments failed; of one alone there is nothing to say.
+    /// Adds the number of the environment that failed, if there are several.
     pub(crate) fn of_environment(number: usize, environments: usize, error: EnvironmentError) -> Self {
         match environments {
             1 => error.into(),

@@ -1,4 +1,4 @@
-//! Files of a run that no other run may write meanwhile.
+//! Log files that one run at a time can write.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -12,14 +12,14 @@ mod claim;
 #[cfg(feature = "plot")]
 pub(crate) use claim::Claim;
 
-/// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
+/// How long to wait for a lock: the system may still hold the lock of a process that was killed a moment ago.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the file of an observer could not be opened for a run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// Another observer, of this process or of another, writes the file.
+    /// Another observer, in this process or in another, writes the file.
     #[error(
         "{} must have one writer at a time, and another run is writing it; give each run a file of its own (its seed in the name), or end the other run",
         path.display()
@@ -28,12 +28,12 @@ pub enum LogError {
         /// The file, or the folder for TensorBoard.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file, or the folder above it.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the file system.
         source: io::Error,
     },
 }
@@ -43,12 +43,12 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     |source| LogError::Io { path, source }
 }
 
-/// Makes a folder, and those above it.
+/// Makes a folder, and its parents.
 pub(crate) fn create_folder(folder: &Path) -> Result<(), LogError> {
     std::fs::create_dir_all(folder).map_err(failed(folder))
 }
 
-/// Creates a file, and the folders above it, and locks it until it is closed; an older file is replaced.
+/// Creates a file, and its parent folders, and locks it until it is closed; replaces an older file.
 pub(crate) fn create(path: &Path) -> Result<File, LogError> {
     let file = open(path)?;
     // Only now: another writer's lines must stay until it is known that there is none.
@@ -56,7 +56,7 @@ pub(crate) fn create(path: &Path) -> Result<File, LogError> {
     Ok(file)
 }
 
-/// Opens a file and locks it, with what it holds.
+/// Opens a file and locks it, keeping its content.
 fn open(path: &Path) -> Result<File, LogError> {
     if let Some(folder) = path.parent() {
         create_folder(folder)?;

@@ -1,7 +1,7 @@
-//! The equations: targets and losses as functions of tensors.
+//! Targets and losses as functions of tensors. Use them to check an equation by hand, or to write an algorithm of your own.
 //!
-//! All are dimensionless but for the units of the reward. Every function asserts its shapes: a `[n]` that meets a
-//! `[n, 1]` would otherwise broadcast into `[n, n]` without a word.
+//! The only unit is that of the reward. Every function asserts its shapes, because `[n]` and
+//! `[n, 1]` would otherwise broadcast into `[n, n]` silently.
 
 use burn::tensor::{Tensor, TensorData, assert_shape};
 
@@ -23,8 +23,17 @@ use burn::tensor::{Tensor, TensorData, assert_shape};
 ///
 /// # Examples
 ///
-/// See the test `a_terminal_transition_ignores_the_next_value`: with γ = 0.9, a reward of 1 and a next value of 10, the
-/// target is 10 while the episode lives, and 1 when it terminates.
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::td_target;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// // γ = 0.5. The first episode continues, the second has terminated.
+/// let targets = td_target(column(1.0, 1.0), column(0.5, 0.0), column(10.0, 10.0));
+/// assert_eq!(targets.try_into_vec_as::<f32>()?, [6.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -49,6 +58,19 @@ pub fn td_target(rewards: Tensor<2>, discounts: Tensor<2>, next_values: Tensor<2
 ///
 /// Panics if the two tensors do not share a `[n, 1]` shape.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::soft_value;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let values = soft_value(column(1.0, 5.0), column(-2.0, 0.0), 0.5);
+/// assert_eq!(values.try_into_vec_as::<f32>()?, [2.0, 5.0]); // 1 − 0.5 · (−2), 5 − 0.5 · 0
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 3.
@@ -61,7 +83,7 @@ pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> 
 
 /// Adds clipped Gaussian noise to actions and clips the result: `clamp(a + clamp(std · noise, ±limit), ±1)`.
 ///
-/// This is TD3's target policy smoothing[^1], and the lab's noisy policy.
+/// This is TD3's target policy smoothing[^1]. The lab's noisy policy ([`nn::lab`](crate::nn::lab)) uses it too.
 ///
 /// # Shapes
 ///
@@ -70,6 +92,19 @@ pub fn soft_value(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64) -> 
 /// # Panics
 ///
 /// Panics if the two tensors differ in shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::smoothed_actions;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let actions = smoothed_actions(column(0.0, 0.75), column(1.0, 9.0), 0.25, 0.5);
+/// assert_eq!(actions.try_into_vec_as::<f32>()?, [0.25, 1.0]); // 0 + 0.25 · 1; 0.75 + 0.5, then clipped to 1
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -90,6 +125,19 @@ pub fn smoothed_actions(actions: Tensor<2>, noise: Tensor<2>, std: f64, limit: f
 /// # Panics
 ///
 /// Panics if the two tensors do not share a `[n, 1]` shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::td_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = td_loss(column(1.0, 5.0), column(3.0, 5.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [2.0]); // ((1 − 3)² + 0) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let [n, _] = values.dims();
     assert_shape!(values, [n, 1]);
@@ -97,7 +145,7 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (values - targets).square().mean()
 }
 
-/// Computes the critic's loss on a batch whose transitions count differently, the mean of `w (Q(o, a) − y)²`[^1].
+/// Computes the critic's loss on a batch with a weight for each transition, the mean of `w (Q(o, a) − y)²`[^1].
 ///
 /// # Shapes
 ///
@@ -106,6 +154,19 @@ pub fn td_loss(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
 /// # Panics
 ///
 /// Panics if the three tensors do not share a `[n, 1]` shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::weighted_td_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = weighted_td_loss(column(1.0, 5.0), column(3.0, 4.0), column(0.5, 2.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [2.0]); // (0.5 · 4 + 2 · 1) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -128,6 +189,19 @@ pub fn weighted_td_loss(values: Tensor<2>, targets: Tensor<2>, weights: Tensor<2
 ///
 /// Panics if `values` is not `[n, 1]`.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::deterministic_actor_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = deterministic_actor_loss(column(1.0, 5.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-3.0]); // −(1 + 5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: D. Silver et al. (2014). *Deterministic Policy Gradient Algorithms*, eq. 9.
@@ -147,6 +221,19 @@ pub fn deterministic_actor_loss(values: Tensor<2>) -> Tensor<1> {
 ///
 /// As [`soft_value`].
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::soft_actor_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = soft_actor_loss(column(1.0, 5.0), column(-2.0, 0.0), 0.5);
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-3.5]); // mean of 0.5 · log π − Q: (−1 − 1 + 0 − 5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic Algorithms and Applications*. arXiv:1812.05905, eq. 7.
@@ -156,8 +243,8 @@ pub fn soft_actor_loss(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64
 
 /// Computes the loss of the temperature, the mean over the batch of `−log α (log π(a∣o) + H̄)`.
 ///
-/// The paper's objective[^1] has α in place of log α. Both have their minimum where the entropy meets the target; this form,
-/// which the lab, the authors' later code and Stable-Baselines3 use, keeps its gradient as α goes to 0.
+/// The paper's objective[^1] has α in place of log α. Both have their minimum where the entropy meets the target. This form
+/// keeps its gradient as α goes to 0; the authors' later code and Stable-Baselines3 use it too.
 ///
 /// # Shapes
 ///
@@ -166,6 +253,19 @@ pub fn soft_actor_loss(values: Tensor<2>, log_probs: Tensor<2>, temperature: f64
 /// # Panics
 ///
 /// Panics on any other shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::temperature_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// let loss = temperature_loss(Tensor::from_data([2.0], &device), column(1.0, 3.0), -1.0);
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [-2.0]); // −2 · (2 + −1)
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -188,6 +288,20 @@ pub fn temperature_loss(log_temperature: Tensor<1>, log_probs: Tensor<2>, target
 ///
 /// Panics if the two tensors do not have the same number of rows.
 ///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::objective::quantile_huber_loss;
+///
+/// let device = Device::flex();
+/// let column = |a: f32, b: f32| Tensor::<2>::from_data([[a], [b]], &device);
+/// // One quantile, the median, of two observations: errors of 1 and −3, weighted by ½.
+/// let loss = quantile_huber_loss(column(0.0, 0.0), column(1.0, -3.0));
+/// assert_eq!(loss.try_into_vec_as::<f32>()?, [0.75]); // (½ · ½ + ½ · 2.5) / 2
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # References
 ///
 /// [^1]: W. Dabney et al. (2018). *Distributional Reinforcement Learning with Quantile Regression*. arXiv:1710.10044, eq. 10. It
@@ -203,7 +317,7 @@ pub fn quantile_huber_loss(quantiles: Tensor<2>, targets: Tensor<2>) -> Tensor<1
     (part.clone() * (delta - part * 0.5) * weight).mean()
 }
 
-/// Returns the levels of so many quantiles, `(2k + 1)/(2K)`.
+/// Returns the levels of the quantiles, `(2k + 1)/(2K)`.
 pub(crate) fn quantile_levels(count: usize) -> impl Iterator<Item = f32> + Clone {
     (0..count).map(move |k| ((2 * k + 1) as f64 / (2 * count) as f64) as f32)
 }

@@ -1,8 +1,8 @@
-//! What most programs need: `use actor_critic::prelude::*;`.
+//! The names that most programs need: `use actor_critic::prelude::*;`.
 //!
-//! A program that trains a bundled algorithm, logs, evaluates and saves it needs no more. The rest has one path each: other observers and
-//! schedules in [`train`](crate::train), grids of runs in [`experiment`](crate::experiment), settings by task in
-//! [`preset`](crate::preset), networks in [`nn`](crate::nn).
+//! It is enough to train a bundled algorithm, log, evaluate and save. Import other names from their module: other observers and
+//! schedules from [`train`](crate::train), grids of runs from [`experiment`](crate::experiment), settings by task from
+//! [`preset`](crate::preset), networks from [`nn`](crate::nn).
 
 pub use crate::agent::{Agent, AgentConfig, Ddpg, DdpgConfig, Sac, SacConfig, Td3, Td3Config, TemperatureConfig};
 pub use crate::checkpoint::Checkpoints;

@@ -1,18 +1,29 @@
-//! Seeds and named random streams.
+//! Seeds and named random streams: one seed decides a run.
 //!
-//! Every random number of a run is drawn on the host from one of these streams, so a run depends on its
-//! [`Seed`] alone: not on the backend, the number of threads, or what else the process does.
+//! Every random number of a run is drawn on the host from one of these streams. So a run depends on its
+//! [`Seed`] alone: not on the backend, the number of threads, or other code of the process.
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
 /// The root of every random number in a run.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::rand::RngExt;
+/// use actor_critic::rng::{Seed, Stream};
+///
+/// let draw = |seed: Seed| seed.stream(Stream::WarmUp).random_range(-1.0..1.0_f64);
+/// assert_eq!(draw(Seed(7)), draw(Seed(7)));
+/// assert_ne!(draw(Seed(7)), draw(Seed(8)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seed(pub u64);
 
-/// One consumer of random numbers.
+/// A consumer of random numbers.
 ///
-/// Each has a ChaCha stream of its own, so drawing more for one never shifts the numbers of another.
+/// Each has a ChaCha stream of its own, so more draws from one never shift the numbers of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 #[non_exhaustive]
@@ -23,24 +34,24 @@ pub enum Stream {
     CriticWeights = 1,
     /// Noise of the actions taken in the environment.
     Exploration = 2,
-    /// Noise of the actions sampled inside an update.
+    /// Noise of the actions that are sampled inside an update.
     Update = 3,
-    /// Which transitions a batch holds.
+    /// Which transitions a batch has.
     Replay = 4,
     /// Uniform actions before learning.
     WarmUp = 5,
     /// One seed per episode, for [`Environment::reset`](crate::env::Environment::reset).
     Episodes = 6,
-    /// Resamples and arrangements of finished runs: [`statistics`](crate::statistics).
+    /// Resampling of finished runs: [`statistics`](crate::statistics).
     Resampling = 7,
-    /// Masks of critics with dropout.
+    /// Dropout masks of critics.
     Dropout = 8,
     /// Weights that networks begin anew with, when they are reset.
     Resets = 9,
 }
 
 impl Seed {
-    /// Returns the generator of one named stream, at its beginning.
+    /// Returns the generator of a named stream, at its start.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Boxes: the sets that observations and actions are drawn from.
+//! Spaces: the bounds of observations and actions.
 
 use rand::{Rng, RngExt};
 
@@ -14,10 +14,10 @@ pub(crate) use text::{Difference, abbreviated, count, first_difference, interval
 /// one bound is 0, is always wide enough.
 pub const MIN_RELATIVE_WIDTH: f32 = 1024.0 * f32::EPSILON;
 
-/// A box in ℝⁿ: one closed interval per axis.
+/// A box in ℝⁿ: one closed interval per axis. Describes observations or actions.
 ///
-/// Observations may have infinite bounds, and axes that never change (`low` equal to `high`), such as a constant of the task. An
-/// action space may have neither, and [`Spaces::new`](crate::env::Spaces::new) checks it.
+/// An observation space may have infinite bounds, and constant axes (`low` equal to `high`), such as a constant of the task. An
+/// action space may have neither; [`Spaces::new`](crate::env::Spaces::new) checks it.
 ///
 /// # Examples
 ///
@@ -226,12 +226,12 @@ impl BoxSpace {
     }
 }
 
-/// Largest magnitude of a number that takes part in learning: beyond it, a sum of squares leaves single precision.
+/// Largest magnitude of a number in training: beyond it, a sum of squares overflows single precision.
 ///
-/// An observation, a reward or a weight of that size is a fault, as NaN and infinity are, and is refused where it comes in.
+/// A larger observation, reward or weight is an error, like NaN and infinity, at the place where it enters.
 pub const MAX_MAGNITUDE: f32 = 1e18;
 
-/// Returns whether a number can be worked with: not NaN, and not beyond [`MAX_MAGNITUDE`].
+/// Returns whether a number is usable: finite, and not beyond [`MAX_MAGNITUDE`].
 pub(crate) fn is_in_range(value: f32) -> bool {
     value.abs() <= MAX_MAGNITUDE
 }
@@ -301,7 +301,7 @@ mod tests {
         };
         assert_eq!(
             text(9.81, 9.81),
-            "axis 1 of an action space must have low below high, got 9.81 for both; leave out an axis that has no choice"
+            "axis 1 of an action space must have low below high, got 9.81 for both; leave out an axis with a single value"
         );
         let too_large = "axis 1 of an action space must have bounds of at most 1e18 in magnitude, got";
         assert!(text(-1e30, 1.0).starts_with(&format!("{too_large} [-1e30, 1]; give the agent smaller units")));

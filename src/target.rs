@@ -1,4 +1,4 @@
-//! Target networks: slow copies that keep the bootstrapped goal from chasing itself.
+//! Target networks: slow copies of networks, which keep the targets of the critics steady.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
@@ -6,7 +6,7 @@ use burn::tensor::container::TensorContainer;
 
 use crate::fused;
 
-/// Why a target could not follow a source.
+/// Why a target network could not be updated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -18,7 +18,7 @@ pub enum TargetError {
         "target and source must hold the same parameters, but {unmatched} of the target's {total} are not in the source; make the target with `source.valid()`"
     )]
     Mismatch {
-        /// Parameters of the target that the source lacks.
+        /// Parameters of the target that are not in the source.
         unmatched: usize,
         /// Parameters of the target.
         total: usize,
@@ -27,13 +27,31 @@ pub enum TargetError {
 
 /// Moves `target` a share `tau` of the way to `source`: `θ′ ← τ θ + (1 − τ) θ′`[^1].
 ///
-/// Parameters are paired by their ids, which `source.valid()`, the way to make a target, keeps. The result is without
-/// autodiff, whether or not `source` has it. With `tau` = 0 nothing is touched, with `tau` = 1 the source is copied.
+/// Parameters are paired by their ids. Make a target by `source.valid()`, which keeps the ids. The result is without
+/// autodiff, also if `source` has it. `tau` = 0 changes nothing, `tau` = 1 copies the source.
 ///
 /// # Errors
 ///
 /// - [`TargetError::Tau`] if `tau` is not in `[0, 1]`
 /// - [`TargetError::Mismatch`] if `target` was not made from `source`
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::module::Param;
+/// use actor_critic::burn::nn::{Linear, LinearConfig};
+/// use actor_critic::burn::tensor::{Device, Tensor};
+/// use actor_critic::target::polyak_update;
+///
+/// let device = Device::flex();
+/// let weight = |target: &Linear| target.weight.val().into_data().try_into_vec_as::<f32>().map(|weights| weights[0]);
+/// let mut source = LinearConfig::new(1, 1).with_bias(false).init(&device);
+/// let mut target = source.clone();
+/// source.weight = Param::initialized(source.weight.id, Tensor::from_data([[4.0]], &device));
+/// target.weight = Param::initialized(target.weight.id, Tensor::from_data([[0.0]], &device));
+/// assert_eq!(weight(&polyak_update(target, &source, 0.25)?)?, 1.0); // 0.25 · 4 + 0.75 · 0
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # References
 ///
@@ -46,7 +64,7 @@ pub fn polyak_update<M: Module>(target: M, source: &M, tau: f64) -> Result<M, Ta
     Ok(blend(target, source, tau))
 }
 
-/// Collects the parameters of `source` and checks that each of `target` is among them.
+/// Collects the parameters of `source` and checks that it has each parameter of `target`.
 fn partners<M: Module>(target: &M, source: &M) -> Result<Parameters, TargetError> {
     let mut parameters = Parameters::default();
     source.visit(&mut parameters);
@@ -60,7 +78,7 @@ fn blend<M: Module>(target: M, source: Parameters, tau: f64) -> M {
     if tau == 0.0 { target } else { target.map(&mut Blend { source, tau }) }
 }
 
-/// As [`polyak_update`], of a target that is moved out of its place, for a share in `[0, 1]`.
+/// As [`polyak_update`], for a target that is passed by value, with a share in `[0, 1]`.
 pub(crate) fn follow<M: Module>(target: &mut Option<M>, source: &M, tau: f64) -> Result<Option<M>, TargetError> {
     let Some(module) = &*target else { return Ok(None) };
     let source = partners(module, source)?;
@@ -77,7 +95,7 @@ impl ModuleVisitor for Parameters {
     }
 }
 
-/// Counts the parameters that have no partner, before anything is changed.
+/// Counts the parameters without a partner, before anything is changed.
 struct Census<'a> {
     source: &'a Parameters,
     unmatched: usize,

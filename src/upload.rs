@@ -1,4 +1,4 @@
-//! The way from host memory to the device.
+//! Uploads from host memory to the device.
 
 use burn::tensor::{Device, Tensor, TensorData};
 

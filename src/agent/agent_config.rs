@@ -1,4 +1,4 @@
-//! From settings to an agent.
+//! The trait of settings that make an agent, and the sizes of its networks.
 
 use burn::config::Config;
 use burn::tensor::Device;

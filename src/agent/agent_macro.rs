@@ -1,4 +1,4 @@
-//! What every agent is, written once.
+//! Code that all agents share, written once as a macro.
 
 /// Implements what every agent is, once, for a struct of `core`, `config` and the fields in brackets, which are saved in this order.
 ///

@@ -1,4 +1,4 @@
-//! What all agents are made of: an actor, critics, their targets, and the boundary to the environment.
+//! Parts of all agents: an actor, critics, their targets, and the boundary to the environment.
 
 use std::fmt::Display;
 

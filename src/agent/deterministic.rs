@@ -1,4 +1,4 @@
-//! What DDPG and TD3 share: noise on the actions, and a target of the actor.
+//! Parts that DDPG and TD3 share: noise on the actions, and a target of the actor.
 
 use super::AgentError;
 use super::core::Core;

@@ -1,4 +1,4 @@
-//! The masks of critics with dropout, drawn on the host.
+//! Dropout masks of critics, drawn on the host.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;

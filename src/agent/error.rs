@@ -1,4 +1,4 @@
-//! Why an agent could not act or learn.
+//! Errors of agents.
 
 use burn::tensor::TensorReadError;
 

@@ -1,4 +1,4 @@
-//! Networks with gradients: an output, and from its gradient that of the parameters or of the actions.
+//! Networks with gradients: an output, and the gradient of parameters or actions from the gradient of the output.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;

@@ -1,4 +1,4 @@
-//! The noise on actions, a process for each environment.
+//! Exploration noise: one process for each environment.
 
 use rand::rngs::ChaCha8Rng;
 

@@ -1,4 +1,4 @@
-//! Clipping the gradient of a whole network by its norm.
+//! Clipping of a network's gradient by its norm.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;

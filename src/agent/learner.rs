@@ -1,4 +1,4 @@
-//! The one place where gradients meet parameters.
+//! The learner: a network, its optimizer, and the step that changes its parameters.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;

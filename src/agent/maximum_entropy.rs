@@ -1,4 +1,4 @@
-//! What agents with a stochastic policy and a temperature share.
+//! Parts that agents with a stochastic policy and a temperature share.
 
 use super::core::Core;
 use super::learner::Gradients;

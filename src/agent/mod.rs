@@ -1,4 +1,4 @@
-//! Agents: networks, their optimizers, and the update that makes them better.
+//! Agents: choose an algorithm and its settings, and make an agent.
 //!
 //! | Setting | [`DdpgConfig`] | lab | [`SacConfig`] | lab | [`Td3Config`] |
 //! |---|---|---|---|---|---|
@@ -12,9 +12,10 @@
 //! | `normalize_observations` | on | off | on | off | on |
 //! | `scale_rewards` | off | off | off | off | off |
 //!
-//! The lab's values are spelled out in the examples. The other defaults are those of Stable-Baselines3, but for the noise of DDPG
-//! and TD3, and the normalisation, which are off there. [`SacConfig::recommended`] is the setting to begin with; [`SacConfig::tqc`], [`SacConfig::redq`] and
-//! [`SacConfig::droq`] are named variants. [`docs/units.md`](crate::_docs::units) says what the last two rows are for.
+//! [`SacConfig::recommended`] is the setting to start with; the guide [Choose an algorithm](crate::_docs::choose_an_algorithm) compares the others. [`SacConfig::tqc`], [`SacConfig::redq`] and
+//! [`SacConfig::droq`] are named variants. The defaults are those of Stable-Baselines3, except the noise of DDPG
+//! and TD3, and the normalisation, which are off there. "Lab" is a course exercise whose runs the examples reproduce ([Lab](crate::_docs::lab)).
+//! [Units](crate::_docs::units) explains the last two rows.
 
 use burn::tensor::Device;
 

@@ -1,4 +1,4 @@
-//! The settings that all algorithms share, written once.
+//! Settings that all algorithms share, written once.
 
 use super::adam::AdamConfig;
 use super::learner::StepRule;

@@ -1,4 +1,4 @@
-//! A target network that belongs to an agent.
+//! The target network of an agent.
 
 use burn::module::Module;
 

@@ -1,4 +1,4 @@
-//! The weight of the entropy in SAC.
+//! The temperature of SAC: the weight of the entropy.
 
 use burn::config::Config;
 

@@ -1,4 +1,4 @@
-//! Named algorithms that are SAC with other parts.
+//! Named variants of SAC: the recommended setting, TQC, REDQ and DroQ.
 
 use super::{ExplorationNoise, LearnedTemperatureConfig, NetworksConfig, SacConfig, TemperatureConfig};
 use crate::nn::{QuantilesConfig, Reduction, ValueHead};

@@ -1,7 +1,7 @@
-//! The boundary between environment and networks: every number that an agent takes in or gives out passes here, checked.
+//! The boundary between environment and networks: converts and checks every number that an agent takes in or gives out.
 //!
-//! Outside are the units of the environment. Inside, observations are in units of their own spread and rewards in units of the spread of
-//! the discounted return, if the agent normalises them, and actions are in `[−1, 1]`.
+//! Outside are the units of the environment. Inside, actions are in `[−1, 1]`. If the agent normalises them, observations are in units of their own
+//! standard deviation, and rewards in units of the standard deviation of the discounted return.
 
 use burn::tensor::{Device, Tensor, TensorReadError};
 use rand::Rng;
@@ -25,36 +25,36 @@ pub use normalization::Normalization;
 use normalization::RunningStatistics;
 use reward_scale::RewardScale;
 
-/// Rows of the batch that a network is tried with before training. Not 1, so that a lost batch axis shows.
+/// Rows of the batch that tests a network before training. Not 1, so that a lost batch axis shows.
 const TRIAL_ROWS: usize = 2;
 
-/// Why no action came out of a policy.
+/// Why a policy returned no action.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActError {
     /// An observation of the wrong length, or not finite.
     #[error(transparent)]
     Observation(#[from] EnvironmentError),
-    /// Observations were answered with actions of another number, or of another number of axes.
-    #[error("the actor must answer {} observations with shape {expected:?}, got {found:?}", expected[0])]
+    /// The actor returned actions of a wrong shape.
+    #[error("the actor must return shape {expected:?} for {} observations, got {found:?}", expected[0])]
     ActionShape {
         /// `[n, A]`.
         expected: [usize; 2],
-        /// Shape that came.
+        /// The shape that the actor returned.
         found: [usize; 2],
     },
     /// A noise process gave NaN or infinity.
     #[error("noise must be finite, got {value} on axis {axis}")]
     NonFiniteNoise {
-        /// Axis of the first such value.
+        /// Axis of the first value that is not finite.
         axis: usize,
         /// The value.
         value: f32,
     },
-    /// The actor answered a finite observation with NaN or infinity.
+    /// The actor returned NaN or infinity for a finite observation.
     #[error("the actor's action must be finite, got {value} on axis {axis}: its weights have diverged")]
     NonFiniteAction {
-        /// Axis of the first such component.
+        /// Axis of the first component that is not finite.
         axis: usize,
         /// Its value.
         value: f32,
@@ -78,14 +78,14 @@ pub enum BatchError {
     Shape {
         /// Which part of the transitions.
         field: &'static str,
-        /// `[n, columns]` that is needed.
+        /// The shape that is needed, `[n, columns]`.
         expected: [usize; 2],
-        /// `[n, columns]` that came.
+        /// The shape of the batch, `[n, columns]`.
         found: [usize; 2],
     },
 }
 
-/// A batch as networks see it: every field of a [`Batch`], inside.
+/// A batch as networks see it: each field of a [`Batch`], in the units of the networks.
 pub(crate) struct Inside {
     pub(crate) observations: Matrix,
     pub(crate) actions: Matrix,
@@ -106,12 +106,12 @@ impl Inside {
 #[derive(Debug, Clone)]
 pub(crate) struct Boundary {
     pub(crate) spaces: Spaces,
-    /// Where the matrices of an update are.
+    /// Where the matrices of an update are: in host memory or on the device.
     pub(crate) place: Place,
     bounds: ActionBounds,
-    /// What networks see observations through; `None` if they see them as they are.
+    /// The normalisation of observations; `None` if there is none.
     pub(crate) normalization: Option<Normalization>,
-    /// What the normalisation follows, in training.
+    /// The running statistics that the normalisation follows, in training.
     statistics: Option<RunningStatistics>,
     reward_scale: Option<RewardScale>,
 }
@@ -130,7 +130,7 @@ impl Boundary {
         &self.place.device
     }
 
-    /// Makes networks see observations in units of their own spread.
+    /// Normalises observations by their own standard deviation.
     pub(crate) fn normalizing_observations(mut self) -> Self {
         let statistics = RunningStatistics::new(self.spaces.observation().dim());
         self.normalization = Some(statistics.normalization());
@@ -138,7 +138,7 @@ impl Boundary {
         self
     }
 
-    /// Makes critics learn rewards in units of the spread of the discounted return.
+    /// Scales rewards by the standard deviation of the discounted return.
     pub(crate) fn scaling_rewards(mut self, discount: f64) -> Self {
         self.reward_scale = Some(RewardScale::new(discount));
         self
@@ -164,14 +164,14 @@ impl Boundary {
         Ok(())
     }
 
-    /// Begins the return of an environment anew.
+    /// Starts a new discounted return for an environment.
     pub(crate) fn end_episode(&mut self, environment: usize) {
         if let Some(scale) = &mut self.reward_scale {
             scale.end_episode(environment);
         }
     }
 
-    /// Returns what critics multiply rewards by.
+    /// Returns the factor of the rewards.
     pub(crate) fn reward_factor(&self) -> f64 {
         self.reward_scale.as_ref().map_or(1.0, RewardScale::factor)
     }
@@ -244,7 +244,7 @@ impl Boundary {
         load().map_err(|error: StateError| error.within(part))
     }
 
-    /// Returns observations as networks see them, `[n, O]`, from rows one after another.
+    /// Returns observations as networks see them, `[n, O]`, from rows in sequence.
     pub(crate) fn observations(&self, rows: &[f32]) -> Result<Matrix, ActError> {
         let space = self.spaces.observation();
         if !rows.len().is_multiple_of(space.dim()) || rows.is_empty() {
@@ -254,7 +254,7 @@ impl Boundary {
         Ok(self.seen(rows))
     }
 
-    /// Reads actions of `[−1, 1]`, `[n, A]`, adds noise of the same, and writes them in environment units.
+    /// Reads actions in `[−1, 1]`, `[n, A]`, adds noise in the same units, and writes them in environment units.
     pub(crate) fn write_actions(&self, actions: Matrix, noise: Option<&[f32]>, to: &mut [f32]) -> Result<(), ActError> {
         let space = self.spaces.action();
         let (expected, found) = ([to.len() / space.dim(), space.dim()], actions.dims());
@@ -287,7 +287,7 @@ impl Boundary {
         self.place.matrix(noise, axes)
     }
 
-    /// Requires a batch of these spaces. Its numbers were checked where it was made.
+    /// Requires a batch of the right shapes. `Batch` has checked its numbers.
     pub(crate) fn check_batch(&self, batch: &Batch) -> Result<(), BatchError> {
         let (n, observation, action) = (batch.len(), self.spaces.observation().dim(), self.spaces.action().dim());
         if batch.is_empty() {
@@ -306,7 +306,7 @@ impl Boundary {
         self.check_output("actor", self.spaces.action().dim(), &actor.act(self.trial(self.spaces.observation().dim())))
     }
 
-    /// Tries a sample, and returns whether the policy has a density.
+    /// Tests a sample of the policy, and returns whether the policy has a density.
     pub(crate) fn check_stochastic_actor(&self, actor: &impl StochasticActor) -> Result<bool, ConfigError> {
         self.check_actor(actor)?;
         let axes = self.spaces.action().dim();
@@ -318,7 +318,7 @@ impl Boundary {
         Ok(sample.log_probs.is_some())
     }
 
-    /// Tries a critic that has so many values a pair.
+    /// Tests a critic with so many values for each pair of observation and action.
     pub(crate) fn check_critic(&self, critic: &impl Critic, value_dim: usize) -> Result<(), ConfigError> {
         let observations = self.trial(self.spaces.observation().dim());
         self.check_output("critic", value_dim, &critic.q_value(observations, self.trial(self.spaces.action().dim())))

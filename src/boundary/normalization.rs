@@ -1,26 +1,26 @@
-//! Observations in units of their own spread.
+//! Normalisation of observations by their running mean and standard deviation.
 
 use burn::tensor::{Device, Tensor};
 
 use crate::state::{State, StateError};
 use crate::upload::upload;
 
-/// Largest normalised component; an outlier beyond would drown the rest.
+/// Largest normalised component: a larger outlier would hide the other components.
 pub(crate) const CLIP: f32 = 10.0;
 
-/// An axis whose spread is below this share of its mean is noise of single precision, and counts as one that does not move.
+/// An axis counts as constant if its standard deviation is below this share of its mean: the rest is rounding of single precision.
 const SMALLEST_SPREAD: f64 = 1e-6;
 
-/// Standard deviations beyond which an observation counts as an outlier: the statistics take it as one of that distance.
+/// Standard deviations beyond which an observation counts as an outlier. The statistics take it as one at that distance.
 const OUTLIER: f64 = 10.0;
 
-/// Observations after which the spread is known well enough to tell an outlier.
+/// Observations after which outliers are recognised.
 const OUTLIERS_FROM: f64 = 100.0;
 
-/// Observations that the statistics remember: older ones fade, so that a distribution may shift.
+/// Observations that the statistics remember: the weight of older ones decays, so the distribution may shift.
 const WINDOW: f64 = 100_000.0;
 
-/// The map `clip((o − mean) · scale, ±10)`, axis by axis, that networks see observations through.
+/// The normalisation `clip((o − mean) · scale, ±10)` of observations, axis by axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalization {
     mean: Vec<f32>,
@@ -32,23 +32,23 @@ impl Normalization {
         Self { mean, scale }
     }
 
-    /// Returns what is subtracted, one number an axis.
+    /// Returns the mean that is subtracted, one number for each axis.
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// Returns what the rest is multiplied by, one number an axis: one over the standard deviation.
+    /// Returns the scale, one number for each axis: one over the standard deviation.
     pub fn scale(&self) -> &[f32] {
         &self.scale
     }
 
-    /// Returns what the networks see of an observation.
+    /// Returns an observation as networks see it.
     pub fn apply(&self, observation: &[f32]) -> Vec<f32> {
         let axes = self.mean.iter().zip(&self.scale);
         observation.iter().zip(axes).map(|(x, (mean, scale))| ((x - mean) * scale).clamp(-CLIP, CLIP)).collect()
     }
 
-    /// As [`apply`](Self::apply), for observations one after another.
+    /// As [`apply`](Self::apply), for several observations in sequence.
     pub(crate) fn apply_to_rows(&self, rows: &mut [f32]) {
         for row in rows.chunks_exact_mut(self.mean.len()) {
             for ((x, mean), scale) in row.iter_mut().zip(&self.mean).zip(&self.scale) {
@@ -64,11 +64,11 @@ impl Normalization {
     }
 }
 
-/// Running mean and variance of the observations of a run, axis by axis[^1], and the map that follows from them.
+/// Running mean and variance of the observations of a run, axis by axis[^1], and the normalisation made from them.
 ///
-/// - An axis that has never moved is seen as 0, in any units.
-/// - An outlier counts as an observation 10 standard deviations away, so one of any size moves the statistics by little.
-/// - The first 100,000 observations count the same; from then on the weight of an older one fades, with that time constant.
+/// - An axis that has not changed yet is shown as 0, in any units.
+/// - An outlier counts as an observation 10 standard deviations away, so an outlier of any size changes the statistics little.
+/// - The first 100,000 observations have equal weight. After that, the weight of older ones decays with this time constant.
 ///
 /// [^1]: B. Welford (1962). *Note on a method for calculating corrected sums of squares and products*.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +98,7 @@ impl RunningStatistics {
         }
     }
 
-    /// Returns the map; until there is an observation, the one that changes nothing.
+    /// Returns the normalisation; before the first observation, the identity.
     pub(super) fn normalization(&self) -> Normalization {
         let dim = self.mean.len();
         let mut normalization = Normalization { mean: vec![0.0; dim], scale: vec![1.0; dim] };
@@ -106,7 +106,7 @@ impl RunningStatistics {
         normalization
     }
 
-    /// Puts the map into the place of an older one, if there has been an observation.
+    /// Replaces an older normalisation, if there has been an observation.
     pub(super) fn update(&self, normalization: &mut Normalization) {
         if self.count < 1.0 {
             return;

@@ -1,20 +1,20 @@
-//! Rewards in units of the spread of the discounted return.
+//! Scaling of rewards by the standard deviation of the discounted return.
 
 use crate::state::{State, StateError};
 
-/// Most environments that a state can have returns for.
+/// Most environments whose returns a state can hold.
 const MAX_ENVIRONMENTS: usize = 1 << 20;
 
-/// The standard deviation of the scaled return. Of 1, 10 and 100, TD3 learns the pendulum best with 10; and the usual initial temperature of SAC, 1, fits it.
+/// The standard deviation of the scaled return. Of 1, 10 and 100, TD3 learns the pendulum best with 10, and the default initial temperature of SAC, 1, suits it.
 const SPREAD: f64 = 10.0;
 
-/// The largest scaled return: a rare one may be that much larger than the spread.
+/// The largest scaled return: a rare return may be that much larger than the standard deviation.
 const LARGEST_RETURN: f64 = 100.0;
 
-/// What rewards are multiplied by: the discounted return of the run gets a standard deviation of 10[^1], or less, so that its largest
+/// The factor of the rewards. It gives the discounted return of the run a standard deviation of 10[^1], or less, so that its largest
 /// magnitude is at most 100[^2].
 ///
-/// The return of an environment is `G ← r + γ G`, from 0 at each start of an episode. No constant is added to the spread, so rewards times any constant
+/// The return of an environment is `G ← r + γ G`, from 0 at each start of an episode. No constant is added to the standard deviation, so rewards in other units
 /// are scaled to the same numbers.
 ///
 /// [^1]: A. Raffin et al. (2021). *Stable-Baselines3*, `VecNormalize`.

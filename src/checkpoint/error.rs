@@ -1,4 +1,4 @@
-//! Why a checkpoint is refused, or skipped.
+//! Errors of checkpoints: why one is refused, or skipped.
 
 use std::fmt;
 use std::io;
@@ -6,86 +6,86 @@ use std::path::PathBuf;
 
 use crate::state::{FileError, StateError};
 
-/// Why a checkpoint could not be written or taken up.
+/// Why a checkpoint could not be written or restored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was to be done.
+        /// The action, such as `write`.
         action: &'static str,
-        /// With what.
+        /// The path.
         path: PathBuf,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// Another process, or another value in this one, writes to the directory.
+    /// Another process, or another `Checkpoints` in this one, writes to the directory.
     #[error("{} is in use by another writer; give each run a directory of its own", directory.display())]
     Locked {
         /// The directory.
         directory: PathBuf,
     },
-    /// Nobody has chosen what happens to the episodes under way.
+    /// The program has not chosen what happens to running episodes.
     #[error(
-        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in place of those under way"
+        "a checkpoint in the middle of an episode needs an environment that saves its state: implement `SaveState` for it and call `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run starts new episodes instead of the running ones"
     )]
     MidEpisode,
-    /// A trainer without checkpoints was asked to resume from them.
+    /// The trainer was asked to resume, but has no checkpoints attached.
     #[error("the trainer has no checkpoints: attach them by `Trainer::with_checkpoints`")]
     NotAttached,
-    /// A state that cannot be saved, or does not fit.
+    /// A state cannot be saved, or does not fit.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A state that cannot be written.
+    /// A state cannot be written.
     #[error("{part} cannot be written: {source}")]
     Write {
         /// The file.
         part: String,
-        /// Why not.
+        /// The reason.
         source: FileError,
     },
-    /// A checkpoint of something else.
+    /// The checkpoint belongs to another kind of run.
     #[error("the checkpoint was made with {what} {saved}, but here it is {here}")]
     Differs {
         /// What differs.
         what: &'static str,
-        /// In the checkpoint.
+        /// Its value in the checkpoint.
         saved: String,
-        /// Here.
+        /// Its value in this program.
         here: String,
     },
-    /// A checkpoint of a run with other settings.
+    /// The checkpoint belongs to a run with other settings.
     #[error(
-        "the checkpoint was made with other settings: {}; set them as they were, or name them in `Checkpoints::allow_changed` to go on with those of now",
+        "the checkpoint was made with other settings: {}; restore the old values, or name the settings in `Checkpoints::allow_changed` to continue with the new values",
         list(settings)
     )]
     Settings {
-        /// All that differ and are not allowed to.
+        /// All settings that differ and are not allowed to.
         settings: Vec<ChangedSetting>,
     },
-    /// A name in [`Checkpoints::allow_changed`](super::Checkpoints::allow_changed) that is no setting.
-    #[error("`{name}` is no setting that may be allowed to change; those of agent and trainer are {}", known.join(", "))]
+    /// A name in [`Checkpoints::allow_changed`](super::Checkpoints::allow_changed) is not a setting.
+    #[error("`{name}` is not a setting; the settings of agent and trainer are {}", known.join(", "))]
     UnknownSetting {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The names of all settings.
         known: Vec<String>,
     },
-    /// A generation that is not there.
+    /// The generation does not exist.
     #[error("there is no generation {generation} in {}, only {found:?}", directory.display())]
     NoGeneration {
         /// The directory.
         directory: PathBuf,
-        /// The number that was asked for.
+        /// The number of the generation.
         generation: u64,
-        /// The numbers that are there, the oldest first.
+        /// The numbers that exist, the oldest first.
         found: Vec<u64>,
     },
-    /// A generation that was asked for and is not whole.
+    /// The generation is damaged or incomplete.
     #[error("the checkpoint cannot be used: {0}")]
     Generation(#[from] Skipped),
-    /// No generation is whole.
+    /// Every generation is damaged or incomplete.
     #[error("no checkpoint in {} can be used: {}", directory.display(), list(skipped))]
     NoneIntact {
         /// The directory.
@@ -95,14 +95,14 @@ pub enum CheckpointError {
     },
 }
 
-/// A generation that was not taken up.
+/// A generation that was skipped.
 #[derive(Debug, thiserror::Error)]
 #[error("generation {generation}: {defect}")]
 #[non_exhaustive]
 pub struct Skipped {
     /// Its number.
     pub generation: u64,
-    /// What is wrong with it.
+    /// Why it was skipped.
     #[source]
     pub defect: Defect,
 }
@@ -111,15 +111,15 @@ fn list(items: &[impl ToString]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// A setting that is not what it was when a run was saved.
+/// A setting that differs from its value in the checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ChangedSetting {
     /// Its name in the configuration of the agent or the trainer.
     pub name: String,
-    /// Its value when the run was saved, as JSON; `absent` if it had none.
+    /// Its value in the checkpoint, as JSON; `absent` if there is none.
     pub saved: String,
-    /// Its value here.
+    /// Its value in this program.
     pub here: String,
 }
 
@@ -140,59 +140,59 @@ impl fmt::Display for ChangedSetting {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Defect {
-    /// A file that is missing or cannot be read.
+    /// A file is missing or cannot be read.
     #[error("{file} cannot be read: {source}")]
     Unreadable {
         /// Its name.
         file: String,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// A link, a pipe, a directory.
+    /// The path is a link, a pipe or a directory instead of a file.
     #[error("{file} must be a regular file")]
     NotAFile {
         /// Its name.
         file: String,
     },
-    /// A link in the place of the generation.
+    /// The directory of the generation is a link.
     #[error("the directory must not be a link")]
     Link,
-    /// A file of another length than the manifest says, or than it can have.
+    /// The length of a file differs from the manifest, or is larger than allowed.
     #[error("{file} must be {expected} long, got {found} bytes")]
     Length {
         /// Its name.
         file: String,
-        /// What it must be.
+        /// The length that is required.
         expected: String,
-        /// What it is.
+        /// The length that was found.
         found: u64,
     },
-    /// A file whose content is not what was written.
+    /// The content of a file has changed since it was written.
     #[error("{file} is damaged: its SHA-256 must be {expected}, got {found}")]
     Damaged {
         /// Its name.
         file: String,
-        /// Digest that was noted when it was written.
+        /// The digest recorded when it was written.
         expected: String,
-        /// Digest of what is there.
+        /// The digest of its content.
         found: String,
     },
-    /// A format that this version of the crate does not read.
+    /// This version of the crate does not read this format.
     #[error(
-        "manifest.json must have format {supported}, which this version of the crate reads, got {found}, written by version {crate_version}; end the run with that version, or begin it anew in another directory"
+        "manifest.json must have format {supported}, which this version of the crate reads, got {found}, written by version {crate_version}; finish the run with that version, or start it again in another directory"
     )]
     Version {
-        /// The format that is read.
+        /// The format that this version reads.
         supported: u64,
         /// The format that was found.
         found: u64,
         /// The version of the crate that wrote it.
         crate_version: String,
     },
-    /// A manifest that is not one.
+    /// The manifest has another form.
     #[error("manifest.json must be the manifest of a checkpoint: {0}")]
     Manifest(#[source] serde_json::Error),
-    /// A manifest whose numbers contradict each other.
+    /// Numbers in the manifest contradict each other.
     #[error("manifest.json must give {rule}, got {found}")]
     Contradiction {
         /// What must hold.
@@ -200,7 +200,7 @@ pub enum Defect {
         /// What was found.
         found: String,
     },
-    /// A file that is not what its name says.
+    /// The content of a file has another form than its name says.
     #[error("{file}: {source}")]
     File {
         /// Its name.

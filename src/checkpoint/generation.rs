@@ -19,7 +19,7 @@ pub(crate) const TRAINER: &str = "trainer.safetensors";
 /// Longest manifest, in bytes: room for a replay of 100 GB.
 const MAX_MANIFEST: u64 = 4 << 20;
 
-/// As much of a version as is shown, in characters.
+/// Longest version that a message shows, in characters.
 const LONGEST_VERSION: usize = 40;
 
 /// Longest state of an agent or a trainer, in bytes: room for networks of 300 million parameters.
@@ -27,9 +27,9 @@ const LONGEST_VERSION: usize = 40;
 /// A file of zeros takes no room on a disk, whatever length it claims.
 const MAX_STATE: u64 = 4 << 30;
 
-/// Everything that a generation is made of.
+/// Everything that a generation consists of.
 pub(crate) struct Snapshot<'a> {
-    /// Without number and parts, which come when it is written.
+    /// The manifest without number and parts, which are added when it is written.
     pub(crate) manifest: Manifest,
     pub(crate) agent: State,
     pub(crate) trainer: State,
@@ -45,7 +45,7 @@ pub(crate) trait HistoryParts {
     /// Returns how many metrics an episode has.
     fn metrics(&self) -> usize;
 
-    /// Returns the digest of a part as a file, and the file if it had to be made to find out.
+    /// Returns the digest of a part as a file, and the file if it had to be made to compute the digest.
     fn part_digest(&mut self, part: usize) -> Result<(Digest, Option<Vec<u8>>), FileError>;
 
     /// Returns a part as a safetensors file.
@@ -109,7 +109,7 @@ pub(super) fn write(
     Ok(directory.digests)
 }
 
-/// Requires a manifest to be within what is read: no save is better than one that nobody can take up.
+/// Requires a manifest to be within the limits of reading. A save that nothing can read is an error instead.
 fn check_readable(manifest: &str) -> Result<(), StateError> {
     let found = manifest.len() as u64;
     if found > MAX_MANIFEST {
@@ -119,7 +119,7 @@ fn check_readable(manifest: &str) -> Result<(), StateError> {
     read.map(drop).map_err(|error| StateError::invalid(MANIFEST, "a manifest that can be read again", error))
 }
 
-/// Returns what `sha256sum manifest.json` prints.
+/// Returns the output of `sha256sum manifest.json`.
 fn digest_line(manifest: &[u8]) -> String {
     format!("{}  {MANIFEST}\n", Digest::of(manifest))
 }
@@ -127,7 +127,7 @@ fn digest_line(manifest: &[u8]) -> String {
 /// The parts of a generation that is being written.
 struct Directory<'a> {
     path: &'a Path,
-    /// Where files are that were written before, by their content.
+    /// Paths of files that were written before, by their content.
     known: &'a HashMap<Digest, PathBuf>,
     parts: BTreeMap<String, PartForm>,
     digests: HashMap<Digest, String>,
@@ -135,7 +135,7 @@ struct Directory<'a> {
 }
 
 impl Directory<'_> {
-    /// Links a part that has not changed since it was written, else writes it; `file` is there if it had to be made already.
+    /// Links a part that has not changed since it was written, or writes it. `file` is the part if it had to be made already.
     fn link_or_write(
         &mut self,
         part: String,
@@ -160,7 +160,7 @@ impl Directory<'_> {
         Ok(())
     }
 
-    /// Makes all that was written last. Not file by file: while one is written, the disk is busy with those before it.
+    /// Flushes all that was written to the disk, at once: while one file is written, the disk works on those before it.
     fn flush(&self) -> Result<(), CheckpointError> {
         for path in &self.written {
             let opened = OpenOptions::new().write(true).open(path);
@@ -175,7 +175,7 @@ impl Directory<'_> {
         Ok(())
     }
 
-    /// Links a file that is there already; returns whether that could be done.
+    /// Links a file that exists already; returns whether that was possible.
     fn link(&mut self, part: &str, digest: Digest, there: &Path) -> bool {
         let here = self.path.join(part);
         let Ok(length) = fs::hard_link(there, &here).and_then(|()| Ok(fs::metadata(&here)?.len())) else {
@@ -191,7 +191,7 @@ impl Directory<'_> {
     }
 }
 
-/// A generation whose files are all there, of the right length, and what was written.
+/// A generation whose files are all present, of the right length, and unchanged.
 #[derive(Debug)]
 pub(crate) struct Generation<H> {
     pub(crate) manifest: Manifest,
@@ -199,14 +199,14 @@ pub(crate) struct Generation<H> {
     pub(crate) trainer: State,
     pub(crate) history: H,
     pub(crate) replay: ReplayBuffer,
-    /// Where each file is, by its content.
+    /// The path of each file, by its content.
     pub(super) files: HashMap<Digest, PathBuf>,
 }
 
 impl<H: HistoryParts> Generation<H> {
-    /// Reads and verifies every part that the manifest names, history and replay into empty ones of their sizes.
+    /// Reads and verifies every part in the manifest. History and replay go into empty ones of their sizes.
     ///
-    /// Other files are nobody's, as a file manager leaves them.
+    /// Other files, such as those of a file manager, are ignored.
     pub(super) fn read(
         path: &Path,
         manifest: Manifest,
@@ -238,7 +238,7 @@ impl<H: HistoryParts> Generation<H> {
     }
 }
 
-/// Reads and verifies a manifest, as far as that can be done without the parts.
+/// Reads and verifies a manifest, as far as that is possible without the parts.
 pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, Defect> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         return Err(Defect::Link);
@@ -254,7 +254,7 @@ pub(super) fn read_manifest(path: &Path, generation: u64) -> Result<Manifest, De
             found: expected.trim_end().to_owned(),
         });
     }
-    /// What a manifest of any version has.
+    /// The fields that a manifest of any version has.
     #[derive(serde::Deserialize)]
     struct Version {
         format: u64,
@@ -323,7 +323,7 @@ enum Length {
     AtMost(u64),
 }
 
-/// Reads a regular file, once its length is known to be what it must be.
+/// Reads a regular file, after checking its length.
 fn read_file(path: &Path, file: &str, length: Length) -> Result<Vec<u8>, Defect> {
     let unreadable = |source| Defect::Unreadable { file: file.to_owned(), source };
     let path = path.join(file);

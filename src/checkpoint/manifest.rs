@@ -1,4 +1,4 @@
-//! What a generation says of itself.
+//! The manifest of a generation: `manifest.json`.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::settings;
 use crate::replay::ReplayForm;
 
-/// Version of the format that is written, and the only one that is read.
+/// Version of the format: the only one that is written and read.
 pub(crate) const FORMAT: u64 = 3;
 
-/// The version of burn that this crate is built on; only shown.
+/// The version of burn that this crate uses; only shown.
 pub(crate) const BURN: &str = "0.22.1";
 
 /// The content of `manifest.json`.
@@ -30,7 +30,7 @@ pub(crate) struct Manifest {
     pub(crate) agent: String,
     /// Type of the environment.
     pub(crate) environment: String,
-    /// Settings of the agent; null for one that does not show them.
+    /// Settings of the agent; null if the agent does not return them.
     #[serde(deserialize_with = "settings::deserialize")]
     pub(crate) agent_config: Value,
     /// Settings of the trainer.
@@ -44,7 +44,7 @@ pub(crate) struct Manifest {
     pub(crate) episodes: u64,
     /// Metrics of each episode in the history.
     pub(crate) metrics: u64,
-    /// What an evaluation of the policy gave; null without one.
+    /// Result of an evaluation of the policy; null without one.
     pub(crate) score: Option<f64>,
     /// Sizes of the replay.
     pub(crate) replay: ReplayForm,

@@ -1,6 +1,6 @@
-//! Checkpoints of whole runs, in a directory that survives a crash at any moment.
+//! Save and resume runs: checkpoints in a directory that survives a crash at any moment.
 //!
-//! A directory holds generations, each whole in a directory of its own:
+//! A directory holds generations. Each is complete, in a directory of its own:
 //!
 //! ```text
 //! checkpoints/
@@ -9,16 +9,16 @@
 //!     manifest.json              versions, agent, environment, settings, counters, size and SHA-256 of each part
 //!     manifest.sha256            for `sha256sum -c`
 //!     agent.safetensors          networks, targets, moments, temperature, noise, random streams
-//!     trainer.safetensors        counters, evaluations, random streams, the episodes under way
+//!     trainer.safetensors        counters, evaluations, random streams, the running episodes
 //!     history-00000.safetensors  16,384 episodes that have ended; a part that is full is a hard link to the last generation's
 //!     replay-00000.safetensors   4 MiB of transitions; a part that has not changed is a hard link to the last generation's
 //! ```
 //!
-//! A generation is written to the side, flushed, and renamed: it is there whole or not at all. Other files beside the parts, such as
-//! those that a file manager leaves, are ignored. Reading one never runs code,
-//! and gives what was saved or an error. Attach [`CheckpointEvery`](crate::train::CheckpointEvery)
-//! to a trainer, and its run is saved every so many steps; or write by [`Trainer::save`](crate::train::Trainer::save) and read by
-//! [`Trainer::resume`](crate::train::Trainer::resume). [`docs/reliability.md`](crate::_docs::reliability) says which test shows what.
+//! A generation is written to a temporary directory, flushed, and renamed, so it is complete or absent. Other files beside the parts, such as
+//! those of a file manager, are ignored. Reading runs no code, and returns what was saved or an error.
+//!
+//! To save while training, attach a [`CheckpointEvery`](crate::train::CheckpointEvery) to a trainer; the guide [Save and resume](crate::_docs::save_and_resume) shows how. In a loop of your own, call
+//! [`Trainer::save`](crate::train::Trainer::save) and [`Trainer::resume`](crate::train::Trainer::resume). [Reliability](crate::_docs::reliability) lists the tests.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,16 +43,16 @@ pub(crate) use manifest::{EPISODES_IN_PART, Manifest, short_type_name};
 /// Name of the file that the writing process locks.
 const LOCK: &str = "lock";
 
-/// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
+/// How long to wait for a lock: the system may still hold the lock of a process that was killed a moment ago.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Beginning of the name of a generation's directory.
+/// Prefix of the name of a generation's directory.
 const GENERATION: &str = "generation-";
 
-/// Beginning of the name of a directory that is being written or removed.
+/// Prefix of the name of a directory that is being written or removed.
 const UNFINISHED: &str = ".unfinished-";
 
-/// A locked file. The lock ends with the process, however that ends.
+/// A locked file. The lock ends with the process, also if the process is killed.
 #[derive(Debug)]
 struct Lock(File);
 
@@ -63,7 +63,7 @@ impl Drop for Lock {
     }
 }
 
-/// A directory of checkpoints, held for writing by one run at a time.
+/// A directory of checkpoints. One run at a time can open it for writing.
 ///
 /// # Examples
 ///
@@ -96,19 +96,19 @@ pub struct Checkpoints {
     directory: PathBuf,
     keep: usize,
     _lock: Lock,
-    /// Score of each generation that has one.
+    /// Score of each generation that has a score.
     scores: HashMap<u64, f64>,
-    /// Where the files of the newest generation are, by their content.
+    /// Paths of the files of the newest generation, by their content.
     known: HashMap<Digest, PathBuf>,
-    /// Names of the settings that may be others than those that were saved.
+    /// Names of the settings that may differ from the saved ones.
     allowed: Vec<String>,
     report: Report,
 }
 
-/// The newest generation that is whole, and those after it.
+/// The newest intact generation, and the damaged ones after it.
 type Newest<H> = (Generation<H>, Vec<Skipped>);
 
-/// What is called for each generation that is skipped.
+/// The function that is called for each skipped generation.
 struct Report(Box<dyn FnMut(&Skipped) + Send + Sync>);
 
 impl fmt::Debug for Report {
@@ -117,7 +117,7 @@ impl fmt::Debug for Report {
     }
 }
 
-/// Warns that the run continues from an older generation than it could have.
+/// Warns that the run continues from an older generation than the newest.
 fn warn(skipped: &Skipped) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "actor_critic", generation = skipped.generation, "checkpoint skipped: {skipped}");
@@ -125,14 +125,14 @@ fn warn(skipped: &Skipped) {
 }
 
 impl Checkpoints {
-    /// Opens a directory for writing and reading, creating it if need be, and keeps others from writing to it.
+    /// Opens a directory for writing and reading, and locks it. Creates it if necessary.
     ///
-    /// What a crashed run left unfinished is removed.
+    /// Removes unfinished files of a crashed run.
     ///
     /// # Errors
     ///
-    /// - [`CheckpointError::Locked`] if another run has opened it and does not close it within a second
-    /// - [`CheckpointError::Io`] if the file system refuses
+    /// - [`CheckpointError::Locked`] if another run has it open and does not close it within a second
+    /// - [`CheckpointError::Io`] if the file system returns an error
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, CheckpointError> {
         let directory = directory.into();
         fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
@@ -173,18 +173,18 @@ impl Checkpoints {
         Ok(checkpoints)
     }
 
-    /// Keeps the newest `n` generations, at least 1, by default 3. The one with the best score is kept as well.
+    /// Keeps the newest `n` generations, at least 1, by default 3, and the one with the best score.
     #[must_use]
     pub fn keep(mut self, n: usize) -> Self {
         self.keep = n.max(1);
         self
     }
 
-    /// Lets a resumed run use other values of these settings of the agent or the trainer than it was saved with, to fine-tune.
+    /// Allows a resumed run to use other values of these settings of the agent or the trainer, to fine-tune.
     ///
-    /// Without it a resume refuses, names every setting that differs, and changes nothing. Settings that shape the saved arrays cannot
+    /// Otherwise a resume returns an error that names every setting that differs, and changes nothing. Settings that shape the saved arrays cannot
     /// change: the sizes of networks, the kind of noise or temperature, whether observations are normalised, the capacity of the
-    /// replay. A resume with such a change is refused, and the error names the first array that does not fit.
+    /// replay. A resume with such a change returns an error that names the first array that does not fit.
     ///
     /// # Examples
     ///
@@ -215,15 +215,15 @@ impl Checkpoints {
         self
     }
 
-    /// Calls `report` for each generation that a resume skips because it is damaged, in place of the line on standard error (and with
-    /// the feature `tracing` the event at the level warn).
+    /// Calls `report` for each damaged generation that a resume skips, instead of writing a line to standard error (and, with
+    /// the feature `tracing`, an event at the level warn).
     #[must_use]
     pub fn on_skipped(mut self, report: impl FnMut(&Skipped) + Send + Sync + 'static) -> Self {
         self.report = Report(Box::new(report));
         self
     }
 
-    /// Returns the names of the settings that may be others than those that were saved.
+    /// Returns the names of the settings that may differ from the saved ones.
     pub(crate) fn allowed(&self) -> &[String] {
         &self.allowed
     }
@@ -233,7 +233,7 @@ impl Checkpoints {
         &self.directory
     }
 
-    /// Returns the numbers of the generations that are there, whole or not, the oldest first.
+    /// Returns the numbers of all generations, damaged ones included, the oldest first.
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ impl Checkpoints {
         Ok(generations)
     }
 
-    /// Returns the generation with the highest score; the newest of several.
+    /// Returns the generation with the highest score; the newest one if several have it.
     pub fn best(&self) -> Option<u64> {
         self.scores.iter().max_by(|a, b| a.1.total_cmp(b.1).then(a.0.cmp(b.0))).map(|(&generation, _)| generation)
     }
@@ -259,7 +259,7 @@ impl Checkpoints {
         self.directory.join(directory_name(generation))
     }
 
-    /// Writes a generation and removes those that are not to be kept; returns its number.
+    /// Writes a generation, removes old ones, and returns its number.
     pub(crate) fn write(&mut self, snapshot: Snapshot<'_>) -> Result<u64, CheckpointError> {
         let generation = match self.generations()?.last() {
             Some(&newest) => newest.checked_add(1).ok_or_else(|| {
@@ -294,9 +294,9 @@ impl Checkpoints {
         Ok(generation)
     }
 
-    /// Reads the newest generation that is whole, and reports what is wrong with those after it; `None` if there is none at all.
+    /// Reads the newest intact generation, and reports the damaged ones after it; `None` if there is no generation.
     ///
-    /// `accept` is shown each manifest, and returns an empty history and replay for it, or why it cannot be taken up here.
+    /// `accept` gets each manifest, and returns an empty history and replay for it, or the reason why it cannot be used here.
     pub(crate) fn read<H: HistoryParts>(
         &mut self,
         accept: impl Fn(&Manifest) -> Result<(H, ReplayBuffer), CheckpointError>,
@@ -370,7 +370,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Returns the names of what the directory holds; those that are not text are not ours.
+    /// Returns the names in the directory that are valid text.
     fn names(&self) -> Result<Vec<String>, CheckpointError> {
         let entries = fs::read_dir(&self.directory).map_err(failed("read", &self.directory))?;
         let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name().into_string().ok())).collect();
@@ -382,19 +382,19 @@ fn directory_name(generation: u64) -> String {
     format!("{GENERATION}{generation:08}")
 }
 
-/// Removes a directory with all it holds, or what has taken its place.
+/// Removes a directory with its content, or the file in its place.
 fn remove(path: &Path) -> Result<(), CheckpointError> {
     let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(failed("remove", path))
 }
 
-/// Says what was to be done with which path when the file system refused.
+/// Makes an error of the file system that names the action and the path.
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CheckpointError {
     let path = path.to_owned();
     move |source| CheckpointError::Io { action, path, source }
 }
 
-/// Makes the names in a directory last, where that is a thing of its own.
+/// Flushes the names in a directory to the disk, where the system needs it.
 fn flush_directory(directory: &Path) -> Result<(), CheckpointError> {
     if cfg!(unix) {
         File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed("flush", directory))?;

@@ -1,4 +1,4 @@
-//! Settings in a manifest: any JSON, but not any amount of it.
+//! Settings in a manifest: any JSON of limited size.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Most values that settings can have.
+/// Most values in the settings.
 ///
-/// A file of a few bytes for each value becomes up to 100 times its length in memory.
+/// A file of a few bytes for each value takes up to 100 times its length in memory.
 const MAX_VALUES: usize = 4096;
 
 /// Reads settings of at most [`MAX_VALUES`] values.

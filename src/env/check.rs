@@ -1,4 +1,4 @@
-//! The contract of [`Environment`] as a test that anyone can run.
+//! Tests of the contract of [`Environment`].
 
 mod rule;
 mod saved_state;
@@ -14,7 +14,7 @@ pub use saved_state::check_saved_state;
 /// Seeds of the episodes: the smallest, a usual one, the largest.
 const SEEDS: [u64; 3] = [0, 1, u64::MAX];
 
-/// Steps after which an episode is left, so that one without an end passes.
+/// Steps after which an episode is left, so that a task without an end passes.
 const MAX_STEPS: usize = 1_000;
 
 /// The first rule of the contract that an environment breaks.
@@ -26,24 +26,24 @@ pub struct ContractViolation {
     pub rule: Rule,
     /// When it was broken.
     pub moment: Moment,
-    /// The values that break it, in words.
+    /// The values that break it.
     pub found: String,
-    /// The environment's own error, where that is what breaks the rule.
+    /// The environment's own error, if that breaks the rule.
     #[source]
     pub source: Option<EnvironmentError>,
 }
 
-/// Tests the contract of [`Environment`], and names the first rule that is broken.
+/// Tests the contract of [`Environment`], and returns the first rule that is broken.
 ///
 /// Plays some tens of episodes of at most 1,000 steps each, with three seeds, and with actions drawn uniformly, at the
-/// bounds, beyond them, and malformed. What it cannot see is whether `terminated` and `truncated` mean what they
-/// should. [`Rule`] lists what it tests, but that the environment is `Send`, which is for the compiler to test.
+/// bounds, beyond them, and malformed. It cannot test whether `terminated` and `truncated` are set for the right
+/// reason. [`Rule`] lists what it tests. The compiler tests that the environment is `Send`.
 ///
-/// Pass a fresh environment: the first thing tested is that it refuses a step before its first reset.
+/// Pass a fresh environment: the first test is that a step before the first reset is an error.
 ///
 /// # Errors
 ///
-/// [`ContractViolation`], which says the rule, the values and the step.
+/// [`ContractViolation`], with the rule, the values and the step.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ pub fn check_environment<E: Environment + Send + ?Sized>(env: &mut E) -> Result<
     check_environment_with_seeds(env, SEEDS)
 }
 
-/// As [`check_environment`], with some twenty episodes for each of other seeds.
+/// As [`check_environment`], with the seeds that you give, and some twenty episodes for each.
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ pub fn check_environment_with_seeds<E: Environment + Send + ?Sized>(
     Ok(())
 }
 
-/// Which actions inside the bounds an episode is played with.
+/// How the actions of an episode are chosen, inside the bounds.
 #[derive(Debug, Clone, Copy)]
 enum Play {
     Uniform,
@@ -104,14 +104,14 @@ enum Play {
     Highest,
 }
 
-/// Everything that an environment returned in one episode.
+/// All results of one episode.
 struct Episode {
     seed: u64,
     first: Vec<f32>,
     steps: Vec<Step>,
 }
 
-/// A malformed action, with the rule that it must be refused.
+/// A malformed action, and the rule that it must be refused.
 struct Malformed {
     rule: Rule,
     action: Vec<f32>,
@@ -143,7 +143,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         self.refuses(&action, Rule::StepBeforeReset, Moment::BeforeReset)
     }
 
-    /// Plays the episode of `seed` again and again, after different pasts.
+    /// Plays the episode of `seed` several times, after different earlier episodes.
     fn repeats_an_episode(&mut self, seed: u64) -> Result<(), ContractViolation> {
         let (second, third) = (seed.wrapping_add(1), seed.wrapping_add(2));
         // The same past twice, so that a difference is a matter of chance and not of the past.
@@ -161,7 +161,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         self.play(seed, Play::Uniform)?.require_same(&reference, Some(Rule::ResetMidEpisode))
     }
 
-    /// Offers each malformed action before every step of an episode that must then go on as ever.
+    /// Offers each malformed action before every step of an episode, whose results must not change.
     fn refuses_malformed_actions(&mut self, seed: u64) -> Result<(), ContractViolation> {
         let reference = self.play(seed, Play::Uniform)?;
         for malformed in malformed_actions(&self.action_space) {
@@ -204,7 +204,7 @@ impl<'a, E: Environment + ?Sized> Checker<'a, E> {
         self.play_for(MAX_STEPS, seed, play, None)
     }
 
-    /// Plays `max_steps` of an episode, offering `malformed` before each; at its end, tries to step on.
+    /// Plays `max_steps` of an episode, offering `malformed` before each; at its end, attempts another step.
     fn play_for(
         &mut self,
         max_steps: usize,

@@ -1,7 +1,11 @@
-//! Environments: the contract, the bundled tasks, and a test of the contract that anyone can run.
+//! Environments: write one, check it, wrap it, or use a bundled task.
 //!
-//! The contract, with example episodes, is `docs/environments.md`
-//! ([rendered](crate::_docs::environments)).
+//! - To write your own, implement [`Environment`]: the guide [Your environment](crate::_docs::your_environment) shows how.
+//! - To test it, call [`check_environment`].
+//! - Bundled tasks: [`Pendulum`], [`MountainCarContinuous`], [`ContinuousCartPole`], [`CartPoleSwingUp`], [`AcrobotSwingUp`], [`Reacher`], [`QuadrotorHover`].
+//! - For environments in Python or in another process, see [`remote`].
+//!
+//! [`docs/environments.md`](crate::_docs::environments) has the contract with example episodes, and tables of tasks and wrappers.
 
 use std::fmt;
 
@@ -31,7 +35,7 @@ pub use wrap::{
     RescaleObservation, ScaleReward, Starts, TimeLimit,
 };
 
-/// Why an environment refused an action, or an answer of it was refused.
+/// Why an environment refused an action, or why its result was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
@@ -79,7 +83,7 @@ pub enum EnvironmentError {
         /// The reward.
         value: f32,
     },
-    /// A number that is finite, but so large that nothing can be learned from it.
+    /// A finite number that is too large to learn from.
     #[error("{quantity} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} on axis {axis}; scale it down")]
     TooLarge {
         /// What it belongs to.
@@ -89,7 +93,7 @@ pub enum EnvironmentError {
         /// Its value.
         value: f32,
     },
-    /// A hidden state to begin from is NaN, infinite, or outside what the environment can reach.
+    /// A start state that is NaN, infinite, or outside what the environment can reach.
     #[error("{quantity} must be finite and in [{low}, {high}], got {value}")]
     State {
         /// Which part of the state.
@@ -101,10 +105,10 @@ pub enum EnvironmentError {
         /// Its value.
         value: f64,
     },
-    /// A simulator elsewhere that failed.
+    /// A simulator in another process failed.
     #[error(transparent)]
     Remote(Box<remote::RemoteError>),
-    /// A failure of the environment's own.
+    /// The environment's own failure.
     #[error("the environment failed: {0}")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -116,7 +120,7 @@ impl From<remote::RemoteError> for EnvironmentError {
 }
 
 impl EnvironmentError {
-    /// Wraps a failure of the environment's own, keeping it as the source.
+    /// Wraps an error of your environment, and keeps it as the source.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(error.into())
     }
@@ -126,21 +130,21 @@ impl EnvironmentError {
 ///
 /// # Contract
 ///
-/// - The two spaces never change, and an agent can act on every axis of the action space: its bounds are finite, apart, and of a
-///   usual size ([`BoxSpace::require_actions`]).
-/// - `reset(seed)` begins an episode, whatever came before. Everything random in that episode is decided by
-///   `seed`, so the same seed and the same actions give the same bits, always.
+/// - The two spaces never change, and an agent can act on every axis of the action space: the bounds are finite, different, and of
+///   moderate size ([`BoxSpace::require_actions`]).
+/// - `reset(seed)` starts an episode at any time. `seed` decides everything random in that episode,
+///   so the same seed and the same actions always give the same bits.
 /// - `step` before the first `reset`, or after a step with [`Step::is_last`], is an error.
-/// - A wrong-length or non-finite action is an error, and leaves the state as it was. A finite action outside the
-///   bounds is the environment's to interpret (Gymnasium's tasks clip it).
+/// - An action of the wrong length, or one that is not finite, is an error, and leaves the state as it was. The environment decides what a finite action outside the
+///   bounds does (Gymnasium's tasks clip it).
 /// - Observations and rewards are finite, and at most [`MAX_MAGNITUDE`] in magnitude.
 /// - `terminated` means that the task reached a state without a future: its value is 0 by definition.
 ///   `truncated` means that the episode was cut off from outside, so the last state still has a future. Both may be
-///   true at once. They are kept apart everywhere in this crate[^1].
+///   true at once[^1].
 /// - An environment is `Send`, so that a run can be moved to a thread of its own.
 ///
-/// [`check_environment`] tests all this and names the first rule that is broken; [`check_saved_state`] tests the contract of
-/// [`SaveState`](crate::state::SaveState), for an environment that implements it.
+/// [`check_environment`] tests all this and returns the first broken rule. [`check_saved_state`] tests the contract of
+/// [`SaveState`](crate::state::SaveState).
 ///
 /// # Examples
 ///
@@ -179,13 +183,13 @@ impl EnvironmentError {
 ///
 /// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
 pub trait Environment {
-    /// Returns the set of observations; bounds may be infinite.
+    /// Returns the observation space; bounds may be infinite.
     fn observation_space(&self) -> &BoxSpace;
 
-    /// Returns the set of actions; every bound is finite.
+    /// Returns the action space; every bound is finite.
     fn action_space(&self) -> &BoxSpace;
 
-    /// Begins an episode and returns its first observation.
+    /// Starts an episode and returns its first observation.
     ///
     /// # Errors
     ///
@@ -199,11 +203,11 @@ pub trait Environment {
     /// See the contract above.
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError>;
 
-    /// Says that the next call is `step` with the same action.
+    /// Announces that the next call is `step` with the same action.
     ///
     /// An environment that computes elsewhere, such as a [`RemoteEnvironment`](remote::RemoteEnvironment), can start now, so that several
-    /// compute at the same time. What fails is reported by `step`. The results are the same with and without this call. It does nothing by
-    /// default. A wrapper passes it on, with the action that it passes to `step`.
+    /// compute at the same time. `step` reports errors. The results are the same with and without this call. By default it does
+    /// nothing. A wrapper passes it on, with the action that it passes to `step`.
     fn begin_step(&mut self, action: &[f32]) {
         let _ = action;
     }
@@ -253,10 +257,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
     }
 }
 
-/// What one step of an environment gives.
+/// The result of one step of an environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// What the agent sees next; on the last step, the final observation of this episode.
+    /// The next observation; on the last step, the final observation of this episode.
     pub observation: Vec<f32>,
     /// The reward of this step.
     pub reward: f32,
@@ -278,6 +282,19 @@ impl Step {
 /// # Errors
 ///
 /// [`EnvironmentError::ActionLength`] or [`EnvironmentError::NonFiniteAction`].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::check_action;
+/// use actor_critic::space::BoxSpace;
+///
+/// let space = BoxSpace::symmetric(2.0, 1)?;
+/// check_action(&space, &[5.0])?; // the environment decides what an action outside the bounds does
+/// let error = check_action(&space, &[0.0, 1.0]).unwrap_err();
+/// assert_eq!(error.to_string(), "action must have 1 component, one per axis of the action space, got 2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn check_action(space: &BoxSpace, action: &[f32]) -> Result<(), EnvironmentError> {
     let (expected, found) = (space.dim(), action.len());
     if expected != found {
@@ -289,7 +306,7 @@ pub fn check_action(space: &BoxSpace, action: &[f32]) -> Result<(), EnvironmentE
     }
 }
 
-/// Takes one number per axis from a saved state, and requires them to be those of `here`.
+/// Takes one number for each axis from a saved state, and requires them to equal those of `here`.
 fn expect_numbers<T: Element + Copy + PartialEq + fmt::Display>(
     state: &mut State,
     name: &str,
@@ -302,12 +319,12 @@ fn expect_numbers<T: Element + Copy + PartialEq + fmt::Display>(
     }
 }
 
-/// Rounds a reward to f32, to the largest one if it is beyond; NaN and infinity, faults of an environment, stay what they are.
+/// Rounds a reward to f32, and limits it to the largest finite value. NaN and infinity stay as they are, to be reported.
 fn within_f32(reward: f64) -> f32 {
     if reward.is_finite() { reward.clamp(f32::MIN.into(), f32::MAX.into()) as f32 } else { reward as f32 }
 }
 
-/// Checks one part of a hidden state to begin from; an infinite bound still asks for a finite value.
+/// Checks one part of a start state; the value must be finite even if the bound is infinite.
 fn check_state(quantity: &'static str, value: f64, low: f64, high: f64) -> Result<(), EnvironmentError> {
     if value.is_finite() && (low..=high).contains(&value) {
         return Ok(());

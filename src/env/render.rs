@@ -1,11 +1,11 @@
-//! Pictures of environments.
+//! Pictures of environments, as SVG.
 
 mod arms;
 mod canvas;
 mod carts;
 mod quadrotor;
 
-/// An environment that can be drawn.
+/// An environment that can draw its state.
 ///
 /// # Examples
 ///
@@ -21,7 +21,7 @@ mod quadrotor;
 pub trait Render {
     /// Returns the present state as an SVG document of 400 by 400 user units, or `None` before the first reset.
     ///
-    /// It stands alone: no scripts, no links, no fonts. The same state gives the same text.
+    /// The document has no scripts, no links and no fonts. The same state gives the same text.
     fn render(&self) -> Option<String>;
 }
 

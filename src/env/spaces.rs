@@ -4,9 +4,24 @@ use super::{Environment, EnvironmentError, Step};
 use crate::space::{BoxSpace, Difference, SpaceError, first_out_of_range, is_in_range};
 use crate::state::StateError;
 
-/// The two spaces of an environment, checked.
+/// The observation space and the action space of an environment, checked.
 ///
-/// Agents are built from these rather than from an environment, so that one can be made without having the other.
+/// Agents are built from these, so you can make an agent without an environment.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// let spaces = Spaces::of(&Pendulum::v1())?;
+/// assert_eq!((spaces.observation().dim(), spaces.action().dim()), (3, 1));
+/// assert_eq!(spaces.action().high(), [2.0]);
+///
+/// // Without an environment, such as for data from a file:
+/// let spaces = Spaces::new(BoxSpace::unbounded(4)?, BoxSpace::symmetric(1.0, 2)?)?;
+/// assert_eq!(spaces.observation().dim(), 4);
+/// # Ok::<(), actor_critic::space::SpaceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spaces {
     observation: BoxSpace,
@@ -50,7 +65,7 @@ impl Spaces {
         &self.action
     }
 
-    /// Says where these spaces differ first from those of `other`, with the words for each of the two; `None` if they are the same.
+    /// Returns the first difference from the spaces of `other`, with a name for each of the two; `None` if they are the same.
     pub(crate) fn difference(&self, other: &Self, words: [&str; 2]) -> Option<String> {
         let observation = self.observation.difference(&other.observation).map(|found| ("observation", found));
         let (space, found) = observation.or_else(|| Some(("action", self.action.difference(&other.action)?)))?;
@@ -60,7 +75,7 @@ impl Spaces {
         Some(format!("{place} {verb} {} {first} and {} {second}{remark}", found.first, found.second))
     }
 
-    /// Requires the spaces that were saved as text by their `Display` to be these, and names the first axis that is not.
+    /// Requires that saved spaces, as the text of their `Display`, equal these, and names the first axis that differs.
     pub(crate) fn expect_saved(&self, name: &str, saved: &str) -> Result<(), StateError> {
         let here = self.to_string();
         if saved == here {
@@ -114,7 +129,7 @@ impl Spaces {
     }
 }
 
-/// Splits the text of spaces into that of each axis of the observation, and of each of the action.
+/// Splits the text of spaces into the text of each axis of the observation, and of each axis of the action.
 fn axes(text: &str) -> [Vec<&str>; 2] {
     let (observation, action) = text.split_once(", action ").unwrap_or((text, ""));
     let observation = observation.strip_prefix("observation ").unwrap_or(observation);

@@ -1,4 +1,4 @@
-//! One run of an experiment.
+//! A cell: one run of an experiment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ pub(super) type Settings = BTreeMap<String, Value>;
 /// Longest name of an algorithm or a task.
 const LONGEST_NAME: usize = 64;
 
-/// What tells a cell from the others; ordered by algorithm, task and seed, which is the canonical order.
+/// What identifies a cell; ordered by algorithm, task and seed, the canonical order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CellId {
     /// Name of the algorithm.
@@ -50,7 +50,7 @@ impl fmt::Display for CellId {
     }
 }
 
-/// Returns whether a name is safe in the name of a file, on any system.
+/// Returns whether a name is safe as part of a file name, on any system.
 pub(super) fn is_safe(name: &str) -> bool {
     let ends = [name.bytes().next(), name.bytes().next_back()];
     name.len() <= LONGEST_NAME
@@ -58,7 +58,7 @@ pub(super) fn is_safe(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// One run to be made: an algorithm on a task with a seed.
+/// One run: an algorithm on a task with a seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
     pub(super) id: CellId,
@@ -67,7 +67,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Returns what tells the cell from the others.
+    /// Returns what identifies the cell.
     pub fn id(&self) -> &CellId {
         &self.id
     }
@@ -82,14 +82,14 @@ impl Cell {
         &self.id.task
     }
 
-    /// Returns the seed, to be the only root of random numbers in the run.
+    /// Returns the seed. Draw every random number of the run from it.
     pub fn seed(&self) -> Seed {
         Seed(self.id.seed)
     }
 
-    /// Returns a folder that belongs to this cell alone, for checkpoints and histories.
+    /// Returns a folder for this cell alone, for checkpoints and histories.
     ///
-    /// It is there when the run begins, with what an interrupted run left in it.
+    /// The folder exists when the run starts, with the files of an interrupted run.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

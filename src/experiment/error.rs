@@ -1,4 +1,4 @@
-//! What may go wrong in an experiment.
+//! Errors of experiments.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub enum ExperimentError {
         /// `"algorithm"`, `"task"` or `"seed"`.
         axis: &'static str,
     },
-    /// A name that is not safe in the name of a file.
+    /// A name that is not safe as part of a file name.
     #[error(
         "each {axis} must have a name of 1 to 64 characters out of A-Z, a-z, 0-9, `-`, `_` and `.`, with a letter or digit at either end, got {name:?}"
     )]
@@ -27,23 +27,23 @@ pub enum ExperimentError {
         /// The name.
         name: String,
     },
-    /// Two entries that would share a folder, on some file systems at least.
+    /// Two entries that would share a folder, at least on some file systems.
     #[error("each {axis} must be given once{}, got {name} twice", if *axis == "seed" { "" } else { ", upper and lower case alike" })]
     Repeated {
         /// `"algorithm"`, `"task"` or `"seed"`.
         axis: &'static str,
-        /// The second of them.
+        /// The second one.
         name: String,
     },
-    /// A share that is not one of its number of shares.
+    /// A share number that is not below the number of shares.
     #[error("a shard i/n must have i below n, since the first is 0/n, got {index}/{count}")]
     Shard {
         /// Its number.
         index: usize,
-        /// How many there are.
+        /// The number of shares.
         count: usize,
     },
-    /// A text that is no share.
+    /// A text that is not a share.
     #[error("a shard must be of the form i/n, such as 0/8, got {text:?}")]
     ShardText {
         /// The text.
@@ -52,17 +52,17 @@ pub enum ExperimentError {
     /// A count out of range.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was to be done.
+        /// The action, such as `write`.
         action: &'static str,
-        /// With what.
+        /// The path.
         path: PathBuf,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// A file that is not what this experiment would have written; it is left as it is.
+    /// A file that this experiment would not have written; it stays unchanged.
     #[error("{} {defect}", path.display())]
     File {
         /// The file.
@@ -71,16 +71,16 @@ pub enum ExperimentError {
         #[source]
         defect: FileDefect,
     },
-    /// Another process has what is needed.
+    /// Another process has locked a file.
     #[error("{} is in use by another process", path.display())]
     Locked {
         /// The file that is locked.
         path: PathBuf,
     },
-    /// Evaluations that cannot be the outcome of a run.
+    /// Evaluations that cannot be the result of a run.
     #[error(transparent)]
     Evaluations(#[from] EvaluationsDefect),
-    /// Results that say different things of the same cell.
+    /// Different results for the same cell.
     #[error("{} and {} must hold the same results, since both are of {cell}; keep the right one", first.display(), second.display())]
     Contradiction {
         /// The cell.
@@ -95,10 +95,10 @@ pub enum ExperimentError {
     Cells {
         /// Cells of this run that have results now.
         finished: usize,
-        /// The others, in canonical order.
+        /// The failed cells, in canonical order.
         failures: Vec<CellFailure>,
     },
-    /// A scale whose ends are not two numbers in order.
+    /// A scale whose ends are not two finite numbers in order.
     #[error("the scale of {task} must ascend from one finite score to another, got {zero} to {one}")]
     Scale {
         /// The task.
@@ -108,7 +108,7 @@ pub enum ExperimentError {
         /// The score that counts as 1.
         one: f64,
     },
-    /// A threshold that is no number.
+    /// A threshold that is not finite.
     #[error("the threshold of {task} must be finite, got {threshold}")]
     Threshold {
         /// The task.
@@ -116,7 +116,7 @@ pub enum ExperimentError {
         /// The threshold.
         threshold: f64,
     },
-    /// A named score that is no number.
+    /// A named score that is not finite.
     #[error("the score {label:?} of {task} must be finite, got {score}")]
     Reference {
         /// The task.
@@ -126,17 +126,17 @@ pub enum ExperimentError {
         /// The score.
         score: f64,
     },
-    /// A task or an algorithm that the results do not have.
+    /// A task or an algorithm that is not in the results.
     #[error("the results have no {axis} {name:?}; they have {}", known.join(", "))]
     Unknown {
         /// `"algorithm"` or `"task"`.
         axis: &'static str,
         /// The name.
         name: String,
-        /// The names there are.
+        /// The names in the results.
         known: Vec<String>,
     },
-    /// Scores without statistics.
+    /// Statistics that could not be computed.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
     /// A picture that could not be drawn.
@@ -155,14 +155,14 @@ impl From<ExperimentError> for crate::Error {
     }
 }
 
-/// A cell without results, and why.
+/// A cell without results, and the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{cell}: {cause}")]
 #[non_exhaustive]
 pub struct CellFailure {
     /// The cell.
     pub cell: CellId,
-    /// Why it failed.
+    /// The reason.
     #[source]
     pub cause: CellError,
 }
@@ -177,7 +177,7 @@ pub enum CellError {
     /// Its run panicked.
     #[error("panicked: {0}")]
     Panic(String),
-    /// Its results could not be kept.
+    /// Its results could not be written.
     #[error(transparent)]
     Experiment(Box<ExperimentError>),
 }
@@ -199,13 +199,13 @@ pub enum FileDefect {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[source] io::Error),
-    /// A link, a pipe, a directory.
+    /// It is a link, a pipe or a directory.
     #[error("must be a regular file")]
     NotAFile,
-    /// A file of a cell whose name is no seed.
+    /// Its name is not a seed.
     #[error("must be named after its seed, such as 3.json")]
     Name,
-    /// It is longer than any that is written.
+    /// It is longer than allowed.
     #[error("must be at most {limit} bytes long, got {found}")]
     TooLong {
         /// The limit.
@@ -213,64 +213,64 @@ pub enum FileDefect {
         /// Its length.
         found: u64,
     },
-    /// It is no JSON, or of another form.
+    /// It is not JSON, or has another form.
     #[error("must be a file that an experiment has written: {0}; remove it to run its cell again")]
     Json(#[source] serde_json::Error),
-    /// Another version of the format.
+    /// It has another version of the format.
     #[error("must have format {expected}, which this version of the crate reads, got {found}")]
     Format {
-        /// The format that is read.
+        /// The format that this version of the crate reads.
         expected: u64,
         /// The format that was found.
         found: u64,
     },
-    /// It belongs to something else.
+    /// It belongs to another experiment or cell.
     #[error("must have {what} {expected}, got {found}; give each experiment a folder of its own")]
     Identity {
         /// What differs.
         what: String,
-        /// What it must be.
+        /// The required value.
         expected: String,
-        /// What it is.
+        /// The value found.
         found: String,
     },
-    /// It is not what was written.
+    /// Its content has changed since it was written.
     #[error("is damaged: its SHA-256 must be {expected}, got {found}; remove it to run its cell again")]
     Damaged {
-        /// Digest that was noted when it was written.
+        /// The digest recorded when it was written.
         expected: String,
-        /// Digest of what is there.
+        /// The digest of its content.
         found: String,
     },
-    /// Its evaluations cannot be those of a run.
+    /// Its evaluations cannot be the result of a run.
     #[error("must hold the evaluations of a run: {0}")]
     Evaluations(#[source] EvaluationsDefect),
 }
 
-/// Why evaluations cannot be the outcome of a run.
+/// Why evaluations cannot be the result of a run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluationsDefect {
-    /// There is none.
+    /// There are no evaluations.
     #[error("a run must have at least one evaluation, got none")]
     Empty,
-    /// They are not in order.
+    /// Environment steps do not ascend.
     #[error("environment steps must ascend, got {found} after {before} in evaluation {index}")]
     Order {
         /// Index of the evaluation.
         index: usize,
         /// Its steps.
         found: usize,
-        /// Steps of the one before.
+        /// Steps of the evaluation before.
         before: usize,
     },
-    /// One without an episode.
+    /// An evaluation without an episode.
     #[error("evaluation {index} must have at least one return, got none")]
     NoReturns {
         /// Index of the evaluation.
         index: usize,
     },
-    /// A NaN, an infinity or a return whose sums overflow.
+    /// A return that is NaN, infinite or too large.
     #[error("return {episode} of evaluation {index} must be finite and at most 1e300 in magnitude, got {value}")]
     Return {
         /// Index of the evaluation.
@@ -282,13 +282,13 @@ pub enum EvaluationsDefect {
     },
 }
 
-/// Says what was to be done with which path when the file system refused.
+/// Makes an error of the file system that names the action and the path.
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExperimentError {
     let path = path.to_owned();
     move |source| ExperimentError::Io { action, path, source }
 }
 
-/// Says which file has a defect.
+/// Adds the path of the file to a defect.
 pub(super) fn defective(path: &Path) -> impl Fn(FileDefect) -> ExperimentError {
     let path = path.to_owned();
     move |defect| ExperimentError::File { path: path.clone(), defect }

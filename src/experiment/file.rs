@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, and locks.
+//! Files that are written completely or not at all, and locks.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -11,10 +11,10 @@ use super::error::{ExperimentError, FileDefect, failed};
 /// Longest file that is written or read: room for 1,000 evaluations of 1,000 episodes.
 pub(super) const MAX_BYTES: u64 = 32 << 20;
 
-/// How long a lock is waited for: that of a process that was killed a moment ago is still held until the system has ended it.
+/// How long to wait for a lock: the system may still hold the lock of a process that was killed a moment ago.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Writes a file to the side, flushes it, and renames it. Only one process at a time may write the same file.
+/// Writes a temporary file, flushes it, and renames it. One process at a time may write the same file.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
     let name = path.file_name().expect("a result file has a name").to_string_lossy();
     let folder = path.parent().expect("a result file is in a folder");
@@ -39,7 +39,7 @@ fn write_side(side: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the names in a folder last, where that is a thing of its own.
+/// Flushes the names in a folder to the disk, where the system needs it.
 fn flush_folder(folder: &Path) -> Result<(), ExperimentError> {
     // A path of one name has an empty parent, which is the current folder.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -49,7 +49,7 @@ fn flush_folder(folder: &Path) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-/// Reads a regular file that is not too long; `None` if there is nothing of the name.
+/// Reads a regular file of limited length; `None` if there is no file of this name.
 pub(super) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, FileDefect> {
     // Asked before opening: to open a pipe is to wait for its other end.
     let metadata = match fs::symlink_metadata(path) {
@@ -68,7 +68,7 @@ pub(super) fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, FileDefect> {
     opened.map(|_| Some(bytes)).map_err(FileDefect::Unreadable)
 }
 
-/// A locked file. The lock ends with the process, however that ends.
+/// A locked file. The lock ends with the process, also if the process is killed.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -76,7 +76,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Locks a file, creating it if need be; waits a second for another process to end.
+    /// Locks a file, creating it if necessary; waits a second for another process to end.
     pub(super) fn acquire(path: PathBuf) -> Result<Self, ExperimentError> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(failed("open", &path))?;
@@ -91,7 +91,7 @@ impl Lock {
         }
     }
 
-    /// Unlocks and removes the file. Only where nobody who locks a file of that name anew could do harm.
+    /// Unlocks and removes the file. Use it only if a new lock of the same name can do no harm.
     pub(super) fn remove(self) {
         // A file that stays does no harm either.
         let _ = fs::remove_file(&self.path);

@@ -1,17 +1,17 @@
-//! Experiments: a grid of algorithms, tasks and seeds, run over threads and machines, and what it comes to.
+//! Experiments: run a grid of algorithms, tasks and seeds over threads and machines, and compare the results.
 //!
 //! ```text
 //! runs/study/
 //!   plan.json                    the grid, and the settings that all results share
-//!   cells/sac/pendulum/3.json    the results of a cell, there whole or not at all
+//!   cells/sac/pendulum/3.json    the results of a cell, written completely or not at all
 //!   cells/sac/pendulum/3/        a folder for the cell's own use: checkpoints, histories
 //!   timing.csv                   how long each cell took, which is no result
 //! ```
 //!
-//! An [`Experiment`] runs the cells that have no results yet, so the command that was killed is the command that goes on.
-//! [`Results`] reads the folders of one or several machines and writes tables that have the same bytes whatever the number
-//! of threads, shards and interruptions. Names of algorithms and tasks are yours; what they mean is decided by the closure that
-//! runs a cell. [`docs/experiments.md`](crate::_docs::experiments) is the guide, with recipes for clusters.
+//! An [`Experiment`] runs the cells that have no results yet, so the same command continues a stopped experiment.
+//! [`Results`] reads the folders of one or several machines and writes tables, which have the same bytes for any number
+//! of threads, shards and interruptions. You choose the names of algorithms and tasks; the closure that
+//! runs a cell decides what they mean. Start with the guide [Many seeds](crate::_docs::many_seeds); [`docs/experiments.md`](crate::_docs::experiments) has the details, with recipes for clusters.
 
 mod cell;
 mod error;

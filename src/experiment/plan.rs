@@ -18,11 +18,11 @@ use crate::config::at_least;
 /// Name of the file that is locked while a shared file is written.
 const LOCK: &str = "lock";
 
-/// A grid of algorithms, tasks and seeds, each combination of which is a cell: one run.
+/// A grid of algorithms, tasks and seeds. Each combination is a cell: one run.
 ///
 /// # Examples
 ///
-/// Twenty runs of a function that stands for a training, on two threads:
+/// Twenty runs of a function that stands in for training, on two threads:
 ///
 /// ```
 /// use actor_critic::experiment::{Cell, Experiment, Scoring};
@@ -65,7 +65,7 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// Begins an empty grid, with one thread and everything in one share; its results go to `folder`.
+    /// Starts an empty grid, with one thread and one share. Results go to `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -78,7 +78,7 @@ impl Experiment {
         }
     }
 
-    /// Names the algorithms.
+    /// Sets the names of the algorithms.
     ///
     /// Names are part of file names: letters, digits, `-`, `_` and `.`, at most 64 of them.
     #[must_use]
@@ -87,23 +87,23 @@ impl Experiment {
         self
     }
 
-    /// Names the tasks, under the same rules.
+    /// Sets the names of the tasks, with the same rules.
     #[must_use]
     pub fn tasks<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.tasks = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Gives the seeds.
+    /// Sets the seeds.
     #[must_use]
     pub fn seeds(mut self, seeds: impl IntoIterator<Item = u64>) -> Self {
         self.seeds = seeds.into_iter().collect();
         self
     }
 
-    /// Notes a setting, such as the number of steps or a whole config: results of other settings are then refused.
+    /// Records a setting, such as the number of steps or a config. Results with other settings are then refused.
     ///
-    /// A value that displays as JSON is kept as JSON, any other as text. The version of this crate is always noted.
+    /// A value that displays as JSON is stored as JSON, any other as text. The version of this crate is always recorded.
     #[must_use]
     pub fn setting(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
         let text = value.to_string();
@@ -111,14 +111,14 @@ impl Experiment {
         self
     }
 
-    /// Sets how many cells run at a time. Each runs in one thread, so their number changes no result.
+    /// Sets how many cells run at a time. Each runs in one thread, so the results do not depend on this number.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Leaves all but one share to others.
+    /// Restricts this process to one share; other processes run the others.
     #[must_use]
     pub fn shard(mut self, shard: Shard) -> Self {
         self.shard = shard;
@@ -130,7 +130,7 @@ impl Experiment {
         &self.folder
     }
 
-    /// Returns the cells of this share in the order in which they are begun.
+    /// Returns the cells of this share in the order in which they start.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Experiment {
         Ok(cells.map(|(_, id)| self.cell(id)).collect())
     }
 
-    /// Reads the results that are there.
+    /// Reads the results that exist.
     ///
     /// # Errors
     ///
@@ -154,9 +154,9 @@ impl Experiment {
     ///
     /// # Errors
     ///
-    /// - [`ExperimentError::EmptyAxis`] if there is no algorithm, task or seed
-    /// - [`ExperimentError::Name`] at a name that is not safe in the name of a file
-    /// - [`ExperimentError::Repeated`] at a name that differs from another one in case at most, or a seed that is there twice
+    /// - [`ExperimentError::EmptyAxis`] without an algorithm, a task or a seed
+    /// - [`ExperimentError::Name`] for a name that is not safe as part of a file name
+    /// - [`ExperimentError::Repeated`] for a name that differs from another one in case at most, or a repeated seed
     /// - [`ExperimentError::Config`] without a thread
     pub fn validate(&self) -> Result<(), ExperimentError> {
         check_names("algorithm", &self.algorithms)?;
@@ -179,7 +179,7 @@ impl Experiment {
         Cell { folder: id.folder(&self.folder), id, settings: self.settings.clone() }
     }
 
-    /// Creates the folder with its plan, unless there is one of other settings.
+    /// Creates the folder with its plan, or checks the settings of the plan that exists.
     pub(super) fn begin(&self) -> Result<(), ExperimentError> {
         let plan = self.plan()?;
         fs::create_dir_all(&self.folder).map_err(failed("create", &self.folder))?;
@@ -189,11 +189,11 @@ impl Experiment {
         if let Some(before) = &before {
             before.identity.check(&plan.identity).map_err(super::error::defective(&path))?;
         }
-        // A grid may grow or shrink: what is missing is told by the last.
+        // A grid may grow or shrink: the latest plan decides which cells count as missing.
         if before.as_ref() == Some(&plan) { Ok(()) } else { plan.write(&path) }
     }
 
-    /// Keeps other processes from writing the files that they share with this one.
+    /// Locks the files that several processes write.
     pub(super) fn lock(&self) -> Result<Lock, ExperimentError> {
         Lock::acquire(self.folder.join(LOCK))
     }

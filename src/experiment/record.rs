@@ -12,16 +12,16 @@ use super::file::{MAX_BYTES, read_whole, write_whole};
 use crate::digest::Digest;
 use crate::train::EvaluationSummary;
 
-/// Version of the format that is written, and the only one that is read.
+/// Version of the format: the only one that is written and read.
 const FORMAT: u64 = 1;
 
 /// Largest magnitude of a return, so that no sum of returns overflows.
 const MAX_RETURN: f64 = 1e300;
 
-/// What all files of an experiment have in common.
+/// Fields that all files of an experiment have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
-    /// Version of this crate, since another may give other numbers.
+    /// Version of this crate: another version may give other numbers.
     pub(super) crate_version: String,
     pub(super) settings: Settings,
 }
@@ -31,7 +31,7 @@ impl Identity {
         Self { crate_version: env!("CARGO_PKG_VERSION").to_owned(), settings }
     }
 
-    /// Names the first difference from what is expected.
+    /// Returns the first difference from the expected fields.
     pub(super) fn check(&self, expected: &Self) -> Result<(), FileDefect> {
         same("crate_version", &expected.crate_version, &self.crate_version)?;
         let shown = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
@@ -54,7 +54,7 @@ fn same(what: &str, expected: &str, found: &str) -> Result<(), FileDefect> {
     Err(FileDefect::Identity { what, expected, found })
 }
 
-/// The content of `plan.json`: the cells that there are to be.
+/// The content of `plan.json`: the cells of the experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Plan {
@@ -107,7 +107,7 @@ pub(super) struct Record {
     pub(super) identity: Identity,
     pub(super) cell: CellId,
     pub(super) evaluations: Vec<EvaluationForm>,
-    /// Of the same record with this left empty.
+    /// The digest of the same record with this field empty.
     pub(super) sha256: String,
 }
 
@@ -121,7 +121,7 @@ pub(super) struct EvaluationForm {
 }
 
 impl Record {
-    /// Makes a record of evaluations that can be those of a run.
+    /// Makes a record of evaluations, after checking that they can be the result of a run.
     pub(super) fn new(
         identity: Identity,
         cell: CellId,
@@ -177,7 +177,7 @@ impl Record {
     }
 }
 
-/// Requires evaluations to be there, in order, and of numbers.
+/// Requires evaluations in order, with finite numbers.
 fn check_evaluations(evaluations: &[EvaluationSummary]) -> Result<(), EvaluationsDefect> {
     if evaluations.is_empty() {
         return Err(EvaluationsDefect::Empty);
@@ -202,7 +202,7 @@ fn check_evaluations(evaluations: &[EvaluationSummary]) -> Result<(), Evaluation
 
 /// Reads a file of this version of the format.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FileDefect> {
-    /// What a file of any version has.
+    /// The fields that a file of any version has.
     #[derive(Deserialize)]
     struct Version {
         format: u64,
@@ -214,7 +214,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FileDefect> {
     serde_json::from_slice(bytes).map_err(FileDefect::Json)
 }
 
-/// Requires a file to be within what is read: no file is better than one that nobody can read.
+/// Requires a file to be within the limits of reading. A file that nothing can read is an error instead.
 fn check_readable<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), FileDefect> {
     let found = bytes.len() as u64;
     if found > MAX_BYTES {

@@ -7,9 +7,9 @@ use super::summary::{Estimate, Measure};
 use crate::report::{Report, Table};
 
 impl Results {
-    /// Puts everything on one page: estimates with their intervals, comparisons, learning curves, profiles, every run, and settings.
+    /// Makes a report of estimates with their intervals, comparisons, learning curves, profiles, every run, and settings.
     ///
-    /// Sections of your own, such as an [`Animation`](crate::report::Animation) of a policy, can be added before it is written.
+    /// You can add sections, such as an [`Animation`](crate::report::Animation) of a policy, before you write it.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Results {
     }
 }
 
-/// The estimates of an algorithm by itself that fit on a page.
+/// The estimates of a single algorithm that fit on a page.
 const SHOWN: [Measure; 6] = [
     Measure::InterquartileMean,
     Measure::Median,
@@ -84,7 +84,7 @@ fn table<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> Table {
     table
 }
 
-/// Returns a number with as many decimals as a reader needs.
+/// Returns a number with a suitable number of decimals.
 fn rounded(value: Option<f64>) -> String {
     match value {
         Some(value) if value.abs() < 10.0 => format!("{value:.3}"),

@@ -1,4 +1,4 @@
-//! Reading what the cells left behind.
+//! Reading the results of cells.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,6 +44,27 @@ pub struct CurvePoint {
 }
 
 /// The results of an experiment, from one folder or from those of several machines, in canonical order.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::experiment::{Experiment, Results};
+/// use actor_critic::train::EvaluationSummary;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let study = folder.path().join("study");
+/// let experiment = Experiment::new(&study).algorithms(["a"]).tasks(["t"]).seeds(0..2);
+/// # experiment.run(|cell| Ok::<_, std::io::Error>(vec![EvaluationSummary {
+/// #     environment_steps: 100, updates: 100, returns: vec![cell.seed().0 as f64],
+/// # }]))?;
+/// // After `experiment.run`, here or on other machines:
+/// let results = Results::read([&study])?;
+/// for run in results.runs_of("a", "t") {
+///     println!("seed {}: {:.1}", run.cell.seed, run.final_score());
+/// }
+/// # assert_eq!(results.runs().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Results {
     pub(super) identity: Identity,
@@ -54,13 +75,13 @@ pub struct Results {
 impl Results {
     /// Reads the folders of one experiment.
     ///
-    /// A cell that is in several of them must have the same results in each. Files that do not end in `.json`, and
-    /// hidden ones, are not looked at.
+    /// If several folders have the same cell, its results must be the same in each. Files that do not end in `.json`, and
+    /// hidden ones, are ignored.
     ///
     /// # Errors
     ///
-    /// - [`ExperimentError::File`] at a file that is damaged, or of other settings than the first folder
-    /// - [`ExperimentError::Contradiction`] at two files that say different things of the same cell
+    /// - [`ExperimentError::File`] for a file that is damaged, or has other settings than the first folder
+    /// - [`ExperimentError::Contradiction`] for two files with different results of the same cell
     /// - [`ExperimentError::Io`] if a folder cannot be read
     pub fn read<P: AsRef<Path>>(folders: impl IntoIterator<Item = P>) -> Result<Self, ExperimentError> {
         let mut identity: Option<Identity> = None;
@@ -98,17 +119,17 @@ impl Results {
         &self.runs
     }
 
-    /// Returns the cells that were planned and have no results, because they failed or have not been run.
+    /// Returns the planned cells that have no results, because they failed or have not been run.
     pub fn missing(&self) -> &[CellId] {
         &self.missing
     }
 
-    /// Returns the names of the algorithms, also of those without results.
+    /// Returns the names of the algorithms, including those without results.
     pub fn algorithms(&self) -> Vec<&str> {
         self.names(|cell| &cell.algorithm)
     }
 
-    /// Returns the names of the tasks, also of those without results.
+    /// Returns the names of the tasks, including those without results.
     pub fn tasks(&self) -> Vec<&str> {
         self.names(|cell| &cell.task)
     }
@@ -170,7 +191,7 @@ pub(super) fn interval_if_enough(
     }
 }
 
-/// Returns the files of results in a folder, with the cells that their names say.
+/// Returns the result files in a folder, with the cells that their names give.
 fn cell_files(folder: &Path) -> Result<Vec<(CellId, PathBuf)>, ExperimentError> {
     let mut files = Vec::new();
     for (algorithm, path) in entries(&folder.join(CELLS))? {
@@ -187,7 +208,7 @@ fn cell_files(folder: &Path) -> Result<Vec<(CellId, PathBuf)>, ExperimentError> 
     Ok(files)
 }
 
-/// Returns names and paths in a folder; none if it is no folder. Names that are not text are not ours.
+/// Returns names and paths in a folder; none if it is not a folder. Skips names that are not valid text.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, ExperimentError> {
     if !folder.is_dir() {
         return Ok(Vec::new());

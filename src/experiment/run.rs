@@ -19,7 +19,7 @@ use crate::train::EvaluationSummary;
 /// Name of the file of durations in the folder of the experiment.
 const TIMING: &str = "timing.csv";
 
-/// What an [`Experiment::run`] did.
+/// The result of [`Experiment::run`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {
     /// Cells that were run.
@@ -28,7 +28,7 @@ pub struct Finished {
     pub skipped: usize,
 }
 
-/// What became of one cell.
+/// The result of one cell.
 enum Outcome {
     Ran,
     Skipped,
@@ -36,25 +36,25 @@ enum Outcome {
 }
 
 impl Experiment {
-    /// Runs every cell of this share that has no results yet, and keeps its evaluations.
+    /// Runs every cell of this share that has no results yet, and saves its evaluations.
     ///
     /// `work` gets a cell and returns the evaluations of its run, usually
     /// [`Trainer::evaluations`](crate::train::Trainer::evaluations). It is called from several threads, one cell at a time in each. If it
     /// takes every random number from [`Cell::seed`], the results do not depend on threads, shards and interruptions.
     ///
-    /// A cell that fails does not stop the others. It leaves no results, and is run again the next time. A panic in
-    /// `work` is such a failure, unless the program is built to abort on panics. A cell that another process is running is a failure
+    /// A cell that fails does not stop the others. It has no results, and runs again the next time. A panic in
+    /// `work` counts as a failure, unless the program is built to abort on panics. A cell that another process is running is a failure
     /// too: give each process its own [`Shard`](super::Shard).
     ///
-    /// Results are written to the side, flushed and renamed. A file that is there already is never replaced: either it holds the
+    /// Each result is written to a temporary file, flushed and renamed. An existing file is never replaced: it holds the
     /// results of its cell with these settings, or it is an error.
     ///
     /// # Errors
     ///
     /// - as [`validate`](Self::validate)
-    /// - before any cell is run: [`ExperimentError::File`] at a file that is damaged, or of other settings
+    /// - before any cell is run: [`ExperimentError::File`] for a file that is damaged, or has other settings
     /// - after all are run: [`ExperimentError::Cells`] with every cell that failed
-    /// - [`ExperimentError::Io`] if the file system refuses
+    /// - [`ExperimentError::Io`] if the file system returns an error
     pub fn run<F, E>(&self, work: F) -> Result<Finished, ExperimentError>
     where
         F: Fn(&Cell) -> Result<Vec<EvaluationSummary>, E> + Sync,
@@ -121,7 +121,7 @@ impl Experiment {
         let duration = begun.elapsed();
         let record = Record::new(identity, cell.id.clone(), &evaluations).map_err(ExperimentError::from)?;
         record.write(&path)?;
-        // Whoever locks a new file of this name finds the results.
+        // A process that locks a new file of this name finds the results.
         lock.remove();
         self.note_duration(cell, duration)?;
         Ok(Outcome::Ran)
@@ -140,7 +140,7 @@ impl Experiment {
     }
 }
 
-/// Returns what a panic says, if it is text.
+/// Returns the message of a panic, if it is text.
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())

@@ -1,4 +1,4 @@
-//! What counts as good, and how good a run was.
+//! Scores: the scale and the threshold of each task, and the measures of a run.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::statistics::{Bootstrap, area_under_curve, final_score, first_step_at}
 /// The scale and the threshold of each task, and how intervals are drawn.
 ///
 /// Returns of different tasks have different units. A scale turns them into normalised scores, which can be pooled over
-/// tasks; only with one for every task are there aggregates over all tasks.
+/// tasks. Aggregates over all tasks need a scale for every task.
 ///
 /// # Examples
 ///
@@ -34,26 +34,26 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Makes one without scales and thresholds.
+    /// Makes a scoring without scales and thresholds.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives the scores of a task that count as 0 and 1, such as those of a random policy and of the best possible.
+    /// Sets the scores of a task that count as 0 and 1, such as those of a random policy and of the best possible one.
     #[must_use]
     pub fn with_scale(mut self, task: impl Into<String>, zero: f64, one: f64) -> Self {
         self.scales.insert(task.into(), (zero, one));
         self
     }
 
-    /// Gives the score of a task that a run must end with to count as solved.
+    /// Sets the final score from which a run of a task counts as solved.
     #[must_use]
     pub fn with_threshold(mut self, task: impl Into<String>, threshold: f64) -> Self {
         self.thresholds.insert(task.into(), threshold);
         self
     }
 
-    /// Names a score of a task, such as that of a random policy, which its learning curves show as a dashed line.
+    /// Names a score of a task, such as that of a random policy. Learning curves show it as a dashed line.
     #[must_use]
     pub fn with_reference(mut self, task: impl Into<String>, label: impl Into<String>, score: f64) -> Self {
         self.references.entry(task.into()).or_default().push((label.into(), score));
@@ -72,7 +72,7 @@ impl Scoring {
         self.scales.get(task).map(|(zero, one)| (score - zero) / (one - zero))
     }
 
-    /// Returns how far a score stays below the upper end of the scale; `None` without a scale.
+    /// Returns the distance of a score below the upper end of the scale; `None` without a scale.
     pub fn regret(&self, task: &str, score: f64) -> Option<f64> {
         self.scales.get(task).map(|(_, one)| one - score)
     }
@@ -82,7 +82,7 @@ impl Scoring {
         self.thresholds.get(task).copied()
     }
 
-    /// Returns the named scores of a task, in the order in which they were given.
+    /// Returns the named scores of a task, in the order in which they were added.
     #[cfg(feature = "plot")]
     pub(super) fn references(&self, task: &str) -> &[(String, f64)] {
         self.references.get(task).map_or(&[], Vec::as_slice)
@@ -124,18 +124,18 @@ pub(super) fn unknown(axis: &'static str, name: &str, known: &[&str]) -> Experim
     ExperimentError::Unknown { axis, name: name.to_owned(), known }
 }
 
-/// How good a run was.
+/// The measures of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RunMeasures {
     /// Mean return of the last evaluation.
     pub final_score: f64,
-    /// How far that is below the upper end of the scale, as the optimum; `None` without a scale.
+    /// The distance below the upper end of the scale, such as the optimum; `None` without a scale.
     pub regret: Option<f64>,
     /// The final score on the scale; `None` without one.
     pub normalized_score: Option<f64>,
     /// Mean height of the learning curve: [`area_under_curve`].
     pub area_under_curve: f64,
-    /// Environment steps from which on the score stays at or above the threshold; `None` if that is not so at the end, or
+    /// Environment steps from which on the score stays at or above the threshold; `None` if the score is below it at the end, or
     /// without a threshold.
     pub first_step: Option<usize>,
     /// Whether the final score is below the threshold; `None` without one.

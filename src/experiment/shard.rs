@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use super::ExperimentError;
 
-/// One of n equal shares of an experiment: of the cells in canonical order, every n-th, from the i-th on.
+/// One of n equal shares of an experiment: every n-th cell in canonical order, from the i-th on.
 ///
-/// Which cells that are depends on the grid alone, so n machines that know nothing of each other run every cell once. Since
-/// seeds vary fastest, every share gets some of each algorithm and task.
+/// The cells of a share depend on the grid alone, so n independent machines run every cell once. Seeds
+/// vary fastest, so every share gets some of each algorithm and task.
 ///
 /// # Examples
 ///
@@ -27,7 +27,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Everything, as the only share.
+    /// The only share, with every cell.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
     /// Makes the share number `index`, counted from 0, of `count`.

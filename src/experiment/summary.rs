@@ -1,4 +1,4 @@
-//! What the runs come to, with intervals.
+//! Estimates over the runs, with intervals.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::statistics::{
     probability_of_improvement, task_means,
 };
 
-/// What an [`Estimate`] is of.
+/// The quantity that an [`Estimate`] estimates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -67,7 +67,7 @@ impl Measure {
 pub struct Estimate {
     /// The algorithm.
     pub algorithm: String,
-    /// The one that it is compared with; `None` if it stands alone.
+    /// The algorithm that it is compared with; `None` without a comparison.
     pub other: Option<String>,
     /// The task; `None` for all tasks together.
     pub task: Option<String>,
@@ -75,11 +75,11 @@ pub struct Estimate {
     pub measure: Measure,
     /// The estimate; `None` without runs.
     pub value: Option<f64>,
-    /// Its interval; `None` where a task has fewer than two runs, and for a p-value.
+    /// Its interval; `None` if a task has fewer than two runs, and for a p-value.
     pub interval: Option<Interval>,
-    /// Runs that it rests on.
+    /// Number of runs used.
     pub runs: usize,
-    /// Cells that were planned and are missing, on which it would rest too.
+    /// Number of planned cells that are missing.
     pub missing: usize,
 }
 
@@ -90,9 +90,9 @@ type OfRuns = fn(&[f64]) -> f64;
 type OfTasks = fn(&[Vec<f64>]) -> f64;
 
 impl Results {
-    /// Estimates every measure: of each algorithm on each task and on all of them, and of each pair of algorithms.
+    /// Estimates every measure: for each algorithm on each task and on all of them, and for each pair of algorithms.
     ///
-    /// Intervals are of the other seeds that could have been drawn. Missing cells are counted beside each estimate and are part
+    /// Intervals describe what other seeds could have given. Missing cells are counted beside each estimate and are part
     /// of none, so an algorithm whose bad runs are missing looks better than it is.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl Results {
         Ok(estimates)
     }
 
-    /// Returns something of each run of an algorithm on a task.
+    /// Returns a measure of each run of an algorithm on a task.
     fn of_runs(&self, algorithm: &str, task: &str, of: impl Fn(&Run) -> f64) -> Vec<f64> {
         self.runs_of(algorithm, task).map(of).collect()
     }

@@ -51,12 +51,12 @@ impl Results {
     /// | File | A row or an entry for |
     /// |---|---|
     /// | `results.csv` | each evaluation: steps, updates, mean, lowest and highest return |
-    /// | `runs.csv` | each cell, also a missing one: its [`RunMeasures`] |
+    /// | `runs.csv` | each cell, including missing ones: its [`RunMeasures`] |
     /// | `results.json` | both, with settings and every return |
     /// | `summary.csv`, `summary.json` | each [`Estimate`] |
     ///
-    /// Numbers have as many digits as it takes to read back the same bits; a cell is empty, or null, where there is none.
-    /// The same results give the same bytes, and nothing depends on the clock.
+    /// Numbers have enough digits to read back the same bits. A missing value is empty, or null in JSON.
+    /// The same results give the same bytes. No value depends on the clock.
     ///
     /// # Errors
     ///

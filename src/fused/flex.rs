@@ -1,4 +1,4 @@
-//! The operations on flex: from tensors to slices, and onto the tape.
+//! The operations on flex: convert tensors to slices, and add nodes to the tape.
 
 mod stack;
 

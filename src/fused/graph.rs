@@ -1,4 +1,4 @@
-//! A policy as steps with their numbers, for code that computes it without this crate.
+//! A policy as a list of steps with their numbers, for exporters.
 
 use burn::module::Module;
 

@@ -1,20 +1,19 @@
-//! Kernels: what costs more in the number of its pieces than in arithmetic, done as one.
+//! Kernels for the CPU: several operations in one. Use this module to switch them off.
 //!
 //! On burn's default CPU backend, flex, agents with bundled networks learn and act on kernels alone, without burn's tape: the parameters of
-//! a network lie in one piece of memory, and nothing is allocated in an update.
+//! a network lie in one piece of memory, and an update allocates nothing.
 //!
-//! Networks of your own go through burn's autodiff. There, some operations have two forms that agree to within rounding. One is made of burn's
-//! operations, works on every backend, and is found where the equation is. The other is a kernel that is used in its place on flex:
-//! for a whole [`Mlp`](crate::nn::Mlp), forward and backward; for a sample of the squashed Gaussian with its density; for the steps of Adam, and
-//! for those of a target.
+//! Networks of your own use burn's autodiff. There, some operations have two forms that agree up to rounding. One consists of burn's
+//! operations, works on every backend, and is written where the equation is. The other is a kernel that replaces it on flex:
+//! an [`Mlp`](crate::nn::Mlp), forward and backward; a sample of the squashed Gaussian with its density; the steps of Adam; the
+//! steps of a target.
 //!
 //! Fusion is on unless the environment variable `ACTOR_CRITIC_FUSION` is `off`, or inside [`without`].
 //!
-//! The kernels use the newest of the instruction sets `portable`, `avx2` (with FMA) and `avx512` that the processor has, or the
-//! one that the environment variable `ACTOR_CRITIC_ISA` names: to measure what one brings, or to look for the cause of a
+//! The kernels use the newest of the instruction sets `portable`, `avx2` (with FMA) and `avx512` that the processor has. To use another one, set
+//! the environment variable `ACTOR_CRITIC_ISA` to its name, for example to measure its effect or to look for the cause of a
 //! difference. On x86-64 the last two give the same bits, and `portable` rounds a multiply-add twice; elsewhere there is only
-//! `portable`. A value that is none of these, or that the processor does not have, is reported on standard error, once, and not
-//! followed.
+//! `portable`. An unknown or unsupported value is reported once on standard error and ignored.
 
 mod execute;
 mod flat;

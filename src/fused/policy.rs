@@ -1,4 +1,4 @@
-//! From the output of a policy's layers to actions, and back.
+//! From the output of a policy's layers to actions, and the gradients back.
 
 use super::kernel;
 use super::program::Program;

@@ -1,4 +1,4 @@
-//! What a network computes, as steps over matrices: the form that the kernels run without a tape.
+//! A network as a list of steps over matrices: the form that the kernels run without a tape.
 //!
 //! A bundled network describes itself with a [`Builder`]. Its parameters then lie one after another in one piece of memory, where a step of
 //! Adam and a step of a target are one pass.

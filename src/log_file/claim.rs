@@ -1,4 +1,4 @@
-//! A file that is written at the end of a run, and reserved from its beginning.
+//! A lock on a file that is written at the end of a run.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use super::{LogError, open};
 
-/// The right to write a file when a run is over, held from its beginning.
+/// A lock on a file that is taken at the start of a run, and written when the run is over.
 ///
-/// What the file held before stays until it is written. A file that was not there is empty until then, and is removed if it
+/// The old content stays until the file is written. A new file is empty until then, and is removed if it
 /// stays empty.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Claim(State);
 
 #[derive(Debug, Clone, Default)]
 enum State {
-    /// The run has not begun, or is over.
+    /// The run has not started, or is over.
     #[default]
     None,
     Held(Arc<Held>),
@@ -30,7 +30,7 @@ struct Held {
     is_new: bool,
 }
 
-/// Who may write a file makes no difference between two observers that have seen the same.
+/// Two observers that have seen the same are equal, whichever of them holds the lock.
 impl PartialEq for Claim {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -38,7 +38,7 @@ impl PartialEq for Claim {
 }
 
 impl Claim {
-    /// Takes the right for a run, if it is not held already.
+    /// Takes the lock for a run, if it is not held already.
     pub(crate) fn take(&mut self, path: &Path) -> Result<(), LogError> {
         if let State::Held(held) = &self.0
             && held.path == path
@@ -57,9 +57,9 @@ impl Claim {
         matches!(self.0, State::Refused)
     }
 
-    /// Writes the file through the handle that has the lock, and gives the right back.
+    /// Writes the file through the locked handle, and releases the lock.
     ///
-    /// Returns `false` if it was never taken, with nothing written.
+    /// Returns `false`, and writes nothing, if the lock was never taken.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
         let State::Held(held) = std::mem::take(&mut self.0) else { return Ok(false) };
         let mut file = &held.file;
@@ -69,7 +69,7 @@ impl Claim {
         Ok(true)
     }
 
-    /// Gives the right back with nothing written.
+    /// Releases the lock without writing.
     pub(crate) fn give_back(&mut self) {
         self.0 = State::None;
     }

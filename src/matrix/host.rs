@@ -51,7 +51,7 @@ impl HostMatrix {
         self
     }
 
-    /// In double precision, so that the order of the sum does not matter to the last digit of a single.
+    /// Computed in double precision, so the order of the sum does not matter to the last digit in single precision.
     pub(super) fn mean(&self) -> f64 {
         self.values.iter().map(|&x| f64::from(x)).sum::<f64>() / self.values.len() as f64
     }

@@ -1,7 +1,7 @@
-//! The numbers of an update: matrices in host memory where the kernels are, tensors everywhere else.
+//! Matrices of an update: in host memory where the kernels are, tensors everywhere else.
 //!
-//! An algorithm is written once, in these operations. In host memory none of them allocates once an update of the same size has
-//! been taken: the memory comes from a [pool](pool::Buffer).
+//! An algorithm is written once, in these operations. In host memory no operation allocates after the first update of the same
+//! size: the memory comes from a [pool](pool::Buffer).
 
 mod host;
 pub(crate) mod pool;
@@ -15,16 +15,16 @@ pub(crate) use pool::Buffer;
 
 use crate::upload::upload;
 
-/// Where the matrices of an agent are.
+/// The place of the matrices of an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) device: Device,
-    /// Whether host memory is that of the device, and the kernels are there.
+    /// Whether the device is host memory and the kernels are compiled in.
     pub(crate) is_host: bool,
 }
 
 impl Place {
-    /// Moves rows of so many columns here.
+    /// Uploads rows with so many columns.
     pub(crate) fn matrix(&self, values: Buffer, columns: usize) -> Matrix {
         if self.is_host {
             return Matrix::Host(HostMatrix::new(values, columns));
@@ -33,7 +33,7 @@ impl Place {
         Matrix::on_device(upload(values.into_vec(), [rows, columns], &self.device))
     }
 
-    /// Moves a tensor here, off the tape.
+    /// Takes a tensor off the tape.
     pub(crate) fn take(&self, tensor: Tensor<2>) -> Matrix {
         if !self.is_host {
             return Matrix::on_device(tensor.inner());
@@ -54,11 +54,11 @@ impl Place {
 
 /// A matrix, `[rows, columns]`, off the tape.
 ///
-/// In `a + &b` and its like, b is as large as a, or one column that meets every column of a.
+/// In `a + &b` and similar operations, b is as large as a, or one column that is used for every column of a.
 #[derive(Debug, Clone)]
 pub(crate) enum Matrix {
     Host(HostMatrix),
-    /// In a box, so that a matrix in host memory is small.
+    /// Boxed, so that a matrix in host memory is small.
     Device(Box<Tensor<2>>),
 }
 
@@ -78,7 +78,7 @@ impl Matrix {
     ///
     /// # Panics
     ///
-    /// Panics if it is on a device: networks that the kernels run have their matrices in host memory.
+    /// Panics if it is on a device: the kernels run only if the matrices are in host memory.
     pub(crate) fn host(&self) -> &HostMatrix {
         match self {
             Self::Host(matrix) => matrix,
@@ -102,7 +102,7 @@ impl Matrix {
         }
     }
 
-    /// Applies one of two forms of the same function.
+    /// Applies one of two implementations of the same function.
     fn map(self, host: impl Fn(f32) -> f32, device: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Self {
         match self {
             Self::Host(matrix) => Self::Host(matrix.map(host)),

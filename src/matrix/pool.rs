@@ -1,18 +1,18 @@
-//! Memory that is used again instead of being returned to the system.
+//! A pool of buffers that are reused instead of returned to the system.
 //!
-//! A batch of activations or a gradient is larger than what an allocator keeps at hand, so a fresh one costs a page fault
-//! every 4 KiB, more than many an operation on it.
+//! A batch of activations or a gradient is larger than an allocator keeps, so a new one costs a page fault
+//! for every 4 KiB, more than many operations on it.
 
 use std::cell::RefCell;
 
-/// Buffers that a thread keeps. An update of two critics and an actor has fewer in flight.
+/// Buffers that a thread keeps. An update of two critics and an actor uses fewer at a time.
 const KEPT: usize = 64;
 
 thread_local! {
     static POOL: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns `len` numbers whose values are those of whoever had them last.
+/// Returns `len` numbers with arbitrary old values.
 pub(crate) fn take(len: usize) -> Vec<f32> {
     let used = POOL.with_borrow_mut(|pool| {
         let found = pool.iter().rposition(|buffer| buffer.len() == len)?;
@@ -21,7 +21,7 @@ pub(crate) fn take(len: usize) -> Vec<f32> {
     used.unwrap_or_else(|| vec![0.0; len])
 }
 
-/// Keeps a buffer for the next who needs one of its length; drops the one that waited longest if there are too many.
+/// Keeps a buffer for reuse; drops the oldest if there are too many.
 pub(crate) fn recycle(buffer: Vec<f32>) {
     // During the exit of a thread the pool may be gone, and the buffer goes with it.
     let _ = POOL.try_with(|pool| {
@@ -49,7 +49,7 @@ impl Buffer {
         buffer
     }
 
-    /// Gives up the buffer, which does not return by itself any more.
+    /// Takes the buffer out of the pool.
     pub(crate) fn into_vec(mut self) -> Vec<f32> {
         std::mem::take(&mut self.0)
     }

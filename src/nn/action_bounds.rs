@@ -1,4 +1,4 @@
-//! The affine map between `[−1, 1]` and the action space, on the device, and the units that networks see actions in.
+//! The affine map between `[−1, 1]` and the action space, on the device, and the units of actions that networks see.
 
 use burn::config::Config;
 use burn::module::Module;

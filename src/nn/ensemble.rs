@@ -1,4 +1,4 @@
-//! Several critics that learn the same thing from different initial weights, and how their values become one.
+//! Ensembles: several critics with different initial weights, and the reductions of their values to one.
 
 use burn::config::Config;
 use burn::module::Module;

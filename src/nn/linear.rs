@@ -1,4 +1,4 @@
-//! One linear layer, with initial weights from a stream of ours.
+//! One linear layer, with initial weights from a named random stream.
 
 use burn::config::Config;
 use burn::module::Param;

@@ -1,4 +1,4 @@
-//! The multi-layer perceptron that the bundled networks are made of.
+//! The multi-layer perceptron of the bundled networks.
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};

@@ -1,10 +1,11 @@
-//! Networks: what an agent asks of them, and those that are bundled.
+//! Networks: choose a bundled actor or critic, or write your own.
 //!
-//! A network is an ordinary burn [`Module`] that also implements [`Actor`], [`StochasticActor`] or [`Critic`]. Its
-//! input and output are plain matrices with one row per observation.
+//! To write a network, implement [`Actor`], [`StochasticActor`] or [`Critic`] for a burn [`Module`] (`examples/custom_networks.rs`). Its
+//! input and output are matrices with one row per observation. To change the sizes of the bundled networks, use
+//! [`NetworksConfig`](crate::agent::NetworksConfig).
 //!
 //! Networks see actions in `[−1, 1]` on every axis; the agent maps them to the bounds of the environment and back. So a network needs no bounds,
-//! and learns the same in any units ([`docs/units.md`](crate::_docs::units)).
+//! and learns the same in any units ([Units](crate::_docs::units)).
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;

@@ -1,4 +1,4 @@
-//! The usual critic: one network on observation and action together.
+//! The standard critic: one network for observation and action together.
 
 use burn::config::Config;
 use burn::module::Module;

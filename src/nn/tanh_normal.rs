@@ -1,4 +1,4 @@
-//! The density of a Gaussian squashed by tanh, without the loss of digits of the textbook formula.
+//! The density of a Gaussian squashed by tanh, accurate where the textbook formula loses digits.
 
 use std::f64::consts::{LN_2, PI};
 

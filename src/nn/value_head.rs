@@ -1,4 +1,4 @@
-//! What the numbers that a critic returns for a pair mean: one value, or a distribution of the return.
+//! Value heads: what a critic returns for an observation and an action, one value or a distribution of the return.
 
 use burn::config::Config;
 use burn::tensor::{Tensor, TensorReadError};

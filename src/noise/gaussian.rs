@@ -41,6 +41,18 @@ impl GaussianNoiseConfig {
 }
 
 /// Noise `σ z` with `z ~ 𝒩(0, 1)`, independent between steps and axes.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::noise::{ActionNoise, GaussianNoiseConfig};
+/// use actor_critic::rng::{Seed, Stream};
+///
+/// let mut noise = GaussianNoiseConfig::new().with_std(0.2).init(3)?;
+/// let values = noise.sample(&mut Seed(0).stream(Stream::Exploration));
+/// assert_eq!(values.len(), 3); // one for each action axis
+/// # Ok::<(), actor_critic::config::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianNoise {
     std: f64,

@@ -1,4 +1,4 @@
-//! Exploration noise for deterministic policies, in units of the half-range of each action axis.
+//! Exploration noise for deterministic policies (DDPG and TD3), in units of the half-range of each action axis.
 
 use burn::config::Config;
 use rand::Rng;
@@ -14,38 +14,50 @@ pub use gaussian::{GaussianNoise, GaussianNoiseConfig};
 pub use ornstein_uhlenbeck::{OrnsteinUhlenbeck, OrnsteinUhlenbeckConfig};
 pub use pink::{PinkNoise, PinkNoiseConfig};
 
-/// A random process that is added to the actions of a deterministic policy.
+/// A random process whose values are added to the actions of a deterministic policy.
 ///
 /// # Contract
 ///
-/// - A value of 1 displaces an action by half the length of its axis, so one setting serves every action space.
-/// - All randomness comes from the generator that is passed in; the process keeps only its own state.
+/// - A value of 1 moves an action by half the length of its axis, so one setting serves every action space.
+/// - All random numbers come from the generator that is passed in; the process keeps only its own state.
 pub trait ActionNoise: SaveState + Send {
     /// Returns the number of action axes.
     fn dim(&self) -> usize;
 
-    /// Advances the process by one environment step and writes one displacement per axis into `noise`, which holds
+    /// Advances the process by one environment step and writes one value per axis into `noise`, which has
     /// [`dim`](Self::dim) numbers.
     fn sample_into(&mut self, rng: &mut dyn Rng, noise: &mut [f32]);
 
-    /// As [`sample_into`](Self::sample_into), for a vector of its own.
+    /// As [`sample_into`](Self::sample_into), but returns a new vector.
     fn sample(&mut self, rng: &mut dyn Rng) -> Vec<f32> {
         let mut noise = vec![0.0; self.dim()];
         self.sample_into(rng, &mut noise);
         noise
     }
 
-    /// Returns a process of the same law at its beginning, for another environment.
+    /// Returns a new process with the same settings, in its initial state, for another environment.
     fn fresh(&self) -> Box<dyn ActionNoise>;
 
-    /// Called at the end of every episode. Does nothing unless the process wants to begin anew.
+    /// Called at the end of every episode. Does nothing by default; reset the state here if episodes should not share it.
     fn end_episode(&mut self) {}
 }
 
 /// The noise of a [`DdpgConfig`](crate::agent::DdpgConfig) or a [`Td3Config`](crate::agent::Td3Config).
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::noise::{OrnsteinUhlenbeckConfig, PinkNoiseConfig};
+/// use actor_critic::prelude::*;
+///
+/// let pink = Td3Config::new().with_noise(NoiseConfig::Pink(PinkNoiseConfig::new()));
+/// let slow = OrnsteinUhlenbeckConfig::new().with_reversion(0.05);
+/// let ddpg = DdpgConfig::new().with_noise(NoiseConfig::OrnsteinUhlenbeck(slow));
+/// # assert!(pink.validate().is_ok() && ddpg.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub enum NoiseConfig {
-    /// No noise: the greedy policy explores by itself.
+    /// No noise: the agent explores with the greedy policy.
     Off,
     /// Independent Gaussian noise.
     Gaussian(GaussianNoiseConfig),

@@ -1,4 +1,4 @@
-//! Noise with a memory, for tasks with inertia.
+//! Ornstein-Uhlenbeck noise: correlated over time, for tasks with inertia.
 
 use burn::config::Config;
 use rand::Rng;
@@ -26,10 +26,10 @@ pub struct OrnsteinUhlenbeckConfig {
     /// Reversion θ to zero, per unit of time, `[0, ∞)`.
     #[config(default = 0.15)]
     pub reversion: f64,
-    /// Time that one environment step takes, `(0, ∞)`.
+    /// Duration of one environment step, `(0, ∞)`.
     #[config(default = 1.0)]
     pub dt: f64,
-    /// Whether every episode begins at zero.
+    /// Whether every episode starts at zero.
     #[config(default = true)]
     pub reset_each_episode: bool,
 }
@@ -58,7 +58,7 @@ impl OrnsteinUhlenbeckConfig {
     }
 }
 
-/// A process that wanders and is drawn back to zero[^1]; independent between axes.
+/// A random walk that is pulled back to zero[^1]; independent between axes.
 ///
 /// ```text
 /// x ← x − θ x dt + σ √dt z,   z ~ 𝒩(0, 1)

@@ -1,4 +1,4 @@
-//! Noise that is correlated over time at every scale.
+//! Pink noise: correlated over time at every scale.
 
 use burn::config::Config;
 use rand::Rng;
@@ -41,9 +41,9 @@ impl PinkNoiseConfig {
     }
 }
 
-/// Noise whose power falls as 1/frequency[^1]: as much of it in every octave, from single steps to hundreds of them.
+/// Noise whose power falls as 1/frequency[^1]: the same power in every octave, from single steps to hundreds of them.
 ///
-/// It explores tasks that need a push for a while as well as those that need a quick reaction, without a setting for either. It is a sum of six
+/// It explores tasks that need a long push as well as tasks that need a quick reaction, with one setting. It is a sum of six
 /// Gaussian processes with the correlation times 0, 2, 8, 32, 128 and 512 steps, independent between axes:
 ///
 /// ```text
@@ -51,14 +51,14 @@ impl PinkNoiseConfig {
 /// noise = σ/√6 · Σ xₖ
 /// ```
 ///
-/// Every number of it has the distribution 𝒩(0, σ²). An episode begins with new numbers, which do not depend on those before.
+/// Each value has the distribution 𝒩(0, σ²). An episode starts with new values, independent of earlier ones.
 ///
 /// [^1]: O. Eberhard et al. (2023). *Pink Noise Is All You Need: Colored Noise Exploration in Deep Reinforcement Learning*. ICLR.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PinkNoise {
     std: f64,
     dim: usize,
-    /// xₖ of each axis, all k of the first axis first; empty at the beginning of an episode.
+    /// xₖ of each axis, all k of the first axis first; empty at the start of an episode.
     state: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Acting without learning.
+//! Acting without learning: the traits of policies.
 
 use std::cell::RefCell;
 
@@ -9,9 +9,9 @@ use crate::boundary::ActError;
 use crate::env::Spaces;
 use crate::rng::{Seed, Stream};
 
-/// Whatever chooses the best action it knows: an agent in training, a loaded [`Policy`](super::Policy), or code of your own.
+/// A policy that returns its best action: an agent in training, a loaded [`Policy`](super::Policy), or code of your own.
 ///
-/// [`evaluate`](crate::train::evaluate) judges it.
+/// [`evaluate`](crate::train::evaluate) takes one.
 ///
 /// # Contract
 ///
@@ -20,7 +20,7 @@ use crate::rng::{Seed, Stream};
 ///
 /// # Examples
 ///
-/// A controller by hand, judged as an agent would be:
+/// A controller written by hand, evaluated like an agent:
 ///
 /// ```
 /// use actor_critic::policy::{Act, ActError};
@@ -58,19 +58,19 @@ pub trait Act {
 
     /// Writes the best action for one observation into `action`, in environment units.
     ///
-    /// Calls [`act`](Self::act) by default. Implement it where an action needs no memory of its own.
+    /// Calls [`act`](Self::act) by default. Implement it to act without allocating.
     ///
     /// # Errors
     ///
-    /// As [`act`](Self::act), or [`ActError::ActionShape`] if it does not give one action as long as `action`.
+    /// As [`act`](Self::act), or [`ActError::ActionShape`] if `act` does not return one action as long as `action`.
     fn act_into(&self, observation: &[f32], action: &mut [f32]) -> Result<(), ActError> {
         write_rows(&self.act(&[observation])?, action.len(), action)
     }
 }
 
-/// A policy that can also draw its actions at random.
+/// A policy that can also sample its actions.
 pub trait SampleActions: Act {
-    /// Draws an action for each observation, in environment units; that of a deterministic policy is always the best.
+    /// Samples an action for each observation, in environment units. A deterministic policy returns its best action.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl<P: Act + ?Sized> Act for &mut P {
     }
 }
 
-/// The policy as it explores: every action is drawn, with random numbers of its own.
+/// A policy that samples every action, with its own random numbers.
 ///
 /// # Examples
 ///
@@ -129,7 +129,7 @@ pub struct Sampled<P> {
 }
 
 impl<P> Sampled<P> {
-    /// Draws the actions of `policy` with random numbers from `seed`.
+    /// Samples the actions of `policy` with random numbers from `seed`.
     pub fn new(policy: P, seed: Seed) -> Self {
         Self { policy, rng: RefCell::new(seed.stream(Stream::Exploration)) }
     }
@@ -145,7 +145,7 @@ impl<P: SampleActions> Act for Sampled<&P> {
     }
 }
 
-/// Acts on observations one after another, and takes the actions apart.
+/// Acts on several observations in sequence, and returns one vector for each action.
 pub(crate) fn row_by_row(
     spaces: &Spaces,
     observations: &[&[f32]],
@@ -172,7 +172,7 @@ pub(crate) fn write_rows(actions: &[Vec<f32>], axes: usize, rows: &mut [f32]) ->
     Ok(())
 }
 
-/// Takes the action out of a list of one.
+/// Returns the only action of a list.
 pub(crate) fn only(actions: Vec<Vec<f32>>) -> Vec<f32> {
     let [action] = <[_; 1]>::try_from(actions).expect("there is one action for one observation");
     action

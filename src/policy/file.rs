@@ -1,4 +1,4 @@
-//! The bytes of a policy file.
+//! The format of a policy file.
 
 use burn::module::Param;
 use burn::nn::Linear;
@@ -13,10 +13,10 @@ use crate::nn::{Activation, DeterministicActor, GaussianActor, Mlp};
 use crate::space::BoxSpace;
 use crate::state::{State, StateError};
 
-/// Version of the format that is written, and the only one that is read.
+/// Version of the format: the only one that is written and read.
 const FORMAT: u64 = 1;
 
-/// Names of the arrays that observations are normalised with.
+/// Names of the arrays of the normalisation.
 const MEAN: &str = "normalization.mean";
 const SCALE: &str = "normalization.scale";
 
@@ -49,7 +49,7 @@ enum ActivationName {
     Silu,
 }
 
-/// A space; JSON has no infinity, so null stands for it.
+/// A space; null stands for infinity, which JSON lacks.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Bounds {
@@ -117,7 +117,7 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
     Ok(state.to_bytes_with_note(Some(note))?)
 }
 
-/// Puts a layer as PyTorch lays it out: `[outputs, inputs]`.
+/// Writes a layer in PyTorch's layout: `[outputs, inputs]`.
 fn put_linear(state: &mut State, name: &str, layer: &Linear) -> Result<(), StateError> {
     let read =
         |tensor: Vec<f32>, shape: &[usize], name: String, state: &mut State| state.put_array(&name, shape, tensor);
@@ -136,7 +136,7 @@ fn put_linear(state: &mut State, name: &str, layer: &Linear) -> Result<(), State
     Ok(())
 }
 
-/// A file whose description and arrays have been read, and not yet been put together.
+/// A file whose description and arrays have been read, before the policy is built.
 pub(super) struct Parsed {
     description: Description,
     state: State,
@@ -144,7 +144,7 @@ pub(super) struct Parsed {
 
 /// Reads the bytes of a policy file.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, PolicyError> {
-    /// What the description of any version has.
+    /// The fields that a description of any version has.
     #[derive(Deserialize)]
     struct Version {
         format: u64,
@@ -160,7 +160,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, PolicyError> {
 }
 
 impl Parsed {
-    /// Builds the policy, checking that everything fits together.
+    /// Builds the policy, and checks that all parts fit together.
     pub(super) fn build(self, device: &Device) -> Result<Policy, PolicyError> {
         let Self { description: Description { kind, activation, observation, action, .. }, mut state } = self;
         let spaces = Spaces::new(observation.space()?, action.space()?)?;
@@ -224,7 +224,7 @@ impl Parsed {
     }
 }
 
-/// Takes a layer of `inputs` columns and, if they are known, `outputs` rows; PyTorch's layout becomes burn's.
+/// Takes a layer with `inputs` columns and, if known, `outputs` rows, and converts PyTorch's layout to burn's.
 fn take_linear(
     state: &mut State,
     name: &str,

@@ -1,7 +1,10 @@
-//! Policies to deploy: one file with everything that it takes to act, and nothing else.
+//! Policies: act with a trained policy, save it to one file, export it.
 //!
-//! A policy file is [safetensors](https://huggingface.co/docs/safetensors), which holds numbers and no code. Its layers are named
-//! and laid out as PyTorch's: `layers.0.weight` of shape `[outputs, inputs]`, `layers.0.bias`, and so on, with the heads
+//! The guide [Deploy](crate::_docs::deploy) compares the forms. To act without this crate, export a policy: [`Policy::to_c_source`], [`Policy::to_rust_source`], or
+//! `Policy::to_onnx` with the feature `onnx`.
+//!
+//! A policy file is [safetensors](https://huggingface.co/docs/safetensors), which holds numbers and no code. Its layers have the names
+//! and the layout of PyTorch: `layers.0.weight` of shape `[outputs, inputs]`, `layers.0.bias`, and so on, with the heads
 //! `mean` and `log_std` of a Gaussian policy. Its metadata, under the key `actor-critic`, is JSON: kind of policy,
 //! activation, and bounds of observations and actions, null where infinite. The greedy action for an observation o is
 //!
@@ -9,12 +12,9 @@
 //! (low + high) / 2 + (high − low) / 2 · tanh(f(o))
 //! ```
 //!
-//! with f the layers, an activation between each two of them. For a Gaussian policy an activation follows every one of
-//! `layers`, and f ends in the head `mean`. A policy that was trained with normalised observations has the arrays `normalization.mean` and
-//! `normalization.scale` as well, and `clip((o − mean) · scale, ±10)` takes the place of o.
-//!
-//! To act without this crate, export a policy: [`Policy::to_c_source`], [`Policy::to_rust_source`], or `Policy::to_onnx` with the feature
-//! `onnx`. `docs/deploy.md` ([rendered](crate::_docs::deploy)) compares the forms.
+//! with f the layers, and an activation between every two of them. For a Gaussian policy an activation follows each of
+//! `layers`, and f ends in the head `mean`. A policy with normalised observations also has the arrays `normalization.mean` and
+//! `normalization.scale`, and uses `clip((o − mean) · scale, ±10)` in place of o.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -50,17 +50,17 @@ const MAX_FILE: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was to be done.
+        /// The action, such as `read`.
         action: &'static str,
-        /// With what.
+        /// The path.
         path: PathBuf,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// A file beyond all measure.
+    /// A file that is too long.
     #[error("a policy file must be at most {limit} bytes long, got {found}")]
     TooLarge {
         /// Longest file that is read.
@@ -68,7 +68,7 @@ pub enum PolicyError {
         /// Its length.
         found: u64,
     },
-    /// Bytes that are not safetensors, or hold what cannot be used.
+    /// Bytes that are not safetensors, or hold unusable numbers.
     #[error(transparent)]
     File(#[from] FileError),
     /// Arrays that do not fit together.
@@ -77,18 +77,18 @@ pub enum PolicyError {
     /// A file without the description of a policy.
     #[error("the metadata must describe a policy under the key `actor-critic`, and has no such key")]
     NotAPolicy,
-    /// A description that is not one.
+    /// A description of another form.
     #[error("the description of the policy must be JSON with the fields of a policy: {0}")]
     Description(#[source] serde_json::Error),
     /// A format that this version of the crate does not read.
     #[error("the policy must have format {supported}, which this version of the crate reads, got {found}")]
     Version {
-        /// The format that is read.
+        /// The format that this version reads.
         supported: u64,
         /// The format that was found.
         found: u64,
     },
-    /// Bounds that are none.
+    /// Bounds that are invalid.
     #[error(transparent)]
     Space(#[from] SpaceError),
     /// A network that does not fit the spaces.
@@ -100,14 +100,14 @@ pub enum PolicyError {
          another part: give each layer a bias, 0 if it has none, or write the network by hand from the arrays of `Policy::save`"
     )]
     NotExportable,
-    /// A weight that cannot be exported.
+    /// A weight that is not finite.
     #[error("every number of an exported policy must be finite, got {value}: its weights have diverged")]
     NonFiniteNumber {
-        /// The first such number.
+        /// The first weight that is not finite.
         value: f32,
     },
     /// An exported policy that could not record its self-test.
-    #[error("the policy must answer the observations of the self-test: {0}")]
+    #[error("the policy must return an action for each observation of the self-test: {0}")]
     Recording(#[source] ActError),
 }
 
@@ -116,11 +116,11 @@ pub enum PolicyError {
 #[non_exhaustive]
 #[allow(clippy::large_enum_variant, reason = "there is one in a policy, and no list of them")]
 pub enum PolicyNetwork {
-    /// That of DDPG and TD3.
+    /// The network of DDPG and TD3.
     Deterministic(DeterministicActor),
-    /// That of SAC.
+    /// The network of SAC.
     Gaussian(GaussianActor),
-    /// A deterministic one with noise of its own.
+    /// A deterministic network with noise of its own.
     ClippedNoise(ClippedNoise<DeterministicActor>),
 }
 
@@ -160,9 +160,9 @@ impl PolicyNetwork {
     }
 }
 
-/// A trained policy without anything of its training: no autodiff, no optimizer, no replay.
+/// A trained policy without the parts of training: no autodiff, no optimizer, no replay.
 ///
-/// Networks of your own are saved with [`save_parameters`](crate::state::save_parameters).
+/// To save networks of your own, call [`save_parameters`](crate::state::save_parameters).
 ///
 /// # Examples
 ///
@@ -219,28 +219,28 @@ impl Policy {
         Ok(Self { flat: Self::flat(&network, &boundary), network, boundary })
     }
 
-    /// Takes what an agent acts with.
+    /// Makes a policy from the networks and the normalisation of an agent.
     pub(crate) fn deployed(network: impl Into<PolicyNetwork>, boundary: &Boundary) -> Result<Self, PolicyError> {
         let policy = Self::new(network, &boundary.spaces, boundary.device())?;
         Ok(policy.with_normalization(boundary.normalization.clone()))
     }
 
-    /// Makes the network see observations through a normalisation.
+    /// Adds the normalisation of observations.
     fn with_normalization(mut self, normalization: Option<Normalization>) -> Self {
         self.boundary.normalization = normalization;
         self
     }
 
-    /// Returns what the network sees observations through, if not as they are.
+    /// Returns the normalisation of observations, if there is one.
     pub fn normalization(&self) -> Option<&Normalization> {
         self.boundary.normalization.as_ref()
     }
 
-    /// Reads a policy file, whoever wrote it: any bytes give a policy with finite weights, or an error.
+    /// Reads a policy file. Any bytes, also from untrusted sources, give a policy with finite weights, or an error.
     ///
     /// # Errors
     ///
-    /// As the variants of [`PolicyError`].
+    /// See the variants of [`PolicyError`].
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, PolicyError> {
         let path = path.as_ref();
         let failed = |source| PolicyError::Io { action: "read", path: path.to_owned(), source };
@@ -271,17 +271,17 @@ impl Policy {
         file::parse(bytes)?.build(device)
     }
 
-    /// Returns the policy as the bytes of a file, the same for the same policy.
+    /// Returns the policy as the bytes of a file. The same policy gives the same bytes.
     ///
     /// # Errors
     ///
-    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation or residual blocks, which the file has no
-    /// place for.
+    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation or residual blocks,
+    /// which a policy file cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
         file::bytes(&self.network, &self.boundary)
     }
 
-    /// Writes the policy to a file, replacing an older one once the new one is whole, and makes the folders above it.
+    /// Writes the policy to a file, and makes its parent folders. An older file is replaced only after the new one is complete.
     ///
     /// # Errors
     ///
@@ -317,7 +317,7 @@ impl Policy {
         Act::act(self, &[observation]).map(only)
     }
 
-    /// Draws an action for one observation; that of a deterministic policy is always the best.
+    /// Samples an action for one observation. A deterministic policy returns its best action.
     ///
     /// # Errors
     ///
@@ -326,7 +326,7 @@ impl Policy {
         SampleActions::sample(self, &[observation], rng).map(only)
     }
 
-    /// Returns the best action for each of many observations, on the device.
+    /// Returns the best action for each of several observations, on the device.
     ///
     /// # Shapes
     ///
@@ -355,7 +355,7 @@ impl Policy {
 }
 
 impl Policy {
-    /// Returns the weights as the kernels take them, where there are kernels.
+    /// Returns the weights in the form of the kernels, if the device has kernels.
     fn flat(network: &PolicyNetwork, boundary: &Boundary) -> Option<Flat> {
         let of = |program: Option<PolicyProgram>, flat: &dyn Fn(PolicyProgram) -> Flat| program.map(flat);
         if !boundary.place.is_host {
@@ -368,7 +368,7 @@ impl Policy {
         }
     }
 
-    /// Writes the best action for each of many observations, one after another, or draws it with standard normal noise.
+    /// Writes the best action for each of several observations in sequence, or samples it with standard normal noise.
     fn write_actions(&self, observations: &[f32], noise: Option<Matrix>, actions: &mut [f32]) -> Result<(), ActError> {
         let Self { network, flat, boundary } = self;
         let (observations, place) = (boundary.observations(observations)?, &boundary.place);

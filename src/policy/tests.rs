@@ -148,7 +148,7 @@ fn files_that_are_not_policies_are_refused_with_the_reason() {
         (edited(&plain, same, drop_array("layers.1.bias")), ""),
         (
             edited(&plain, same, |state| state.put("layers.9.bias", 1.0_f32)),
-            "`layers.9.bias` is in the state, but nothing",
+            "`layers.9.bias` is in the state, but is not used",
         ),
         (
             edited(&plain, same, |state| {

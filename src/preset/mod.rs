@@ -1,6 +1,6 @@
-//! Settings for each algorithm and bundled task, measured over ten seeds.
+//! Presets: settings for each algorithm and bundled task, measured over ten seeds.
 //!
-//! `docs/results.md` ([rendered](crate::_docs::results)) has what each of them reaches over ten seeds, and the command that shows it.
+//! For a task of your own, start with [`SacConfig::recommended`](crate::agent::SacConfig::recommended). [`docs/results.md`](crate::_docs::results) has the returns of each preset over ten seeds, and the command.
 //!
 //! # Examples
 //!
@@ -35,23 +35,23 @@ pub use task::{Task, TaskEnvironment, UnknownTask};
 /// The trainer of a preset.
 pub type PresetTrainer<A> = Trainer<RepeatAction<Box<dyn TaskEnvironment>>, A>;
 
-/// Everything that decides a run on a bundled task, but the seed.
+/// Everything that decides a run on a bundled task, except the seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preset<C> {
     /// The task.
     pub task: Task,
     /// The settings of the algorithm.
     pub algorithm: C,
-    /// Times that each action is repeated: [`RepeatAction`]. The steps of the trainer count the actions.
+    /// How often each action is repeated: [`RepeatAction`]. The trainer counts actions as steps.
     pub action_repeat: usize,
-    /// What the learning rates are multiplied by along the run; `None` if they stay.
+    /// Factor of the learning rates during the run; `None` if they stay constant.
     pub learning_rate_factor: Option<Schedule>,
     /// Settings of the trainer; [`TrainerConfig::environment_steps`] is the length of the run.
     pub trainer_config: TrainerConfig,
 }
 
 impl Preset<SacConfig> {
-    /// Returns the recommended setting on a task: [`SacConfig::recommended`] and [`TrainerConfig::recommended`], whatever the task.
+    /// Returns the recommended setting for a task: [`SacConfig::recommended`] and [`TrainerConfig::recommended`], the same for every task.
     pub fn recommended(task: Task) -> Self {
         let trainer_config = TrainerConfig::recommended(task.actions()).with_replay_capacity(task.actions());
         Self { trainer_config, ..Self::new(task, SacConfig::recommended()) }
@@ -59,7 +59,7 @@ impl Preset<SacConfig> {
 }
 
 impl<C: AgentConfig + 'static> Preset<C> {
-    /// Returns an algorithm as it is on a task, for [`Task::actions`]. Nothing depends on the task but the length and the repeat of actions.
+    /// Returns an algorithm with given settings for a task, for [`Task::actions`]. Only the length and the repeat of actions depend on the task.
     pub fn new(task: Task, algorithm: C) -> Self {
         Self {
             task,
@@ -88,7 +88,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if a setting was changed for one that is out of its range.
+    /// [`Error::Config`] if a changed setting is out of its range.
     pub fn agent(&self, device: &Device, seed: Seed) -> Result<C::Agent, Error> {
         let spaces = Spaces::of(&self.task.environment())?;
         Ok(self.algorithm.init(&spaces, device, seed)?)

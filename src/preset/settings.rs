@@ -5,18 +5,18 @@ use crate::agent::{DdpgConfig, LearnedTemperatureConfig, NetworksConfig, SacConf
 use crate::noise::{GaussianNoiseConfig, NoiseConfig, OrnsteinUhlenbeckConfig};
 use crate::train::TrainerConfig;
 
-/// Two layers of 64 and mostly batches of 100: small enough for a thousand updates and more a second on one core.
+/// Two layers of 64 and mostly batches of 100: small enough for a thousand updates or more per second on one core.
 const HIDDEN_DIMS: [usize; 2] = [64, 64];
 const BATCH_SIZE: usize = 100;
 const LEARNING_RATE: f64 = 1e-3;
-/// Twice the usual: the targets of small networks may follow faster.
+/// Twice the usual value: targets of small networks may move faster.
 const TAU: f64 = 0.01;
 
-/// What depends on the task, and is the same for every algorithm.
+/// Settings that depend on the task, the same for every algorithm.
 struct Pace {
     /// Actions in a run.
     steps: usize,
-    /// Uniformly random ones at its beginning.
+    /// Random actions at its start.
     warmup_steps: usize,
     action_repeat: usize,
     n_step: usize,
@@ -118,7 +118,7 @@ impl Preset<DdpgConfig> {
     }
 }
 
-/// Whether DDPG and TD3 scale rewards. Until the car has reached the flag once, the cost of pushing is all that it knows: scaled, it soon stops.
+/// Whether DDPG and TD3 scale rewards. Before the car first reaches the flag it knows only the cost of pushing; scaled, that cost soon makes it stop.
 fn scale_rewards(task: Task) -> bool {
     task != Task::MountainCarContinuous
 }

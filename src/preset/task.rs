@@ -19,6 +19,20 @@ pub trait TaskEnvironment: Environment + SaveState + Render + Send {}
 impl<E: Environment + SaveState + Render + Send> TaskEnvironment for E {}
 
 /// A bundled task.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::preset::Task;
+///
+/// let task: Task = "pendulum".parse()?;
+/// assert_eq!(task, Task::Pendulum);
+/// assert_eq!(task.environment().action_space().high(), [2.0]);
+/// for task in Task::ALL {
+///     println!("{}: random actions return {:.1}", task.name(), task.random_return());
+/// }
+/// # Ok::<(), actor_critic::preset::UnknownTask>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Task {
@@ -42,7 +56,7 @@ pub enum Task {
     QuadrotorHover,
 }
 
-/// A name that is not that of a bundled task.
+/// A name that is not the name of a bundled task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a task must be one of {}, got {found}", Task::ALL.map(Task::name).join(", "))]
 pub struct UnknownTask {
@@ -94,7 +108,7 @@ impl Task {
         }
     }
 
-    /// Returns the mean return of uniformly random actions, to the accuracy of its tests: `cargo run --release --example random_returns`.
+    /// Returns the mean return of uniformly random actions, as accurate as its tests: `cargo run --release --example random_returns`.
     pub fn random_return(self) -> f64 {
         match self {
             Self::Pendulum => -1_222.0,
@@ -109,7 +123,7 @@ impl Task {
         }
     }
 
-    /// Returns the best mean return there is, where that is known, or else one that no policy exceeds.
+    /// Returns the best mean return, if it is known, or else a return that no policy exceeds.
     ///
     /// It is known for the pendulum, on the grid of its evaluation, and for the balanced cart-pole.
     pub fn best_return(self) -> f64 {
@@ -125,8 +139,8 @@ impl Task {
         }
     }
 
-    /// Returns the mean return at which the task counts as solved, where there is a convention: a regret of 20 for the pendulum, and what
-    /// Gymnasium asks for of its two.
+    /// Returns the mean return at which the task counts as solved, if there is a convention: a regret of 20 for the pendulum, and
+    /// Gymnasium's thresholds for its two tasks.
     pub fn solved_return(self) -> Option<f64> {
         match self {
             Self::Pendulum => Some(GRID_OPTIMUM - 20.0),
@@ -141,9 +155,9 @@ impl Task {
         }
     }
 
-    /// Returns the times that each action is repeated, as published results have it: twice on dm_control's tasks, once on Gymnasium's pendulum.
+    /// Returns how often each action is repeated, as in published results: twice on dm_control's tasks, once on Gymnasium's pendulum.
     ///
-    /// The mountain car has 8: its engine has to push the same way for a while before anything happens.
+    /// The mountain car has 8: its engine has to push in one direction for a while to have an effect.
     pub fn action_repeat(self) -> usize {
         match self {
             Self::Pendulum => 1,
@@ -152,8 +166,8 @@ impl Task {
         }
     }
 
-    /// Returns the actions in a run of a preset that is the same for all tasks but for its length: 100,000 steps of most of dm_control's tasks, as in
-    /// published results, and 200,000 of the acrobot.
+    /// Returns the number of actions in a run with the same settings for all tasks: 100,000 steps for most of dm_control's tasks, as in
+    /// published results, and 200,000 for the acrobot.
     pub fn actions(self) -> usize {
         match self {
             Self::Pendulum => 10_000,
@@ -165,7 +179,7 @@ impl Task {
         }
     }
 
-    /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and ten episodes with fixed seeds elsewhere.
+    /// Evaluates the greedy policy from fixed starts: the grid of the pendulum, and ten episodes with fixed seeds for the others.
     ///
     /// # Errors
     ///
@@ -174,7 +188,7 @@ impl Task {
         self.evaluate_repeating(policy, 1)
     }
 
-    /// As [`evaluate`](Self::evaluate), each action taken several times.
+    /// As [`evaluate`](Self::evaluate), with each action repeated.
     ///
     /// # Errors
     ///
@@ -188,7 +202,7 @@ impl Task {
     }
 }
 
-/// Seeds of the episodes of an evaluation: far from those that anybody begins to count at.
+/// Seeds of the episodes of an evaluation: far from the small seeds that training uses.
 const EVALUATION_SEEDS: std::ops::Range<u64> = 1_000_000..1_000_010;
 
 impl fmt::Display for Task {

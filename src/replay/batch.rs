@@ -1,4 +1,4 @@
-//! Batches: transitions on the host, and as tensors.
+//! Batches of transitions, on the host and as tensors.
 
 use burn::tensor::{Device, Tensor};
 
@@ -8,11 +8,11 @@ use super::{ReplayBuffer, ReplayError, Transition};
 use crate::config::in_unit_interval;
 use crate::upload::upload;
 
-/// Transitions to learn from, in environment units and in host memory that is used again.
+/// Transitions to learn from, in environment units and in reused host memory.
 ///
 /// Each field is one vector, row after row. Every number was checked when it was stored: it is finite and at most
 /// [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE) in magnitude. [`ReplayBuffer::sample_into`] fills the batches of training,
-/// [`Batch::new`] makes one by hand, and [`upload`](Self::upload) gives the tensors of one.
+/// [`Batch::new`] makes one by hand, and [`upload`](Self::upload) returns the tensors of a batch.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ pub struct Batch {
     pub(super) rewards: Vec<f32>,
     pub(super) next_observations: Vec<f32>,
     pub(super) discounts: Vec<f32>,
-    /// Empty if all count the same.
+    /// Empty if all transitions have the same weight.
     pub(super) weights: Vec<f32>,
     pub(super) rows: Vec<usize>,
     /// One bit for each row of the replay, all 0 between draws.
@@ -51,12 +51,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Stacks transitions, in order, each followed for one step at a discount γ, in `[0, 1]`.
+    /// Makes a batch of transitions, in order, each followed for one step with a discount γ, in `[0, 1]`.
     ///
     /// # Errors
     ///
     /// - [`ReplayError::EmptyBatch`] without transitions
-    /// - [`ReplayError::Length`], [`ReplayError::NonFinite`] or [`ReplayError::TooLarge`] as in [`ReplayBuffer::push`], against the first one
+    /// - [`ReplayError::Length`], [`ReplayError::NonFinite`] or [`ReplayError::TooLarge`] as in [`ReplayBuffer::push`], compared with the first one
     /// - [`ReplayError::Config`] if the discount is outside `[0, 1]`
     pub fn new(transitions: &[Transition<'_>], discount: f64) -> Result<Self, ReplayError> {
         let Some(first) = transitions.first() else { return Err(ReplayError::EmptyBatch) };
@@ -71,7 +71,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// - [`ReplayError::Length`] if there is not one for each transition
+    /// - [`ReplayError::Length`] if there is not one discount for each transition
     /// - [`ReplayError::Config`] if one is outside `[0, 1]`
     pub fn with_discounts(self, discounts: Vec<f32>) -> Result<Self, ReplayError> {
         check("discounts", &discounts, self.len())?;
@@ -79,7 +79,7 @@ impl Batch {
         Ok(Self { discounts, ..self })
     }
 
-    /// Sets how much each transition counts in the loss of the critics. Without weights all count the same.
+    /// Sets the weight of each transition in the loss of the critics. Without weights all count the same.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Batch {
         Ok(Self { weights, ..self })
     }
 
-    /// Uploads the transitions to `device`, each field at once.
+    /// Uploads the transitions to `device`, each field in one piece.
     pub fn upload(&self, device: &Device) -> BatchTensors {
         let n = self.len();
         let field = |values: &[f32], columns: usize| upload(values.to_vec(), [n, columns], device);
@@ -108,7 +108,7 @@ impl Batch {
         self.rewards.len()
     }
 
-    /// Returns whether it holds nothing: before it is filled, and after a draw that failed half-way.
+    /// Returns whether it is empty: before it is filled, and after a failed draw.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
     }
@@ -123,56 +123,56 @@ impl Batch {
         self.layout.action_dim
     }
 
-    /// Returns the row of each transition in the replay it was drawn from, to look it up there again.
+    /// Returns the row of each transition in the replay that it was drawn from.
     pub fn rows(&self) -> &[usize] {
         &self.rows
     }
 
-    /// Returns what the agent saw, o, `[n, O]` row by row.
+    /// Returns the observations, o, `[n, O]` row by row.
     pub fn observations(&self) -> &[f32] {
         &self.observations
     }
 
-    /// Returns what the agent did, a, `[n, A]` row by row.
+    /// Returns the actions, a, `[n, A]` row by row.
     pub fn actions(&self) -> &[f32] {
         &self.actions
     }
 
-    /// Returns the rewards r, or their discounted sums over the m steps that were followed, n numbers.
+    /// Returns the rewards r, or their discounted sums over m steps, n numbers.
     pub fn rewards(&self) -> &[f32] {
         &self.rewards
     }
 
-    /// Returns what the agent saw next, or after m steps, o′, `[n, O]` row by row.
+    /// Returns the next observations, or those after m steps, o′, `[n, O]` row by row.
     pub fn next_observations(&self) -> &[f32] {
         &self.next_observations
     }
 
-    /// Returns what the value of o′ is multiplied by, `γᵐ (1 − d)`, n numbers: 0 where o′ has no future.
+    /// Returns the factor of the value of o′, `γᵐ (1 − d)`, n numbers: 0 where o′ has no future.
     pub fn discounts(&self) -> &[f32] {
         &self.discounts
     }
 
-    /// Returns how much each transition counts in the loss of the critics, n numbers; `None` if all count the same.
+    /// Returns the weight of each transition in the loss of the critics, n numbers; `None` if all count the same.
     pub fn weights(&self) -> Option<&[f32]> {
         (!self.weights.is_empty()).then_some(&self.weights)
     }
 }
 
-/// A [`Batch`] on a device, for networks: [`Batch::upload`] makes it.
+/// A [`Batch`] on a device, for networks. Make it with [`Batch::upload`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BatchTensors {
-    /// What the agent saw, o, `[n, O]`.
+    /// The observations, o, `[n, O]`.
     pub observations: Tensor<2>,
-    /// What the agent did, a, `[n, A]`.
+    /// The actions, a, `[n, A]`.
     pub actions: Tensor<2>,
-    /// The rewards r, or their discounted sums over the m steps that were followed, `[n, 1]`.
+    /// The rewards r, or their discounted sums over m steps, `[n, 1]`.
     pub rewards: Tensor<2>,
-    /// What the agent saw next, or after m steps, o′, `[n, O]`.
+    /// The next observations, or those after m steps, o′, `[n, O]`.
     pub next_observations: Tensor<2>,
-    /// What the value of o′ is multiplied by, `γᵐ (1 − d)`, `[n, 1]`.
+    /// The factor of the value of o′, `γᵐ (1 − d)`, `[n, 1]`.
     pub discounts: Tensor<2>,
-    /// How much each transition counts in the loss of the critics, `[n, 1]`; `None` if all count the same.
+    /// The weight of each transition in the loss of the critics, `[n, 1]`; `None` if all count the same.
     pub weights: Option<Tensor<2>>,
 }

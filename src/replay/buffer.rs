@@ -1,4 +1,4 @@
-//! A flat ring of transitions on the host.
+//! A ring buffer of transitions on the host.
 
 use super::error::check;
 use super::last_observations::LastObservations;
@@ -11,15 +11,15 @@ use crate::digest::Digest;
 #[cfg(test)]
 mod tests;
 
-/// The newest `capacity` transitions, sampled uniformly[^1].
+/// A ring buffer of the newest `capacity` transitions, sampled uniformly[^1].
 ///
-/// They lie in host memory one after the other, each in one piece, since a batch asks for transitions from everywhere and each
-/// piece of memory is a wait of its own. A next observation is that of the transition which followed, and is stored on its own only
-/// where none did: at the end of an episode, and for the newest transition of each environment. That takes 4 (O + A + 3) bytes a
-/// transition, reserved at construction, and 4 O bytes an episode.
+/// Each transition lies in one piece of host memory, because a batch reads transitions from random places and each
+/// piece is a separate wait for memory. A next observation is stored in the transition that followed; it is stored separately only
+/// at the end of an episode, and for the newest transition of each environment. A transition takes 4 (O + A + 3) bytes,
+/// reserved at construction, and an episode 4 O bytes more.
 ///
-/// Several environments may store in turn, each under its number; the ring keeps their episodes apart. After
-/// [`with_n_step`](Self::with_n_step), batches hold returns of several steps.
+/// Several environments may store in turn, each with its number; the buffer keeps their episodes apart. After
+/// [`with_n_step`](Self::with_n_step), batches have returns of several steps.
 ///
 /// # Examples
 ///
@@ -45,20 +45,20 @@ pub struct ReplayBuffer {
     pub(super) cursor: usize,
     pub(super) len: usize,
     pub(super) rows: Vec<f32>,
-    /// For each row, where its next observation is.
+    /// For each row, the place of its next observation.
     pub(super) next_observations: Vec<NextObservation>,
     pub(super) last_observations: LastObservations,
-    /// For each environment the row of its newest transition, while its episode goes on.
+    /// For each environment the row of its newest transition, while its episode continues.
     pub(super) open: Vec<Option<usize>>,
     /// Steps in the returns of a batch.
     pub(super) n_step: usize,
-    /// Of each piece that a checkpoint has written, until something is written into it.
+    /// Digests of the pieces that a checkpoint has written, until the piece changes.
     pub(super) digests: Vec<Option<Digest>>,
     segment_rows: usize,
 }
 
 impl std::fmt::Debug for ReplayBuffer {
-    /// Shows the sizes, not the millions of numbers.
+    /// Shows the sizes, not the numbers.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReplayBuffer")
             .field("capacity", &self.capacity)
@@ -107,12 +107,12 @@ impl ReplayBuffer {
         })
     }
 
-    /// Makes batches hold returns of up to `steps` steps[^1].
+    /// Makes batches contain returns of up to `steps` steps[^1].
     ///
     /// From a transition at time t, the batch has the reward `r_t + γ r_{t+1} + … + γ^{m−1} r_{t+m−1}`, the observation after these
-    /// m steps, and the discount γ^m, or 0 if that observation has no future. m is `steps`, or smaller where the episode ends before: at a
-    /// termination nothing is left to add, and at a truncation, as at the newest step, the value of what comes after is bootstrapped
-    /// from there. What follows in another episode never enters.
+    /// m steps, and the discount γ^m, or 0 if that observation has no future. m is `steps`, or smaller where the episode ends earlier: at a
+    /// termination the sum ends, and at a truncation, as at the newest step, the value of the observation there
+    /// is bootstrapped. A return never includes steps of another episode.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl ReplayBuffer {
         Ok(())
     }
 
-    /// Requires transitions of so many components.
+    /// Requires transitions of these sizes.
     pub(crate) fn check_dims(&self, observation_dim: usize, action_dim: usize) -> Result<(), ReplayError> {
         let RowLayout { observation_dim: observations, action_dim: actions } = self.layout;
         let dims = [("observation", observation_dim, observations), ("action", action_dim, actions)];
@@ -163,7 +163,7 @@ impl ReplayBuffer {
         self.len
     }
 
-    /// Returns whether nothing is stored.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -173,7 +173,7 @@ impl ReplayBuffer {
         self.capacity
     }
 
-    /// Stores a transition of the only environment, in place of the oldest one if the replay is full.
+    /// Stores a transition of the only environment. Replaces the oldest one if the buffer is full.
     ///
     /// # Errors
     ///
@@ -184,12 +184,12 @@ impl ReplayBuffer {
 
     /// Stores a transition of one of several environments, and returns its row.
     ///
-    /// A transition continues the episode of its environment if it begins where the last one ended, to the bit;
-    /// [`end_episode`](Self::end_episode) says that the next one does not.
+    /// A transition continues the episode of its environment if its observation equals the last next observation, bit by bit.
+    /// [`end_episode`](Self::end_episode) marks that the next transition starts an episode.
     ///
     /// # Errors
     ///
-    /// Nothing is stored on an error.
+    /// On an error nothing is stored.
     ///
     /// - [`ReplayError::Length`] if a vector has the wrong length
     /// - [`ReplayError::NonFinite`] if a number is NaN or infinite
@@ -211,9 +211,9 @@ impl ReplayBuffer {
         Ok(row)
     }
 
-    /// Says that the next transition of an environment begins another episode.
+    /// Marks that the next transition of an environment starts another episode.
     ///
-    /// Needed after a truncation only, and there only where an episode may begin with the very observation that the last one ended
+    /// It is necessary only after a truncation, if the next episode may start with the same observation that the last one ended
     /// with.
     pub fn end_episode(&mut self, environment: usize) {
         if let Some(open) = self.open.get_mut(environment) {
@@ -221,7 +221,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns a row that holds nothing, the oldest transition dropped if there is no other.
+    /// Returns a free row, after dropping the oldest transition if necessary.
     fn make_room(&mut self) -> usize {
         if self.len < self.capacity {
             self.rows.resize(self.rows.len() + self.layout.width(), 0.0);
@@ -240,7 +240,7 @@ impl ReplayBuffer {
         row
     }
 
-    /// Links the newest transition of an environment to `row`, if that goes on from it.
+    /// Links the newest transition of an environment to `row`, if `row` continues its episode.
     fn continue_episode(&mut self, environment: usize, row: usize, observation: &[f32]) {
         if environment >= self.open.len() {
             self.open.resize(environment + 1, None);
@@ -255,7 +255,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Notes that the piece of a row has to be written again.
+    /// Marks that the piece of a row has to be written again.
     fn touch(&mut self, row: usize) {
         match self.digests.get_mut(row / self.segment_rows) {
             Some(digest) => *digest = None,
@@ -263,12 +263,12 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns a stored transition by age, 0 being the oldest; `None` from [`len`](Self::len) on.
+    /// Returns a stored transition by age, 0 for the oldest; `None` from [`len`](Self::len) on.
     pub fn get(&self, age: usize) -> Option<Transition<'_>> {
         (age < self.len).then(|| self.transition(self.row_of(age)))
     }
 
-    /// Returns where a transition of an age is.
+    /// Returns the row of the transition of an age.
     pub(super) fn row_of(&self, age: usize) -> usize {
         (self.cursor + age) % self.len
     }
@@ -282,7 +282,7 @@ impl ReplayBuffer {
         self.layout.read(self.row(row), next_observation)
     }
 
-    /// Returns the row of the transition that followed in the same episode, if one has.
+    /// Returns the row of the next transition of the same episode, if there is one.
     pub(super) fn following(&self, row: usize) -> Option<usize> {
         match self.next_observations[row].last_observation() {
             Some(_) => None,

@@ -1,30 +1,30 @@
-//! Why a replay refused something.
+//! Errors of replay buffers.
 
 use crate::config::ConfigError;
 use crate::space::{MAX_MAGNITUDE, count, first_out_of_range};
 
-/// Why the replay refused a transition or a request.
+/// Why a replay refused a transition or a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
     /// A size of zero.
     #[error("{field} must be at least 1, got 0")]
     Zero {
-        /// Which size.
+        /// The size.
         field: &'static str,
     },
-    /// More memory than the machine gives.
+    /// More memory than the machine has.
     #[error("a replay of {capacity} transitions does not fit into memory; lower the capacity")]
     OutOfMemory {
-        /// Transitions asked for.
+        /// The requested capacity.
         capacity: usize,
     },
-    /// More transitions than can be numbered.
+    /// A capacity above the limit.
     #[error("capacity must be at most {limit}, got {found}")]
     TooLong {
         /// Largest capacity.
         limit: usize,
-        /// Transitions asked for.
+        /// The requested capacity.
         found: usize,
     },
     /// A setting out of its range.
@@ -38,11 +38,11 @@ pub enum ReplayError {
     TdErrors {
         /// Transitions in the batch.
         expected: usize,
-        /// Errors that came.
+        /// Number of errors.
         found: usize,
     },
     /// A batch that was drawn from another replay.
-    #[error("a batch must be from the replay that is told of its errors, whose rows are 0 to {}, got row {row}", stored.saturating_sub(1))]
+    #[error("a batch must be from the replay that gets its errors, whose rows are 0 to {}, got row {row}", stored.saturating_sub(1))]
     Row {
         /// Transitions that are stored.
         stored: usize,
@@ -56,7 +56,7 @@ pub enum ReplayError {
         field: &'static str,
         /// Length that the replay stores.
         expected: usize,
-        /// Length that came.
+        /// Length that was found.
         found: usize,
     },
     /// A NaN or infinite number.
@@ -69,7 +69,7 @@ pub enum ReplayError {
         /// The value.
         value: f32,
     },
-    /// A number that is finite, but so large that nothing can be learned from it.
+    /// A finite number that is too large to learn from.
     #[error("{field} must be at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} at index {index}")]
     TooLarge {
         /// Which part of the transition.
@@ -90,12 +90,12 @@ pub enum ReplayError {
         /// Transitions in the replay.
         stored: usize,
     },
-    /// A batch of nothing.
+    /// An empty batch.
     #[error("a batch must hold at least 1 transition, got 0")]
     EmptyBatch,
 }
 
-/// Requires one part of a transition to have its length, and numbers in range.
+/// Requires one part of a transition to have the right length and finite numbers in range.
 pub(super) fn check(field: &'static str, values: &[f32], expected: usize) -> Result<(), ReplayError> {
     if values.len() != expected {
         return Err(ReplayError::Length { field, expected, found: values.len() });

@@ -1,4 +1,4 @@
-//! Drawing rows of a replay, and gathering their transitions in a batch.
+//! Drawing rows of a replay, and copying their transitions into a batch.
 
 use rand::{Rng, RngExt};
 
@@ -24,12 +24,12 @@ impl Batch {
         self.rows.iter().for_each(|row| self.drawn[row / 64] = 0);
     }
 
-    /// Takes the transitions in [`rows`](Self::rows), all of one weight, followed at a discount γ.
+    /// Copies the transitions in [`rows`](Self::rows), with equal weights, followed with a discount γ.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::TooLarge`] if a sum of rewards is out of range: each of them was in range when it was stored. The batch is empty
-    /// then.
+    /// [`ReplayError::TooLarge`] if a sum of rewards is out of range, although each reward was in range. The batch is then
+    /// empty.
     pub(super) fn gather(&mut self, replay: &ReplayBuffer, discount: f64) -> Result<(), ReplayError> {
         self.clear();
         self.layout = replay.layout;
@@ -56,11 +56,11 @@ impl Batch {
         self.empty_on_error(sums)
     }
 
-    /// Weighs each transition by its row.
+    /// Sets the weight of each transition by its row.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::NonFinite`] or [`ReplayError::TooLarge`] if a weight is out of range. The batch is empty then.
+    /// [`ReplayError::NonFinite`] or [`ReplayError::TooLarge`] if a weight is out of range. The batch is then empty.
     pub(super) fn weigh(&mut self, weight: impl Fn(usize) -> f32) -> Result<(), ReplayError> {
         self.weights.clear();
         self.weights.extend(self.rows.iter().map(|&row| weight(row)));
@@ -68,7 +68,7 @@ impl Batch {
         self.empty_on_error(checked)
     }
 
-    /// Keeps the promise that a batch holds numbers in range only.
+    /// Checks that all numbers of the batch are in range.
     fn empty_on_error(&mut self, outcome: Result<(), ReplayError>) -> Result<(), ReplayError> {
         if outcome.is_err() {
             self.rows.clear();
@@ -77,7 +77,7 @@ impl Batch {
         outcome
     }
 
-    /// Drops every number, and keeps the memory.
+    /// Removes all numbers, and keeps the memory.
     fn clear(&mut self) {
         self.fields().into_iter().for_each(Vec::clear);
     }
@@ -89,7 +89,7 @@ impl Batch {
 }
 
 impl ReplayBuffer {
-    /// Draws `n` different transitions, each subset equally likely, at a discount γ.
+    /// Draws `n` different transitions, each subset equally likely, with a discount γ.
     ///
     /// # Errors
     ///
@@ -100,17 +100,17 @@ impl ReplayBuffer {
         Ok(batch)
     }
 
-    /// Draws `n` different transitions, each subset equally likely[^1], into a batch whose memory is used again.
+    /// Draws `n` different transitions, each subset equally likely[^1], into a batch, whose memory is reused.
     ///
-    /// The batch has the [discounts](Batch::discounts) `γᵐ (1 − d)` for the γ that is given, in `[0, 1]`: that of the agent which learns
-    /// from it. Nothing is allocated once `batch` has had so many transitions from this replay.
+    /// The batch has the [discounts](Batch::discounts) `γᵐ (1 − d)`. Pass the discount γ of the agent that learns
+    /// from it, in `[0, 1]`. After the first batch of a size, nothing is allocated.
     ///
     /// # Errors
     ///
     /// - [`ReplayError::EmptyBatch`] if `n` is 0
     /// - [`ReplayError::TooFewTransitions`] if fewer than `n` are stored
     /// - [`ReplayError::Config`] if the discount is outside `[0, 1]`
-    /// - [`ReplayError::TooLarge`] if a discounted sum of rewards is out of range; `batch` is empty then, and otherwise as it was
+    /// - [`ReplayError::TooLarge`] if a discounted sum of rewards is out of range; `batch` is then empty, and after other errors unchanged
     ///
     /// [^1]: R. Floyd in J. Bentley (1987). *Programming pearls: a sample of brilliance*.
     pub fn sample_into<R: Rng + ?Sized>(
@@ -125,7 +125,7 @@ impl ReplayBuffer {
         batch.gather(self, discount)
     }
 
-    /// Requires that a batch of `n` transitions can be drawn, at a discount in its range.
+    /// Requires that a batch of `n` transitions can be drawn with this discount.
     pub(super) fn check_request(&self, n: usize, discount: f64) -> Result<(), ReplayError> {
         if n == 0 {
             return Err(ReplayError::EmptyBatch);
@@ -136,7 +136,7 @@ impl ReplayBuffer {
         Ok(in_unit_interval("discount", discount)?)
     }
 
-    /// Gathers everything, the oldest first.
+    /// Copies all transitions, the oldest first.
     pub(super) fn all(&self, discount: f64) -> Result<Batch, ReplayError> {
         self.check_request(self.len, discount)?;
         let rows = (0..self.len).map(|age| self.row_of(age)).collect();

@@ -1,11 +1,11 @@
-//! The observations after which nothing is stored.
+//! Observations without a following transition.
 
-/// Observations in numbered places that are used again.
+/// A list of observations at numbered places, which are reused.
 #[derive(Debug, Clone)]
 pub(super) struct LastObservations {
     dim: usize,
     values: Vec<f32>,
-    /// Places that are empty, the one to be used next at the end.
+    /// Free places; the next one to use is at the end.
     free: Vec<usize>,
 }
 
@@ -14,7 +14,7 @@ impl LastObservations {
         Self { dim, values: Vec::new(), free: Vec::new() }
     }
 
-    /// Puts an observation into an empty place, and returns its number.
+    /// Stores an observation in a free place, and returns its number.
     pub(super) fn insert(&mut self, observation: &[f32]) -> usize {
         let Some(slot) = self.free.pop() else {
             self.values.extend_from_slice(observation);
@@ -24,7 +24,7 @@ impl LastObservations {
         slot
     }
 
-    /// Empties a place.
+    /// Frees a place.
     pub(super) fn remove(&mut self, slot: usize) {
         self.free.push(slot);
     }

@@ -1,11 +1,11 @@
-//! How a transition lies in a row of numbers.
+//! Layout of a transition in a row of numbers.
 
 use super::Transition;
 
-/// Bytes of transitions in a piece of a checkpoint: some milliseconds to write.
+/// Bytes of transitions in a piece of a checkpoint: written in some milliseconds.
 const SEGMENT_BYTES: usize = 4 << 20;
 
-/// How a row holds a transition: o, a, r, and 1 for terminated.
+/// Layout of a row: o, a, r, and 1 for terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct RowLayout {
     pub(super) observation_dim: usize,

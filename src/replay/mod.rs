@@ -1,4 +1,4 @@
-//! Experience replay: transitions, and batches of them.
+//! Replay buffers: store transitions, and draw batches uniformly or by priority.
 
 use std::fmt::Debug;
 
@@ -25,14 +25,14 @@ pub use error::ReplayError;
 pub use prioritized::{PrioritizedReplay, PrioritizedReplayConfig};
 pub(crate) use segment::ReplayForm;
 
-/// A replay buffer: stores transitions, and draws batches of them uniformly or by priority.
+/// A replay buffer: stores transitions, and draws batches of them.
 ///
-/// The transitions themselves lie in a [`ReplayBuffer`]; an implementation decides which of them make a batch.
+/// The transitions are stored in a [`ReplayBuffer`]; an implementation decides which of them make a batch.
 pub trait Replay: Debug + Send {
     /// Returns the transitions.
     fn transitions(&self) -> &ReplayBuffer;
 
-    /// Returns the transitions, for a checkpoint to keep account of what is written.
+    /// Returns the transitions, so that a checkpoint can record what it has written.
     fn transitions_mut(&mut self) -> &mut ReplayBuffer;
 
     /// Stores a transition of one of several environments.
@@ -42,7 +42,7 @@ pub trait Replay: Debug + Send {
     /// As [`ReplayBuffer::push_from`].
     fn push(&mut self, environment: usize, transition: &Transition<'_>) -> Result<(), ReplayError>;
 
-    /// Draws `n` transitions, at a discount γ, into a batch whose memory is used again.
+    /// Draws `n` transitions, with a discount γ, into a batch, whose memory is reused.
     ///
     /// # Errors
     ///
@@ -50,30 +50,30 @@ pub trait Replay: Debug + Send {
     fn sample_into(&mut self, n: usize, discount: f64, rng: &mut dyn Rng, batch: &mut Batch)
     -> Result<(), ReplayError>;
 
-    /// Takes the temporal difference error of each transition of a batch. Does nothing by default.
+    /// Receives the temporal difference error of each transition of a batch. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::TdErrors`] if there is not one for each, or [`ReplayError::NonFinite`].
+    /// [`ReplayError::TdErrors`] if there is not one error for each transition, or [`ReplayError::NonFinite`].
     fn update_priorities(&mut self, batch: &Batch, td_errors: &[f32]) -> Result<(), ReplayError> {
         let (_, _) = (batch, td_errors);
         Ok(())
     }
 
-    /// Returns everything beyond the transitions that decides what is drawn. Empty by default.
+    /// Returns the state, apart from the transitions, that decides which batches are drawn. Empty by default.
     ///
     /// # Errors
     ///
-    /// Whatever the implementation reports.
+    /// Any error of the implementation.
     fn save_state(&self) -> Result<State, StateError> {
         Ok(State::new())
     }
 
-    /// Restores the replay that `transitions` and `state` were saved from.
+    /// Restores the replay from the saved `transitions` and `state`.
     ///
     /// # Errors
     ///
-    /// [`StateError`] if they do not fit; nothing has changed then.
+    /// [`StateError`] if they do not fit; nothing is changed then.
     fn load(&mut self, transitions: ReplayBuffer, state: State) -> Result<(), StateError>;
 }
 
@@ -107,28 +107,45 @@ impl Replay for ReplayBuffer {
     }
 }
 
-/// One step of experience, borrowed from whoever holds it.
+/// One step of experience, as references to its parts.
 ///
-/// There is no field for truncation, so it cannot be mistaken for termination: a truncated episode still has a
+/// There is no field for truncation, so truncation cannot be mistaken for termination: a truncated episode still has a
 /// future, and its last transition bootstraps like any other[^1].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// let mut replay = ReplayBuffer::new(1_000, 2, 1)?;
+/// replay.push(&Transition {
+///     observation: &[0.0, 1.0],
+///     action: &[0.5],
+///     reward: -3.0,
+///     next_observation: &[0.1, 1.1],
+///     terminated: true, // the episode ended by itself, not by a time limit
+/// })?;
+/// assert_eq!(replay.len(), 1);
+/// # Ok::<(), actor_critic::replay::ReplayError>(())
+/// ```
 ///
 /// [^1]: F. Pardo et al. (2018). *Time Limits in Reinforcement Learning*. arXiv:1712.00378.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transition<'a> {
-    /// What the agent saw, o.
+    /// The observation, o.
     pub observation: &'a [f32],
-    /// What it did, a, in environment units.
+    /// The action, a, in environment units.
     pub action: &'a [f32],
-    /// The reward it got, r.
+    /// The reward, r.
     pub reward: f32,
-    /// What it saw next, o′.
+    /// The next observation, o′.
     pub next_observation: &'a [f32],
     /// Whether o′ has no future.
     pub terminated: bool,
 }
 
 impl<'a> Transition<'a> {
-    /// Joins what was seen and done with what the environment answered.
+    /// Makes a transition from an observation, an action and the step that followed.
     pub fn new(observation: &'a [f32], action: &'a [f32], step: &'a Step) -> Self {
         Self {
             observation,

@@ -1,6 +1,6 @@
 //! Returns of several steps.
 
-/// What a transition becomes when it is followed for some steps.
+/// A transition that was followed for several steps.
 pub(super) struct Outlook {
     /// `r_t + γ r_{t+1} + … + γ^{m−1} r_{t+m−1}`.
     pub(super) reward: f32,
@@ -10,9 +10,9 @@ pub(super) struct Outlook {
     pub(super) last_row: usize,
 }
 
-/// Follows the transition in `row` for up to `steps` steps at a discount γ.
+/// Follows the transition in `row` for up to `steps` steps with a discount γ.
 ///
-/// `reward_of` gives the reward of a row, `following` the row that follows it in the same episode.
+/// `reward_of` returns the reward of a row, `following` the next row of the same episode.
 pub(super) fn look_ahead(
     row: usize,
     steps: usize,

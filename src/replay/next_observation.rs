@@ -1,6 +1,6 @@
-//! Where the next observation of a transition is.
+//! The place of the next observation of a transition.
 
-/// The row of the transition that followed in the same episode, or a place among the last observations.
+/// The row of the next transition of the same episode, or a place among the last observations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct NextObservation(u32);
 
@@ -8,7 +8,7 @@ pub(super) struct NextObservation(u32);
 const LAST: u32 = 1 << 31;
 
 impl NextObservation {
-    /// Most rows that can be told apart; there are no more last observations than rows.
+    /// Most rows that can be numbered; there are at most as many last observations as rows.
     pub(super) const MAX_ROWS: usize = (LAST - 1) as usize;
 
     /// The next observation is that of `row`.
@@ -33,7 +33,7 @@ impl NextObservation {
         (self.0 & LAST != 0).then_some((self.0 & !LAST) as usize)
     }
 
-    /// Returns the row that follows; only for a link that has one.
+    /// Returns the next row; call it only for a link to a row.
     pub(super) fn following(self) -> usize {
         debug_assert!(self.0 & LAST == 0, "the next observation is the last one");
         self.0 as usize

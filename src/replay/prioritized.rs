@@ -1,4 +1,4 @@
-//! Replay that returns more often to what the critics were wrong about.
+//! Prioritised replay: transitions with a large error are drawn more often.
 
 use burn::config::Config;
 use rand::{Rng, RngExt};
@@ -14,16 +14,16 @@ use crate::state::{State, StateError};
 /// [^1]: T. Schaul et al. (2016). *Prioritized Experience Replay*. arXiv:1511.05952.
 #[derive(Config, Debug, PartialEq)]
 pub struct PrioritizedReplayConfig {
-    /// How much priorities matter, α, in `[0, 1]`; 0 is uniform.
+    /// Exponent of the priorities, α, in `[0, 1]`; 0 is uniform.
     #[config(default = 0.6)]
     pub priority_exponent: f64,
-    /// How much of the bias is corrected at the beginning, β, in `[0, 1]`; it grows to 1 over `correction_batches`.
+    /// Exponent of the correction at the start, β, in `[0, 1]`; it grows to 1 over `correction_batches`.
     #[config(default = 0.4)]
     pub correction_exponent: f64,
     /// Batches after which the bias is fully corrected, at least 1.
     #[config(default = 100_000)]
     pub correction_batches: usize,
-    /// What is added to every error, so that no transition is forgotten, ε, `(0, ∞)`.
+    /// Added to every error, ε, `(0, ∞)`, so that every transition keeps a chance to be drawn.
     #[config(default = 1e-6)]
     pub priority_epsilon: f64,
 }
@@ -42,15 +42,15 @@ impl PrioritizedReplayConfig {
     }
 }
 
-/// The newest transitions, each drawn with a probability that grows with the critics' error about it[^1].
+/// Prioritised replay: the newest transitions, each drawn with a probability that grows with the critics' error[^1].
 ///
 /// ```text
 /// P(i) = p_i^α / Σ_k p_k^α,   p_i = |δ_i| + ε        the proportional variant, eq. 1
 /// w_i  = (N · P(i))^−β / max_j w_j                   j over the batch
 /// ```
 ///
-/// A batch of n takes one transition from each nth of the sum of priorities, so one may come twice. A new transition has the largest
-/// priority there has been. The weights w go into [`Batch::weights`].
+/// A batch of n divides the sum of priorities into n equal parts and draws one transition from each, so a transition may occur twice. A new transition gets the
+/// largest priority so far. The weights w are in [`Batch::weights`].
 ///
 /// # Examples
 ///
@@ -74,16 +74,16 @@ impl PrioritizedReplayConfig {
 #[derive(Debug, Clone)]
 pub struct PrioritizedReplay {
     transitions: ReplayBuffer,
-    /// Of each row, p^α; 0 where nothing is stored.
+    /// p^α of each row; 0 for an empty row.
     priorities: SumTree,
-    /// The largest p^α there has been.
+    /// The largest p^α so far.
     largest: f64,
     batches: usize,
     config: PrioritizedReplayConfig,
 }
 
 impl PrioritizedReplay {
-    /// Gives every transition that `transitions` holds the same priority.
+    /// Gives all transitions in `transitions` the same priority.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl PrioritizedReplay {
         Ok(Self { transitions, priorities, largest: 1.0, batches: 0, config: config.clone() })
     }
 
-    /// Returns β, which grows with the number of batches that have been drawn.
+    /// Returns β, which grows with the number of drawn batches.
     fn correction(&self) -> f64 {
         let done = (self.batches as f64 / self.config.correction_batches as f64).min(1.0);
         self.config.correction_exponent + (1.0 - self.config.correction_exponent) * done

@@ -1,4 +1,4 @@
-//! A replay in pieces of a few MiB, so that a checkpoint writes only those that have changed.
+//! Replay buffers in pieces of a few MiB, so that a checkpoint writes only pieces that have changed.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ const MAX_SEGMENT_HEADER: u64 = 1024;
 /// Name of the array of observations, actions, rewards and flags.
 const ROWS: &str = "transitions";
 
-/// Name of the array that says for each row how many rows later its episode goes on; 0 if it does not.
+/// Name of the array with the distance in rows to the next transition of the episode; 0 if there is none.
 const STRIDES: &str = "strides";
 
 /// Name of the array of the next observations of rows with a stride of 0.
@@ -28,19 +28,19 @@ const LAST_OBSERVATIONS: &str = "last_observations";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayForm {
-    /// Transitions that it keeps.
+    /// Capacity in transitions.
     pub(crate) capacity: usize,
     /// Axes of an observation.
     pub(crate) observation_dim: usize,
     /// Axes of an action.
     pub(crate) action_dim: usize,
-    /// Transitions that it holds.
+    /// Number of stored transitions.
     pub(crate) len: usize,
-    /// Row that the next transition overwrites, once it is full.
+    /// Row that the next transition overwrites, once the buffer is full.
     pub(crate) cursor: usize,
     /// Rows in each piece but the last.
     pub(crate) segment_rows: usize,
-    /// For each environment the row of its newest transition, while its episode goes on.
+    /// For each environment the row of its newest transition, while its episode continues.
     pub(crate) open: Vec<Option<usize>>,
 }
 
@@ -54,7 +54,7 @@ impl ReplayForm {
         self.len.div_ceil(self.segment_rows.max(1))
     }
 
-    /// Returns a bound on the length of a piece as a file, header and all, in bytes.
+    /// Returns a bound on the length of a piece as a file, header included, in bytes.
     pub(crate) fn longest_segment(&self) -> u64 {
         let row = (self.form().width() + self.observation_dim) * size_of::<f32>() + size_of::<u64>();
         (self.segment_rows.min(self.len) * row) as u64 + MAX_SEGMENT_HEADER
@@ -70,7 +70,7 @@ impl ReplayForm {
         (row + self.capacity - self.cursor) % self.capacity
     }
 
-    /// Returns the first rule that a replay keeps and this does not, with what was found; sizes from a file may be anything.
+    /// Returns the first broken rule of a saved replay, with the value found. Sizes from a file may be anything.
     pub(crate) fn contradiction(&self) -> Option<(&'static str, usize)> {
         let width =
             self.observation_dim.checked_mul(2).and_then(|width| width.checked_add(self.action_dim)?.checked_add(4));
@@ -86,7 +86,7 @@ impl ReplayForm {
             return Some(("a cursor of the replay inside it, and 0 until it is full", self.cursor));
         }
         if let Some(&row) = self.open.iter().flatten().find(|&&row| row >= self.len) {
-            return Some(("episodes that go on from a row of the replay", row));
+            return Some(("episodes that continue from a row of the replay", row));
         }
         let rows = self.form().segment_rows();
         (self.segment_rows != rows).then_some(("the segment rows of this format", self.segment_rows))
@@ -108,7 +108,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns the digest of a piece as a file, and the file if it had to be made to find out.
+    /// Returns the digest of a piece as a file, and the file if it had to be made to compute the digest.
     pub(crate) fn segment_digest(&mut self, segment: usize) -> Result<(Digest, Option<Vec<u8>>), FileError> {
         if let Some(digest) = self.digests[segment] {
             return Ok((digest, None));
@@ -144,14 +144,14 @@ impl ReplayBuffer {
         safetensors::serialize(arrays, None).map_err(FileError::Format)
     }
 
-    /// Returns an empty replay of the same sizes that can take the pieces of one that was saved.
+    /// Returns an empty replay of the same sizes, for the pieces of a saved one.
     pub(crate) fn emptied(&self) -> Result<Self, super::ReplayError> {
         let mut empty = Self::new(self.capacity, self.layout.observation_dim, self.layout.action_dim)?;
         empty.n_step = self.n_step;
         Ok(empty)
     }
 
-    /// Appends a piece that [`segment_file`](Self::segment_file) has given.
+    /// Appends a piece from [`segment_file`](Self::segment_file).
     pub(crate) fn append_segment(&mut self, file: &[u8], digest: Digest, form: &ReplayForm) -> Result<(), FileError> {
         let (first, rows, width) = (self.len, form.rows_in(self.digests.len()), self.layout.width());
         let mut state = State::from_bytes(file)?;
@@ -197,7 +197,7 @@ impl ReplayBuffer {
     }
 }
 
-/// Numbers as they lie in memory, as an array of a file.
+/// Numbers in memory as an array of a file.
 struct Array<'a> {
     shape: Vec<usize>,
     values: Numbers<'a>,

@@ -1,4 +1,4 @@
-//! Sums over a row of numbers that change one at a time.
+//! A tree of sums, for numbers that change one at a time.
 
 /// A complete binary tree: a leaf holds a number, a node the sum below it.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ impl SumTree {
         self.nodes[1]
     }
 
-    /// Replaces one number. Each sum is added up anew from the two below it, so no error accumulates.
+    /// Replaces one number. Each sum is computed from the two below it, so errors do not accumulate.
     pub(super) fn set(&mut self, index: usize, value: f64) {
         let mut node = self.leaves + index;
         self.nodes[node] = value;
@@ -36,7 +36,7 @@ impl SumTree {
         }
     }
 
-    /// Returns the index in whose share of the sum `mass` falls, from `[0, sum)`; never one whose number is 0.
+    /// Returns the index whose share of the sum contains `mass`, from `[0, sum)`; never one whose number is 0.
     pub(super) fn find(&self, mut mass: f64) -> usize {
         let mut node = 1;
         while node < self.leaves {

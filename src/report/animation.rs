@@ -1,4 +1,4 @@
-//! An episode as a GIF.
+//! Animated GIFs of episodes.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ use super::raster::{Patch, Raster};
 /// Shortest time that browsers show a frame for, in hundredths of a second, is 2.
 const MOST_FRAMES_PER_SECOND: f64 = 50.0;
 
-/// A sequence of SVG pictures, to become an animated GIF.
+/// An animated GIF of a sequence of SVG pictures.
 ///
-/// The file is small for what it shows: it holds the colours of the drawings as they are, or the best 256 of them, and of
+/// The file is small: it stores the exact colours of the drawings, or the best 256 of them, and of
 /// each picture only the rectangle that changes. The same pictures give the same bytes.
 ///
 /// | Setting | Default |
@@ -21,7 +21,7 @@ const MOST_FRAMES_PER_SECOND: f64 = 50.0;
 /// | [`with_width`](Self::with_width) | 200 px |
 /// | [`with_frames_per_second`](Self::with_frames_per_second) | 20 |
 /// | [`with_every`](Self::with_every) | 1 |
-/// | [`with_repeats`](Self::with_repeats) | for ever |
+/// | [`with_repeats`](Self::with_repeats) | without end |
 ///
 /// # Examples
 ///
@@ -56,16 +56,16 @@ impl Animation {
         Self { frames: frames.into_iter().collect(), width: 200, frames_per_second: 20.0, every: 1, repeats: None }
     }
 
-    /// Chooses the width in px, in \[1, 2048\]; the height follows from the first picture.
+    /// Sets the width in px, in \[1, 2048\]; the height follows from the first picture.
     #[must_use]
     pub fn with_width(mut self, width: u32) -> Self {
         self.width = width;
         self
     }
 
-    /// Chooses how many pictures a second are shown, in (0, 50\]; 20 is the pace of Pendulum-v1.
+    /// Sets how many pictures a second are shown, in (0, 50\]; 20 is the pace of Pendulum-v1.
     ///
-    /// A GIF counts in hundredths of a second; single pictures are shown a hundredth longer or shorter, so that the whole keeps the
+    /// A GIF counts in hundredths of a second. Single pictures are shown a hundredth longer or shorter, so that the animation keeps the
     /// pace.
     #[must_use]
     pub fn with_frames_per_second(mut self, frames_per_second: f64) -> Self {
@@ -80,7 +80,7 @@ impl Animation {
         self
     }
 
-    /// Shows the whole once, and then so many times again, instead of for ever.
+    /// Shows the animation once, and then this many times more, instead of without end.
     #[must_use]
     pub fn with_repeats(mut self, repeats: u16) -> Self {
         self.repeats = Some(repeats);
@@ -91,9 +91,9 @@ impl Animation {
     ///
     /// # Errors
     ///
-    /// - [`ReportError::NoFrames`], [`ReportError::FramesPerSecond`] or [`ReportError::Size`] if there is nothing to show, or
-    ///   no way to show it
-    /// - [`ReportError::Svg`] or [`ReportError::OtherSize`] if a picture is not SVG, or of another shape than the first
+    /// - [`ReportError::NoFrames`], [`ReportError::FramesPerSecond`] or [`ReportError::Size`] if there are no pictures, or the pace or size is out of
+    ///   range
+    /// - [`ReportError::Svg`] or [`ReportError::OtherSize`] if a picture is not SVG, or has another shape than the first
     /// - [`ReportError::Encoding`] if the libraries that draw and encode fail
     pub fn gif(&self) -> Result<Vec<u8>, ReportError> {
         let value = self.frames_per_second;
@@ -127,7 +127,7 @@ impl Animation {
         Ok(bytes)
     }
 
-    /// Writes the GIF file, and makes the folders above it.
+    /// Writes the GIF file, and makes its parent folders.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Animation {
         super::write(path.as_ref(), &self.gif()?)
     }
 
-    /// Draws the pictures, and keeps of each what changes.
+    /// Draws the pictures, and keeps the changed part of each.
     fn shots(&self) -> Result<((u16, u16), Vec<Shot>), ReportError> {
         let mut before: Option<Raster> = None;
         let mut shots: Vec<Shot> = Vec::new();
@@ -165,7 +165,7 @@ impl Animation {
         Ok((size, shots))
     }
 
-    /// Returns when the picture `shown` begins, in hundredths of a second.
+    /// Returns when the picture `shown` starts, in hundredths of a second.
     fn ticks(&self, shown: usize) -> u64 {
         // A float that is too large for an integer becomes the largest one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -174,7 +174,7 @@ impl Animation {
     }
 }
 
-/// What one picture changes, and how long it is shown.
+/// The changed part of a picture, and how long it is shown.
 struct Shot {
     patch: Patch,
     /// In hundredths of a second.

@@ -1,10 +1,11 @@
-//! What is left of a run to look at: an animation of an episode, and a report as one HTML file.
+//! Reports and animations: one HTML file about a run, a GIF of an episode.
 //!
-//! [`record_episode`] plays an episode in an environment that can be drawn, [`Animation`] turns its pictures into a
-//! GIF, and [`Report`] is a page of sections that needs no network, no script and no other file. [`RunReport`] is an
-//! [`Observer`](crate::train::Observer) that leaves the report of its run behind.
+//! - [`record_episode`] plays an episode and keeps its pictures.
+//! - [`Animation`] turns pictures into a GIF.
+//! - [`Report`] is a page of sections, without network, scripts or other files.
+//! - [`RunReport`] is an [`Observer`](crate::train::Observer) that writes the report of its run.
 //!
-//! Nothing here depends on the clock but the timing of a [`RunReport`], which can be left out.
+//! Only the timing in a [`RunReport`] depends on the clock, and you can leave it out.
 
 use std::path::{Path, PathBuf};
 
@@ -40,29 +41,29 @@ pub enum ReportError {
     /// A policy that could not act.
     #[error(transparent)]
     Act(#[from] ActError),
-    /// An environment that does not draw itself in mid-episode.
+    /// An environment that returns no picture in the middle of an episode.
     #[error("an environment must draw itself once it is reset, got no picture after {steps} steps")]
     NotDrawn {
         /// Steps of the episode so far.
         steps: usize,
     },
-    /// There is nothing to show.
+    /// There is no picture.
     #[error("an animation needs at least one picture, got none")]
     NoFrames,
-    /// A width or height beyond what an animation can have.
+    /// A width or height beyond the limits of an animation.
     #[error("width and height of an animation must be 1 to {most} px, got {width} by {height}; choose another width")]
     Size {
         /// Largest width and height.
         most: u16,
         /// Width in px.
         width: u64,
-        /// Height in px, as it follows from the first picture.
+        /// Height in px, from the shape of the first picture.
         height: u64,
     },
-    /// A speed that GIF cannot express, or browsers do not show.
+    /// A pace that GIF cannot express, or browsers do not show.
     #[error("frames per second must be more than 0 and at most 50, got {value}; show every n-th picture instead")]
     FramesPerSecond {
-        /// What was asked for.
+        /// The pace.
         value: f64,
     },
     /// A picture that is not SVG.
@@ -70,7 +71,7 @@ pub enum ReportError {
     Svg {
         /// Index of the picture.
         index: usize,
-        /// What the parser says.
+        /// The error of the parser.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A picture of another shape than the first.
@@ -92,7 +93,7 @@ pub enum ReportError {
         /// The first six bytes, or fewer.
         found: Vec<u8>,
     },
-    /// A row that does not fit its table.
+    /// A row with another number of cells than the table has columns.
     #[error("row {row} of a table must have {}, one per column, got {found}", count(*expected, "cell", "cells"))]
     Row {
         /// Index of the row.
@@ -107,15 +108,15 @@ pub enum ReportError {
     Plot {
         /// Its title.
         title: String,
-        /// What is wrong with it.
+        /// The reason.
         source: PlotError,
     },
     /// Settings that JSON cannot hold.
     #[error("the settings {name:?} must be data that JSON can hold: {source}")]
     Settings {
-        /// What they are called.
+        /// Name of the settings.
         name: String,
-        /// What is wrong with them.
+        /// The reason.
         source: serde_json::Error,
     },
     /// A file or the folder above it that could not be written.
@@ -123,12 +124,12 @@ pub enum ReportError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the file system.
         source: std::io::Error,
     },
 }
 
-/// Writes a file, and makes the folders above it.
+/// Writes a file, and makes its parent folders.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     folder

@@ -1,4 +1,4 @@
-//! A report: one HTML file that stands alone.
+//! Reports: one HTML file with everything in it.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use super::table::settings_html;
 use super::{ReportError, Table};
 use crate::train::plot::{Plot, PlotError, draw_panels};
 
-/// What a browser may load for the page: nothing but what is in it.
+/// The content security policy: a browser may load nothing.
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("style.css");
 
-/// Sections that get by without a table of contents.
+/// Sections below which a table of contents is left out.
 const FEW_SECTIONS: usize = 4;
 
 /// A page of sections, in the order in which they are added, with all settings at the end.
 ///
-/// It is one HTML file with everything in it: style, curves as SVG, animations as data. It needs no network and no script, and
-/// tells the browser to load none. It follows the reader's choice of a light or a dark page, and reads on a phone. All texts
+/// It is one HTML file: style, curves as SVG, animations as data. It needs no network and no scripts, and
+/// forbids the browser to load any. It follows the reader's choice of a light or a dark page, and fits a phone. All texts
 /// are escaped. The same sections give the same bytes.
 ///
 /// # Examples
@@ -61,7 +61,7 @@ struct Section {
 }
 
 impl Report {
-    /// Makes a page with nothing but its title.
+    /// Makes a page that has only a title.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -79,7 +79,7 @@ impl Report {
         self
     }
 
-    /// Adds a number that the reader should see first, as a tile under the title.
+    /// Adds a key figure, as a tile under the title.
     #[must_use]
     pub fn with_key_figure(mut self, label: impl Into<String>, value: impl Into<String>) -> Self {
         self.key_figures.push((label.into(), value.into()));
@@ -117,7 +117,7 @@ impl Report {
         Ok(self.with_section(heading, table))
     }
 
-    /// Adds a section with one plot over the whole width.
+    /// Adds a section with one plot over the full width.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Report {
         Ok(self.with_section(heading, html! { (wide) (narrow) }))
     }
 
-    /// Adds a section with several plots side by side, as far as the page is wide enough.
+    /// Adds a section with several plots side by side, if the page is wide enough.
     ///
     /// # Errors
     ///
@@ -139,11 +139,11 @@ impl Report {
         Ok(self.with_section(heading, html! { div.panels { @for figure in &figures { (figure) } } }))
     }
 
-    /// Adds a section with an animation: the bytes of a GIF, such as [`Animation::gif`](super::Animation::gif) makes.
+    /// Adds a section with an animation: the bytes of a GIF, such as those of [`Animation::gif`](super::Animation::gif).
     ///
     /// # Errors
     ///
-    /// [`ReportError::NotAGif`] if they are something else.
+    /// [`ReportError::NotAGif`] if the bytes are not a GIF.
     pub fn with_animation(self, heading: impl Into<String>, gif: &[u8], caption: &str) -> Result<Self, ReportError> {
         let (Some(&[a, b, c, d]), true) = (gif.get(6..).and_then(<[u8]>::first_chunk), gif.starts_with(b"GIF8")) else {
             return Err(ReportError::NotAGif { found: gif[..gif.len().min(6)].to_vec() });
@@ -212,7 +212,7 @@ impl Report {
         page.into_string()
     }
 
-    /// Writes the HTML file, and makes the folders above it.
+    /// Writes the HTML file, and makes its parent folders.
     ///
     /// # Errors
     ///

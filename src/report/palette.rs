@@ -1,11 +1,11 @@
-//! The colours of an animation: exactly those of its pictures if there are few, and else the best 256.
+//! The colours of an animation: the exact colours of its pictures if there are few, else the best 256.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::raster::Pixel;
 
-/// As many as a GIF has.
+/// Most colours of a GIF.
 const MOST_COLORS: usize = 256;
 
 /// Colours by index, and an index for each pixel that was counted.
@@ -26,9 +26,9 @@ impl Histogram {
 
     /// Chooses the colours.
     ///
-    /// Colours are put into one box, and the box that its most frequent colour serves worst is cut in two until there are
-    /// 256. Every colour is shown as the most frequent one of its box, so that the flat ones of a drawing stay what they
-    /// are, and only blends along edges move.
+    /// All colours start in one box. The box whose colours its most frequent colour represents worst is divided in two, until there are
+    /// 256 boxes. Every colour is shown as the most frequent one of its box, so the flat colours of a drawing stay exact,
+    /// and only blends along edges change.
     pub(super) fn palette(self) -> Palette {
         let whole = ColorBox::new(self.0.into_iter().collect());
         let mut boxes = vec![whole];
@@ -60,7 +60,7 @@ impl Palette {
     }
 }
 
-/// Colours that are shown as one.
+/// Colours that are shown as one colour.
 struct ColorBox {
     colors: Vec<(Pixel, u64)>,
     representative: Pixel,
@@ -76,7 +76,7 @@ impl ColorBox {
         Self { colors, representative, error }
     }
 
-    /// Cuts at the mean of the channel that spreads most, by number of pixels.
+    /// Divides at the mean of the channel with the largest variance, by number of pixels.
     fn cut(mut self) -> (Self, Self) {
         let spread = |channel: usize| {
             let channels = self.colors.iter().map(|(color, _)| color[channel]);

@@ -1,4 +1,4 @@
-//! Pictures as pixels, and what of them changes from one to the next.
+//! Pictures as pixels, and the part that changes from one to the next.
 
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
@@ -28,7 +28,7 @@ pub(super) struct Patch {
 }
 
 impl Raster {
-    /// Draws an SVG document on white, `width` px wide, and as high as its shape says.
+    /// Draws an SVG document on white, `width` px wide, with the height of its shape.
     pub(super) fn draw(svg: &str, index: usize, width: u32) -> Result<Self, ReportError> {
         let tree = Tree::from_str(svg, &Options::default())
             .map_err(|source| ReportError::Svg { index, source: source.into() })?;
@@ -52,7 +52,7 @@ impl Raster {
         Ok(Self { width, height, pixels })
     }
 
-    /// Returns the smallest rectangle with all that differs from `before`, a picture of the same size, if anything does.
+    /// Returns the smallest rectangle with all differences from `before`, a picture of the same size; `None` without a difference.
     pub(super) fn changes_from(&self, before: &Self) -> Option<Patch> {
         let width = usize::from(self.width);
         let rows = |raster| Raster::rows(raster);

@@ -1,10 +1,10 @@
-//! An episode in pictures.
+//! Recorded episodes.
 
 use super::ReportError;
 use crate::env::{Environment, Render, Spaces, check_action};
 use crate::policy::ActError;
 
-/// An episode that was recorded.
+/// A recorded episode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     /// An SVG document for each state: one more than there are steps.
@@ -24,16 +24,16 @@ impl Recording {
     }
 }
 
-/// Plays one episode and keeps a picture of each of its states.
+/// Plays one episode and keeps a picture of each state.
 ///
-/// `act` maps an observation to an action, such as [`Policy::action`](crate::policy::Policy::action). `seed` is that of the reset; to
-/// start from a chosen state, wrap the environment in [`Starts`](crate::env::Starts). The episode must end: wrap an environment
+/// `act` maps an observation to an action, such as [`Policy::action`](crate::policy::Policy::action). `seed` is the seed of the reset. To
+/// start from a state of your choice, wrap the environment in [`Starts`](crate::env::Starts). The episode must end: wrap an environment
 /// without an end in a [`TimeLimit`](crate::env::TimeLimit).
 ///
 /// # Errors
 ///
-/// - [`ReportError::Space`], [`ReportError::Environment`] or [`ReportError::Act`], whatever environment and policy report
-/// - [`ReportError::NotDrawn`] if the environment gives no picture of a state
+/// - [`ReportError::Space`], [`ReportError::Environment`] or [`ReportError::Act`] if the environment or the policy returns an error
+/// - [`ReportError::NotDrawn`] if the environment returns no picture of a state
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The report of a run.
+//! An observer that writes the report of a run.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -14,18 +14,18 @@ use crate::train::{
     Diagnosis, EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport, TrainerConfig,
 };
 
-/// Points of a curve that a reader can tell apart; of more, neighbours are averaged.
+/// Most points of a curve; neighbours are averaged if there are more.
 const MOST_POINTS: usize = 500;
 
-/// Writes the report of a run when it is over: key figures, what a [`Diagnosis`] has found, learning curve, evaluations, metrics and settings.
+/// Writes the report of a run when it is over: key figures, findings of a [`Diagnosis`], learning curve, evaluations, metrics and settings.
 ///
-/// A run that ends by an error is reported as far as it came. When a run goes on, with the same observer or resumed from a
-/// checkpoint, the report shows all of it but for timing and diagnosis, which are of the steps in this program. The file is locked while the run goes on: a
+/// A run that ends with an error is reported up to that step. If a run continues, with the same observer or resumed from a
+/// checkpoint, the report shows all of it, except for timing and diagnosis, which cover the steps of this program. The file is locked during the run: a
 /// second run with the same path ends at its start with [`LogError::InUse`](crate::train::LogError::InUse).
 ///
 /// # Examples
 ///
-/// The report of a run, with an animation of what was learned:
+/// The report of a run, with an animation of the trained policy:
 ///
 /// ```no_run
 /// use actor_critic::prelude::*;
@@ -63,7 +63,7 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// Will write the HTML file `path`, and make the folders above it.
+    /// Makes an observer that writes the HTML file `path`, and makes its parent folders.
     pub fn new(path: impl Into<PathBuf>, title: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -82,7 +82,7 @@ impl RunReport {
         }
     }
 
-    /// Marks the best return there is, undiscounted, with a dashed line.
+    /// Marks the best possible return, undiscounted, with a dashed line.
     #[must_use]
     pub fn with_optimum(mut self, label: impl Into<String>, value: f64) -> Self {
         self.optimum = Some((label.into(), value));
@@ -103,7 +103,7 @@ impl RunReport {
         Ok(self)
     }
 
-    /// Leaves out the time that the run took, so that the same run gives the same file.
+    /// Leaves out the timing, so that the same run gives the same file.
     #[must_use]
     pub fn without_timing(mut self) -> Self {
         self.timing = None;
@@ -114,7 +114,7 @@ impl RunReport {
     ///
     /// # Errors
     ///
-    /// [`ReportError::Plot`] if values lie further apart than an `f64` can tell.
+    /// [`ReportError::Plot`] if values differ by more than an `f64` can hold.
     pub fn report(&self) -> Result<Report, ReportError> {
         let mut report = self.key_figures();
         let findings: Vec<_> = self.diagnosis.findings().iter().map(|finding| format!("{finding}.")).collect();
@@ -284,13 +284,13 @@ impl Observer for RunReport {
 #[derive(Debug, Clone, Default)]
 struct Timing {
     before: Duration,
-    /// What evaluations have taken of it.
+    /// Time of the evaluations in it.
     evaluations: Duration,
     started: Option<Instant>,
     steps: usize,
-    /// Environment steps at the last step of the present part.
+    /// Environment steps at the last step before the present part.
     last_step: Option<usize>,
-    /// Whether a part was before this program.
+    /// Whether an earlier program ran a part.
     resumed: bool,
 }
 
@@ -316,7 +316,7 @@ impl Timing {
     }
 }
 
-/// Averages neighbours until no more than [`MOST_POINTS`] are left.
+/// Averages neighbours until at most [`MOST_POINTS`] are left.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let group = points.len().div_ceil(MOST_POINTS).max(1);
     let mean = |group: &[(f64, f64)]| {

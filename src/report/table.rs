@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::ReportError;
 
-/// A table of texts under named columns.
+/// A table of texts with named columns.
 ///
-/// A column of numbers is set to the right, with true minus signs.
+/// A column of numbers is right-aligned, with true minus signs.
 ///
 /// # Examples
 ///
@@ -64,14 +64,14 @@ impl Table {
         })
     }
 
-    /// Whether there is a number in a column, and nothing else.
+    /// Whether a column has numbers only.
     fn is_of_numbers(&self, column: usize) -> bool {
         let mut cells = self.rows.iter().map(|row| &row[column]).filter(|cell| !cell.is_empty()).peekable();
         cells.peek().is_some() && cells.all(|cell| cell.replace('−', "-").replace(',', "").parse::<f64>().is_ok())
     }
 }
 
-/// Shows settings as a table, one row for each number or text, named by the way to it, such as `noise.sigma`.
+/// Shows settings as a table, one row for each number or text, named by its path, such as `noise.sigma`.
 pub(super) fn settings_html(settings: &Value) -> Markup {
     let mut rows = Vec::new();
     flatten(String::new(), settings, &mut rows);

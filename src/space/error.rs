@@ -1,4 +1,4 @@
-//! Why a space is refused.
+//! Errors of spaces.
 
 use super::{MAX_MAGNITUDE, MIN_RELATIVE_WIDTH, interval, number};
 
@@ -49,7 +49,7 @@ pub enum SpaceError {
     },
     /// An action axis has one value only.
     #[error(
-        "axis {axis} of an action space must have low below high, got {} for both; leave out an axis that has no choice",
+        "axis {axis} of an action space must have low below high, got {} for both; leave out an axis with a single value",
         number(*value)
     )]
     ConstantAction {
@@ -71,7 +71,7 @@ pub enum SpaceError {
         /// Its upper bound.
         high: f32,
     },
-    /// An action axis is so narrow beside its bounds that single precision holds few of its actions.
+    /// An action axis is too narrow beside its bounds: single precision holds few of its actions.
     #[error(
         "axis {axis} of an action space must be at least {MIN_RELATIVE_WIDTH:e} of its larger bound wide, so that single precision can tell actions apart, got {}; take actions relative to the middle of the interval",
         interval(*low, *high)
@@ -84,7 +84,7 @@ pub enum SpaceError {
         /// Its upper bound.
         high: f32,
     },
-    /// An action axis is so small that half its width is not a normal number of single precision.
+    /// An action axis is too small: half its width is not a normal number of single precision.
     #[error(
         "axis {axis} of an action space must be at least {:e} wide, got {}; give the agent larger units, for example with `RescaleAction`",
         2.0 * f32::MIN_POSITIVE,

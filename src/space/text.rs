@@ -1,13 +1,13 @@
-//! Numbers, vectors and spaces in messages: short, and with the axis that matters.
+//! Numbers, vectors and spaces in messages: short, with the axis that matters.
 
 use std::fmt;
 
 use super::BoxSpace;
 
-/// Longest vector that a message shows whole.
+/// Longest vector that a message shows completely.
 const LONGEST: usize = 6;
 
-/// Writes a number with all its digits, and with an exponent where they would be mostly zeros: at most 17 characters.
+/// Writes a number with all its digits, with an exponent if most of them would be zeros: at most 17 characters.
 pub(crate) fn number(value: f32) -> impl fmt::Display {
     fmt::from_fn(move |f| match value.abs() {
         magnitude if magnitude != 0.0 && !(1e-4..1e9).contains(&magnitude) && value.is_finite() => {
@@ -22,12 +22,12 @@ pub(crate) fn interval(low: f32, high: f32) -> String {
     format!("[{}, {}]", number(low), number(high))
 }
 
-/// Writes a number of things: `1 axis`, `2 axes`.
+/// Writes a count with its noun: `1 axis`, `2 axes`.
 pub(crate) fn count(n: usize, one: &'static str, several: &'static str) -> impl fmt::Display {
     fmt::from_fn(move |f| write!(f, "{n} {}", if n == 1 { one } else { several }))
 }
 
-/// Writes a short vector whole, and of a long one its length and the first component that is not finite, or else the first.
+/// Writes a short vector completely, and of a long one its length and the first component that is not finite, or else the first.
 pub(crate) fn abbreviated(values: &[f32]) -> String {
     if values.len() <= LONGEST {
         let numbers: Vec<String> = values.iter().map(|&value| number(value).to_string()).collect();
@@ -37,16 +37,16 @@ pub(crate) fn abbreviated(values: &[f32]) -> String {
     format!("[{} on axis {axis} of {}]", number(values[axis]), values.len())
 }
 
-/// Where two vectors or spaces differ first.
+/// The first difference of two vectors or spaces.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Difference {
     /// The axis, or `None` if the numbers of axes differ.
     pub axis: Option<usize>,
-    /// What the first of the two has there.
+    /// The value of the first one.
     pub first: String,
-    /// What the second of the two has there.
+    /// The value of the second one.
     pub second: String,
-    /// Further axes that differ.
+    /// Number of other axes that differ.
     pub others: usize,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Writes how many further axes differ: nothing if none does.
+    /// Writes how many other axes differ; empty if none does.
     pub(crate) fn remark(&self) -> impl fmt::Display {
         let others = self.others;
         fmt::from_fn(move |f| match others {
@@ -72,7 +72,7 @@ impl Difference {
         })
     }
 
-    /// Compares two lists of axes by what each axis reads as.
+    /// Compares two lists of axes by the text of each axis.
     pub(crate) fn between<T: PartialEq>(first: &[T], second: &[T], text: impl Fn(&T) -> String) -> Option<Self> {
         if first.len() != second.len() {
             let axes = |n| count(n, "axis", "axes").to_string();

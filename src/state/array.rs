@@ -39,7 +39,7 @@ impl Values {
         }
     }
 
-    /// Returns no values, of the same kind.
+    /// Returns an empty array of the same kind.
     pub(super) fn emptied(&self) -> Self {
         match self {
             Self::F32(_) => Self::F32(Vec::new()),
@@ -60,7 +60,7 @@ impl Values {
         }
     }
 
-    /// Returns a part of the values; `None` if it is not inside, or cuts a character of a text.
+    /// Returns a part of the values; `None` if it is out of range, or cuts a character of a text.
     pub(super) fn slice(&self, range: Range<usize>) -> Option<Self> {
         Some(match self {
             Self::F32(values) => Self::F32(values.get(range)?.to_vec()),

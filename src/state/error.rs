@@ -1,44 +1,44 @@
-//! Why a state is refused.
+//! Errors of states.
 
 use std::borrow::Cow;
 
-/// Why a state could not be saved, or does not fit what it was to be loaded into.
+/// Why a state could not be saved or loaded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// An array that is needed and not there.
+    /// A required array is missing.
     #[error("`{}` is missing from the state", excerpt(name))]
     Missing {
         /// Its name.
         name: String,
     },
-    /// An array that nothing asks for.
-    #[error("`{}` is in the state, but nothing here takes it", excerpt(name))]
+    /// An array that is not used.
+    #[error("`{}` is in the state, but is not used", excerpt(name))]
     Unexpected {
         /// Name of the first such array.
         name: String,
     },
-    /// An array of another kind of number.
+    /// An array has another kind of number.
     #[error("`{}` must hold {expected}, got {found}", excerpt(name))]
     Kind {
         /// Name of the array.
         name: String,
-        /// The kind that is needed.
+        /// The kind that is required.
         expected: &'static str,
-        /// The kind that is there.
+        /// The kind that was found.
         found: &'static str,
     },
-    /// An array of another shape.
+    /// An array has another shape.
     #[error("`{}` must have shape {expected:?}, got {}", excerpt(name), excerpt(&format!("{found:?}")))]
     Shape {
         /// Name of the array.
         name: String,
-        /// The shape that is needed.
+        /// The shape that is required.
         expected: Vec<usize>,
-        /// The shape that is there.
+        /// The shape that was found.
         found: Vec<usize>,
     },
-    /// A NaN or an infinity.
+    /// An array has a NaN or an infinity.
     #[error("`{}` must be finite, got {value} at index {index}", excerpt(name))]
     NonFinite {
         /// Name of the array.
@@ -48,7 +48,7 @@ pub enum StateError {
         /// The value.
         value: f64,
     },
-    /// A setting that is not what it was when the state was saved.
+    /// A setting differs from the saved one.
     #[error(
         "`{}` must be the same as when the state was saved: {} then, {} now",
         excerpt(name),
@@ -60,10 +60,10 @@ pub enum StateError {
         name: String,
         /// Its value in the state.
         saved: String,
-        /// Its value in what the state is loaded into.
+        /// Its value where the state is loaded.
         here: String,
     },
-    /// A random stream of another seed.
+    /// A random stream has another seed.
     #[error(
         "`{}` was saved by a run with another seed; resume with the seed that the run was started with",
         excerpt(name)
@@ -72,46 +72,46 @@ pub enum StateError {
         /// Name of the stream.
         name: String,
     },
-    /// A number that no such state can hold.
+    /// A number is out of range.
     #[error("`{}` must be {rule}, got {}", excerpt(name), excerpt(found))]
     Invalid {
         /// Name of the array.
         name: String,
-        /// What must hold.
+        /// The rule.
         rule: String,
-        /// What was found.
+        /// The value found.
         found: String,
     },
-    /// An environment that failed while its state was loaded.
+    /// An environment failed while its state was loaded.
     #[error("`{}` cannot be restored: {}", excerpt(name), reason)]
     Failed {
-        /// What was being restored.
+        /// The part that was being restored.
         name: String,
-        /// What failed.
+        /// The reason.
         reason: String,
     },
-    /// Something that has no form as an array.
+    /// A value cannot be written as an array.
     #[error("`{}` cannot be saved: {reason}", excerpt(name))]
     Unsupported {
-        /// What it is.
+        /// The value.
         name: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
 }
 
 impl StateError {
-    /// Says that the array `name` breaks `rule`.
+    /// Makes the error that the array `name` breaks `rule`.
     pub fn invalid(name: impl Into<String>, rule: impl Into<String>, found: impl ToString) -> Self {
         Self::Invalid { name: name.into(), rule: rule.into(), found: found.to_string() }
     }
 
-    /// Says that the setting `name` is not what it was when the state was saved.
+    /// Makes the error that the setting `name` differs from the saved one.
     pub(crate) fn differs(name: &str, saved: impl ToString, here: impl ToString) -> Self {
         Self::Differs { name: name.into(), saved: saved.to_string(), here: here.to_string() }
     }
 
-    /// Puts the name of a part in front of the name of an array of it.
+    /// Adds the name of a part in front of the name of an array.
     #[must_use]
     pub fn within(mut self, part: &str) -> Self {
         match &mut self {
@@ -130,15 +130,15 @@ impl StateError {
     }
 }
 
-/// Longest text from a file that a message shows whole, in characters.
+/// Longest text from a file that a message shows completely, in characters.
 const LONGEST: usize = 100;
 
-/// Shows a text, and of a long one the start.
+/// Shows a text, or the start of a long one.
 pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
     excerpt_beside(text, "")
 }
 
-/// Shows a text, and of a long one the part where it first differs from `other`.
+/// Shows a text, or the part of a long one where it first differs from `other`.
 fn excerpt_beside<'a>(text: &'a str, other: &str) -> Cow<'a, str> {
     // The bytes first, which are known at once: a hostile file may hold gigabytes.
     if text.len() <= LONGEST || text.chars().nth(LONGEST).is_none() {

@@ -11,22 +11,22 @@ use super::array::{Array, Values};
 use super::error::excerpt;
 use super::{State, StateError};
 
-/// Longest header, in bytes: room for some thousand arrays.
+/// Longest header, in bytes: space for some thousand arrays.
 ///
-/// A header becomes many times its length in memory while it is parsed, so its length bounds what a file can cost.
+/// A parsed header takes many times its length in memory, so its length limits the memory for a file.
 const MAX_HEADER: u64 = 256 * 1024;
 
-/// The one key of the metadata that is read and written.
+/// The only key of the metadata that is read and written.
 const NOTE: &str = "actor-critic";
 
-/// Why bytes are not a state.
+/// Why bytes are not a valid state.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// Not the format, or offsets that overlap, leave holes, or lead out of the file.
+    /// The bytes have another format, or offsets that overlap, leave gaps, or lead out of the file.
     #[error("the file must be valid safetensors: {0}")]
     Format(#[source] SafeTensorError),
-    /// A header beyond all measure.
+    /// The header is too long.
     #[error("the header must be at most {limit} bytes long, got {found}")]
     HeaderTooLong {
         /// Longest header that is read.
@@ -34,24 +34,24 @@ pub enum FileError {
         /// Its length.
         found: u64,
     },
-    /// A header that is not one JSON object without repetitions.
+    /// The header is not one JSON object without repeated keys.
     #[error("the header must be a JSON object without repeated names: {0}")]
     Header(#[source] serde_json::Error),
-    /// An array of numbers that are not used here.
+    /// An array has an unsupported type.
     #[error("`{}` must hold F32, F64 or U64, or a text as U8, got {found}", excerpt(name))]
     Kind {
         /// Name of the array.
         name: String,
-        /// What it holds.
+        /// Its type.
         found: String,
     },
-    /// A text that is not one.
+    /// A text is not valid UTF-8 in one row.
     #[error("`{}` must be one row of UTF-8 text", excerpt(name))]
     Text {
         /// Name of the array.
         name: String,
     },
-    /// A number that is not finite.
+    /// A number is not finite.
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -66,7 +66,7 @@ impl State {
         self.to_bytes_with_note(None)
     }
 
-    /// As [`to_bytes`](Self::to_bytes), with a text that other tools show as metadata.
+    /// As [`to_bytes`](Self::to_bytes), with a text as metadata, which other tools show.
     pub(crate) fn to_bytes_with_note(&self, note: Option<String>) -> Result<Vec<u8>, FileError> {
         self.check_finite()?;
         let metadata = note.map(|note| std::iter::once((NOTE.to_owned(), note)).collect());
@@ -75,11 +75,11 @@ impl State {
         Ok(bytes)
     }
 
-    /// Reads a state, whoever wrote it: any bytes give a state of finite numbers or an error.
+    /// Reads a state. Any bytes, also from untrusted sources, give a state of finite numbers or an error.
     ///
     /// # Errors
     ///
-    /// As the variants of [`FileError`].
+    /// See the variants of [`FileError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
         Ok(Self::from_bytes_with_note(bytes)?.0)
     }
@@ -101,7 +101,7 @@ impl State {
     }
 }
 
-/// Returns the header of a file, if it is not longer than it may be.
+/// Returns the header of a file, if it is short enough.
 fn check_header_length(bytes: &[u8]) -> Result<&[u8], FileError> {
     let (length, rest) = bytes.split_first_chunk().ok_or(FileError::Format(SafeTensorError::HeaderTooSmall))?;
     let found = u64::from_le_bytes(*length);
@@ -162,7 +162,7 @@ impl View for &Array {
     }
 }
 
-/// A JSON object in which no key is there twice, nor in its metadata.
+/// A JSON object without repeated keys, also in its metadata.
 struct UniqueNames;
 
 impl<'de> Deserialize<'de> for UniqueNames {

@@ -1,4 +1,4 @@
-//! The state of an agent, an environment or a noise process as named arrays: what a checkpoint is made of.
+//! Saved states: named arrays of an agent, an environment or a noise process, for checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -19,21 +19,21 @@ pub use file::FileError;
 pub use parameters::{load_parameters, save_parameters};
 pub(crate) use stack::States;
 
-/// Largest count that is believed: one that nothing reaches, and that can still be added to.
+/// Largest count that is accepted: no program reaches it, and adding to it does not overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
 /// Longest configuration that is read, in bytes: a parsed one takes up to 100 times as much memory.
 const MAX_CONFIG: usize = 64 * 1024;
 
-/// Something that can be written down and taken up again, bit for bit.
+/// A value whose state can be saved and restored exactly.
 ///
-/// What is saved is what changes: a value that is loaded into is built first, with the settings of the one that was saved,
-/// and [`load_state`](Self::load_state) refuses the state of another.
+/// The state has what changes, not the settings. To load a state, first build the value with the settings of the saved one.
+/// [`load_state`](Self::load_state) returns an error for the state of another value.
 ///
 /// # Contract
 ///
-/// - After `b.load_state(a.save_state()?)`, the same calls on `a` and `b` give the same bits for ever after.
-/// - A state that is refused leaves the value as it was.
+/// - After `b.load_state(a.save_state()?)`, the same calls on `a` and `b` give the same bits from then on.
+/// - A refused state leaves the value unchanged.
 ///
 /// # Examples
 ///
@@ -71,18 +71,18 @@ const MAX_CONFIG: usize = 64 * 1024;
 /// # Ok::<(), StateError>(())
 /// ```
 pub trait SaveState {
-    /// Returns everything that decides what comes next, apart from settings that never change.
+    /// Returns everything that decides future results, except settings.
     ///
     /// # Errors
     ///
-    /// [`StateError::Unsupported`] if a part of it cannot be saved.
+    /// [`StateError::Unsupported`] if a part cannot be saved.
     fn save_state(&self) -> Result<State, StateError>;
 
-    /// Takes up a state that [`save_state`](Self::save_state) has given.
+    /// Restores a state from [`save_state`](Self::save_state).
     ///
     /// # Errors
     ///
-    /// [`StateError`] names what does not fit; nothing has changed then.
+    /// [`StateError`] names what does not fit; nothing is changed then.
     fn load_state(&mut self, state: State) -> Result<(), StateError>;
 }
 
@@ -108,15 +108,31 @@ impl<T: SaveState + ?Sized> SaveState for Box<T> {
 
 /// Named arrays of f32, f64 or u64, and texts.
 ///
-/// Names are in order, and those of a part begin with the name of the part and a dot. Putting the same name twice is a bug and
-/// panics. Taking removes, so that [`finish`](Self::finish) can tell what nobody asked for.
+/// Names are sorted. Names of a part start with the name of the part and a dot. Putting the same name twice is a bug and
+/// panics. Taking removes an array, so [`finish`](Self::finish) finds arrays that were not taken.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::state::State;
+///
+/// let mut state = State::new();
+/// state.put("steps", 7_u64);
+/// state.put_array("position", &[2], vec![0.5_f32, -0.5]);
+///
+/// let steps: u64 = state.take("steps")?;
+/// let position: Vec<f32> = state.take_array("position", &[2])?;
+/// state.finish()?; // an error if something was not taken
+/// assert_eq!((steps, position), (7, vec![0.5, -0.5]));
+/// # Ok::<(), actor_critic::state::StateError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     arrays: BTreeMap<String, Array>,
 }
 
 impl State {
-    /// Creates a state without arrays.
+    /// Makes a state without arrays.
     pub fn new() -> Self {
         Self::default()
     }
@@ -200,7 +216,7 @@ impl State {
         usize::try_from(count).map_err(|_| StateError::invalid(name, format!("at most {}", usize::MAX), count))
     }
 
-    /// Takes one number that is 0 or 1.
+    /// Takes one number that is 0 or 1, as a boolean.
     pub(crate) fn take_flag(&mut self, name: &str) -> Result<bool, StateError> {
         match self.take::<u64>(name)? {
             0 => Ok(false),
@@ -226,7 +242,7 @@ impl State {
         })
     }
 
-    /// Takes numbers in one row, however many there are.
+    /// Takes numbers in one row of any length.
     ///
     /// # Errors
     ///
@@ -241,8 +257,8 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`StateError::Seed`] if it has not; [`StateError::Missing`], [`StateError::Kind`], [`StateError::Shape`], or
-    /// [`StateError::Invalid`] if its position cannot be.
+    /// [`StateError::Seed`] if the seed differs; [`StateError::Missing`], [`StateError::Kind`], [`StateError::Shape`], or
+    /// [`StateError::Invalid`] if its position is invalid.
     pub fn take_rng(&mut self, name: &str, here: &ChaCha8Rng) -> Result<ChaCha8Rng, StateError> {
         let words: Vec<u64> = self.take_array(name, &[7])?;
         if words[..4] != words_of(&here.get_seed()) || words[4] != here.get_stream() {
@@ -270,27 +286,27 @@ impl State {
         }
     }
 
-    /// Takes one number and requires it to be `here`.
+    /// Takes one number and requires it to equal `here`.
     ///
     /// # Errors
     ///
-    /// [`StateError::Differs`] if it is another; else as [`take`](Self::take).
+    /// [`StateError::Differs`] if it differs; else as [`take`](Self::take).
     pub fn expect<T: Element>(&mut self, name: &str, here: T) -> Result<(), StateError> {
         let saved: T = self.take(name)?;
         if saved == here { Ok(()) } else { Err(StateError::differs(name, saved, here)) }
     }
 
-    /// Takes a text and requires it to be `here`.
+    /// Takes a text and requires it to equal `here`.
     ///
     /// # Errors
     ///
-    /// [`StateError::Differs`] if it is another; else as [`take_text`](Self::take_text).
+    /// [`StateError::Differs`] if it differs; else as [`take_text`](Self::take_text).
     pub fn expect_text(&mut self, name: &str, here: &str) -> Result<(), StateError> {
         let saved = self.take_text(name)?;
         if saved == here { Ok(()) } else { Err(StateError::differs(name, saved, here)) }
     }
 
-    /// Takes the state of a part: every array whose name begins with `part` and a dot. Without any it is empty.
+    /// Takes the state of a part: every array whose name starts with `part` and a dot. Empty if there are none.
     #[must_use]
     pub fn take_state(&mut self, part: &str) -> State {
         let prefix = format!("{part}.");
@@ -307,11 +323,11 @@ impl State {
         State { arrays: arrays.collect() }
     }
 
-    /// Requires that everything has been taken.
+    /// Requires that all arrays have been taken.
     ///
     /// # Errors
     ///
-    /// [`StateError::Unexpected`] names the first array that has not.
+    /// [`StateError::Unexpected`] names the first array that was not taken.
     pub fn finish(self) -> Result<(), StateError> {
         match self.arrays.into_keys().next() {
             Some(name) => Err(StateError::Unexpected { name }),
@@ -344,7 +360,7 @@ impl State {
         }
     }
 
-    /// Gives fields of a configuration, a text of JSON, the values that they have here; nothing if it is no configuration.
+    /// Sets fields of a configuration, a text of JSON, to their present values; does nothing if the text is not a configuration.
     pub(crate) fn replace_settings(&mut self, name: &str, here: &Value, fields: &[String]) {
         let text = self.text(name).filter(|text| text.len() <= MAX_CONFIG);
         let Some(Ok(mut saved)) = text.map(serde_json::from_str::<Map<String, Value>>) else { return };
@@ -366,12 +382,12 @@ impl State {
         })
     }
 
-    /// Returns the name of the first array that is not there in `other`, or not the same, or the other way round.
+    /// Returns the name of the first array that only one of the two states has, or that differs.
     pub(crate) fn first_difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         self.names().chain(other.names()).find(|&name| self.arrays.get(name) != other.arrays.get(name))
     }
 
-    /// Gives an array another name, or drops it.
+    /// Renames or removes an array.
     pub(crate) fn rename(&mut self, name: &str, other: Option<String>) {
         let array = self.arrays.remove(name);
         self.arrays.extend(other.zip(array));
@@ -384,7 +400,7 @@ impl State {
 
 /// Requires two configurations, as JSON, to be equal, and names the first field that is not.
 ///
-/// A field that `saved` lacks, at any depth, is newer than the file: it counts as that of `default`.
+/// A field that `saved` lacks, at any depth, is newer than the file; its saved value is then that of `default`.
 pub(crate) fn expect_same_config(name: &str, saved: &str, here: &str, default: &str) -> Result<(), StateError> {
     let parse = |text: &str| {
         if text.len() > MAX_CONFIG {

@@ -1,4 +1,4 @@
-//! The parameters of a network as a state, each under its path in the network.
+//! Parameters of a network as a state, by their path in the network.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
@@ -40,13 +40,13 @@ pub fn save_parameters<M: Module>(module: &M) -> Result<State, StateError> {
     Ok(save.0)
 }
 
-/// Returns a copy of a network with the parameters that [`save_parameters`] has given for another of its kind.
+/// Returns a copy of a network with the parameters from [`save_parameters`] of a network of the same kind.
 ///
 /// The copy is off the tape.
 ///
 /// # Errors
 ///
-/// [`StateError`] names a parameter that is missing, too many, or of another shape.
+/// [`StateError`] names a parameter that is missing, unexpected, or of another shape.
 pub fn load_parameters<M: Module>(module: &M, state: State) -> Result<M, StateError> {
     // Integer and boolean parameters are found by the visitor: a mapper has no way to fail.
     save_parameters(module)?;
@@ -57,7 +57,7 @@ pub fn load_parameters<M: Module>(module: &M, state: State) -> Result<M, StateEr
     Ok(restored)
 }
 
-/// Something that is called with path, id and value, off the tape, of each float parameter of a module.
+/// A function that gets path, id and value, off the tape, of each float parameter of a module.
 pub(crate) trait Visit {
     fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, value: Tensor<D>) -> Result<(), StateError>;
 }
@@ -107,7 +107,7 @@ pub(crate) fn dims_of<M: Module>(module: &M, id: ParamId) -> usize {
     find.1
 }
 
-/// Returns path and value of the first number in the float parameters of `module` that `is_it` picks.
+/// Returns path and value of the first number in the float parameters of `module` for which `is_it` is true.
 pub(crate) fn find<M: Module>(module: &M, is_it: impl Fn(f32) -> bool) -> Option<(String, f32)> {
     struct Find<F>(F, Option<(String, f32)>);
 
@@ -137,7 +137,7 @@ pub(crate) fn put<const D: usize>(state: &mut State, name: &str, tensor: Tensor<
     Ok(())
 }
 
-/// Takes a tensor of the shape, the precision and the device of `like`.
+/// Takes a tensor with the shape, the precision and the device of `like`.
 pub(crate) fn take<const D: usize>(state: &mut State, name: &str, like: &Tensor<D>) -> Result<Tensor<D>, StateError> {
     let (shape, device) = (like.dims(), like.device());
     Ok(match like.dtype() {

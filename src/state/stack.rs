@@ -1,6 +1,6 @@
-//! Many states of one kind as one: a few long arrays in the place of many short ones.
+//! Many states of one kind as one: a few long arrays instead of many short ones.
 //!
-//! The header of a file has a line for each array, so what has a name for each environment cannot be saved beyond some hundred of them.
+//! The header of a file has a line for each array. So arrays with a name for each environment would not fit for more than some hundred environments.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use super::{State, StateError};
 /// Name of the number of states.
 const COUNT: &str = "count";
 
-/// Part with the arrays that every state has in the same shape: `[states, shape…]`.
+/// Part with the arrays that have the same shape in every state: `[states, shape…]`.
 const ROWS: &str = "rows";
 
 /// Part with all other arrays, by kind: their values one after the other.
 const VALUES: &str = "values";
 
-/// Part with their shapes: for each state 0 if it lacks the array, else the number of dimensions plus 1 and the dimensions.
+/// Part with their shapes: for each state 0 if the array is missing, else the number of dimensions plus 1 and the dimensions.
 const SHAPES: &str = "shapes";
 
 /// The arrays of one name and kind, of all states.
 struct Column {
     values: Values,
-    /// The shape in each state; `None` in one that lacks the array.
+    /// The shape in each state; `None` if the array is missing.
     shapes: Vec<Option<Vec<usize>>>,
 }
 
 impl State {
-    /// Puts the states of several parts of one kind, such as environments. The number of arrays does not grow with their number.
+    /// Puts the states of several parts of one kind, such as environments. The number of arrays does not depend on the number of parts.
     ///
     /// # Panics
     ///
@@ -55,9 +55,9 @@ impl State {
         self.put_state(part, stacked);
     }
 
-    /// Takes what [`put_states`](Self::put_states) has put, one state after the other.
+    /// Takes the states from [`put_states`](Self::put_states), one after another.
     ///
-    /// There is no bound on how many there are: whoever takes them has to know.
+    /// Their number has no limit: the caller has to check it.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ fn written_shape(shape: &Option<Vec<usize>>) -> Vec<u64> {
     }
 }
 
-/// Returns how many values arrays of so many shapes have; `None` if the shapes are not as many, or beyond counting.
+/// Returns how many values arrays of these shapes have; `None` if there are too few shapes, or the count overflows.
 fn total(shapes: &[u64], count: usize) -> Option<usize> {
     let (mut rest, mut total) = (shapes, 0_usize);
     for _ in 0..count {
@@ -149,7 +149,7 @@ fn total(shapes: &[u64], count: usize) -> Option<usize> {
     rest.is_empty().then_some(total)
 }
 
-/// States that are taken apart one after the other, so that a file cannot ask for more memory than one of them takes.
+/// States that are separated one at a time, so that a file cannot make the reader allocate more memory than one state takes.
 #[derive(Debug)]
 pub(crate) struct States {
     columns: Vec<Unstacked>,
@@ -160,7 +160,7 @@ pub(crate) struct States {
 struct Unstacked {
     name: String,
     values: Values,
-    /// Where the values of the next state begin.
+    /// Start of the values of the next state.
     at: usize,
     shapes: Shapes,
 }
@@ -184,12 +184,12 @@ impl Shapes {
 }
 
 impl States {
-    /// Returns how many there are still.
+    /// Returns how many states are left.
     pub(crate) fn len(&self) -> usize {
         self.left
     }
 
-    /// Takes the next state; an empty one if there is none.
+    /// Takes the next state; an empty one if none is left.
     ///
     /// # Errors
     ///
@@ -289,7 +289,7 @@ mod tests {
             state.put_array("parts.shapes.u64.window", &[shapes.len()], shapes);
         };
         let others = "`parts.shapes.u64.window` must be shapes of 4 arrays with 3 values in all, got others";
-        refused(|state| state.put("parts.more", 0_u64), "`parts.more` is in the state, but nothing here takes it");
+        refused(|state| state.put("parts.more", 0_u64), "`parts.more` is in the state, but is not used");
         refused(|state| drop(state.take::<u64>("parts.count")), "`parts.count` is missing");
         for wrong in [
             vec![],

@@ -55,7 +55,7 @@ fn what_does_not_fit_is_named() {
     let error = sample().expect_text("name", "sac").unwrap_err();
     assert_eq!(text(error), "`name` must be the same as when the state was saved: Σ then, sac now");
     assert_eq!(text(sample().take_text("count").unwrap_err()), "`count` must hold text, got u64");
-    assert_eq!(text(state.finish().unwrap_err()), "`name` is in the state, but nothing here takes it");
+    assert_eq!(text(state.finish().unwrap_err()), "`name` is in the state, but is not used");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One number for many runs.
+//! Aggregates: one number for several runs.
 
 /// Returns the mean; NaN without scores.
 pub fn mean(scores: &[f64]) -> f64 {
@@ -14,8 +14,8 @@ pub fn median(scores: &[f64]) -> f64 {
 
 /// Returns the mean of the middle half of the scores; NaN without scores, or if one is NaN.
 ///
-/// Of n scores, ⌊n/4⌋ are left out at either end. So a failed run among eight moves it no further than a mediocre one, while
-/// it still uses half of the runs, where the median uses two. The order of the scores does not matter, to the last bit.
+/// Of n scores, ⌊n/4⌋ are left out at either end. So a failed run among eight changes it no more than a mediocre one, while
+/// it still uses half of the runs; the median uses two. The result does not depend on the order of the scores, to the last bit.
 ///
 /// # Examples
 ///
@@ -35,13 +35,13 @@ pub fn interquartile_mean(scores: &[f64]) -> f64 {
     mean(&sorted[cut..sorted.len() - cut])
 }
 
-/// Returns by how much the scores fall short of `gamma` on average, where one above it counts as `gamma`; less is better.
+/// Returns by how much the scores are below `gamma` on average; a score above it counts as `gamma`. Less is better.
 ///
 /// ```text
 /// γ − mean(min(score, γ))
 /// ```
 ///
-/// Meant for normalised scores, where γ = 1 is as good as one can ask for. NaN without scores, or if one is NaN.
+/// Use it for normalised scores, where γ = 1 is the best possible. NaN without scores, or if one is NaN.
 ///
 /// # Examples
 ///
@@ -61,17 +61,17 @@ pub fn optimality_gap(scores: &[f64], gamma: f64) -> f64 {
     gamma - scores.iter().copied().map(capped).sum::<f64>() / scores.len() as f64
 }
 
-/// Returns the scores of all tasks as one list, as the interquartile mean and the optimality gap over tasks need them.
+/// Returns the scores of all tasks as one list, for the interquartile mean and the optimality gap over tasks.
 pub fn pooled(tasks: &[Vec<f64>]) -> Vec<f64> {
     tasks.concat()
 }
 
-/// Returns the mean of each task, as mean and median over tasks need them.
+/// Returns the mean of each task, for mean and median over tasks.
 pub fn task_means(tasks: &[Vec<f64>]) -> Vec<f64> {
     tasks.iter().map(|scores| mean(scores)).collect()
 }
 
-/// Returns the scores in ascending order, unless there is none or one is NaN.
+/// Returns the scores in ascending order; `None` without scores, or if one is NaN.
 fn sorted(scores: &[f64]) -> Option<Vec<f64>> {
     if scores.is_empty() || scores.iter().any(|score| score.is_nan()) {
         return None;

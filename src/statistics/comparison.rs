@@ -1,4 +1,4 @@
-//! Two algorithms beside each other.
+//! Comparison of two algorithms.
 
 use rand::RngExt;
 
@@ -6,19 +6,19 @@ use super::StatisticsError;
 use super::error::check_scores;
 use crate::rng::{Seed, Stream};
 
-/// Arrangements of two groups up to which [`permutation_test`] goes through all of them.
+/// Most arrangements of two groups that [`permutation_test`] enumerates.
 const MAX_ARRANGEMENTS: u64 = 20_000;
 
-/// Random arrangements that [`permutation_test`] draws where there are more.
+/// Random arrangements that [`permutation_test`] draws if there are more.
 const RANDOM_ARRANGEMENTS: u64 = 19_999;
 
-/// Returns the probability that a run of the first scores higher than one of the second, where a tie counts half.
+/// Returns the probability that a run of the first algorithm scores higher than one of the second; a tie counts half.
 ///
 /// ```text
 /// P(X > Y) = 1/(n m) Σᵢ Σⱼ [xᵢ > yⱼ] + ½ [xᵢ = yⱼ]
 /// ```
 ///
-/// That is the Mann-Whitney statistic U divided by n m. ½ says that neither is better. It needs no common scale, so over
+/// It is the Mann-Whitney statistic U divided by n m. ½ means that neither is better. It needs no common scale, so over
 /// several tasks it is the mean of the tasks' probabilities. NaN if a side is empty or has a NaN.
 ///
 /// # Examples
@@ -45,31 +45,31 @@ pub fn probability_of_improvement(first: &[f64], second: &[f64]) -> f64 {
     halves as f64 / (2 * first.len() * second.len()) as f64
 }
 
-/// What a [`permutation_test`] gave.
+/// The result of a [`permutation_test`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PermutationTest {
-    /// Probability of a difference at least this large, either way, if both sides were the same.
+    /// Probability of a difference at least this large, in either direction, if both sides were the same.
     pub p_value: f64,
-    /// How many arrangements were looked at.
+    /// Number of arrangements that were counted.
     pub arrangements: u64,
-    /// Whether these were all there are, so that no random number was drawn.
+    /// Whether these were all arrangements, so that no random number was drawn.
     pub is_exact: bool,
 }
 
-/// Tests, on both sides, whether two groups of runs have the same mean, by dealing the runs out anew.
+/// Tests, two-sided, whether two groups of runs have the same mean, by rearranging the runs.
 ///
-/// If it does not matter which algorithm a run belongs to, every arrangement of the n + m scores into n and m is as likely
-/// as the one that was seen. The test counts the arrangements whose means differ at least as much. Up to 20,000 arrangements, which
-/// is eight runs against eight, it goes through all of them, and the p-value is their share. Beyond that it draws m = 19,999 at random,
+/// If the algorithm of a run makes no difference, every arrangement of the n + m scores into n and m is as likely
+/// as the observed one. The test counts the arrangements whose means differ at least as much. Up to 20,000 arrangements, which
+/// is eight runs against eight, it enumerates all of them, and the p-value is their share. Beyond that it draws m = 19,999 at random,
 /// and with b of them the p-value is (b + 1)/(m + 1), which is never 0.
 ///
-/// With n and m runs no p-value can be below 1/C(n + m, n): three against three cannot come below 0.1 on two sides. A
-/// comparison of many pairs finds some that look unlikely; correct for it.
+/// With n and m runs no p-value can be below 1/C(n + m, n): three against three cannot be below 0.1, two-sided. If you compare
+/// many pairs, some p-values are small by chance; correct for it.
 ///
 /// # Errors
 ///
 /// - [`StatisticsError::EmptySide`] if a side has no run
-/// - [`StatisticsError::Score`] at a score that is not finite; its task is the side, 0 or 1
+/// - [`StatisticsError::Score`] for a score that is not finite; its task is the side, 0 or 1
 ///
 /// # Examples
 ///
@@ -147,14 +147,14 @@ fn permute(
     Ok(PermutationTest { p_value, arrangements: RANDOM_ARRANGEMENTS, is_exact: false })
 }
 
-/// Returns C(n, k), unless it is beyond 64 bits.
+/// Returns C(n, k), unless it overflows 64 bits.
 fn binomial(n: usize, k: usize) -> Option<u64> {
     let k = k.min(n - k) as u64;
     // Each product of i consecutive factors is divisible by i!.
     (1..=k).try_fold(1_u64, |count, i| Some(count.checked_mul(n as u64 - k + i)? / i))
 }
 
-/// Steps to the next ascending choice from `0..n` in lexical order; returns whether there was one.
+/// Advances to the next ascending choice from `0..n` in lexical order; returns whether there is one.
 fn advance(choice: &mut [usize], n: usize) -> bool {
     let k = choice.len();
     let Some(at) = (0..k).rev().find(|&at| choice[at] < n - k + at) else { return false };

@@ -1,4 +1,4 @@
-//! What may be wrong with scores.
+//! Errors of statistics.
 
 use crate::config::ConfigError;
 
@@ -28,7 +28,7 @@ pub enum StatisticsError {
         /// Runs of the second.
         second: usize,
     },
-    /// A NaN, an infinity, or a number whose sums overflow.
+    /// A score that is NaN, infinite, or too large.
     #[error("score {index} of task {task} must be finite and at most 1e300 in magnitude, got {value}")]
     Score {
         /// Index of the task, or of the side of a comparison.
@@ -38,13 +38,13 @@ pub enum StatisticsError {
         /// The score.
         value: f64,
     },
-    /// A statistic that gave no number for a resample.
+    /// A statistic that is not finite for a resample.
     #[error("the statistic must be finite for every resample, got {value}")]
     Statistic {
-        /// What it gave.
+        /// The value.
         value: f64,
     },
-    /// A level at which there is no interval.
+    /// A level outside (0, 1).
     #[error("the level of an interval must be between 0 and 1, got {level}")]
     Level {
         /// The level.
@@ -55,7 +55,7 @@ pub enum StatisticsError {
     Config(#[from] ConfigError),
 }
 
-/// Requires every score to be a number that sums can be made of.
+/// Requires every score to be finite and not too large.
 pub(super) fn check_scores(strata: &[Vec<f64>]) -> Result<(), StatisticsError> {
     for (task, scores) in strata.iter().enumerate() {
         let is_bad = |score: f64| score.is_nan() || score.abs() > MAX_SCORE;

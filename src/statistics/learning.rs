@@ -1,4 +1,4 @@
-//! What a learning curve comes to: points of environment steps and score, the steps ascending.
+//! Measures of a learning curve: points of environment steps and score, with ascending steps.
 
 /// Returns the last score; `None` without points.
 pub fn final_score(curve: &[(usize, f64)]) -> Option<f64> {
@@ -7,8 +7,8 @@ pub fn final_score(curve: &[(usize, f64)]) -> Option<f64> {
 
 /// Returns the mean height of the curve between its first and its last point; `None` without points.
 ///
-/// The area under the straight lines through the points, divided by the steps that it spans, so that it is a score. It tells an early
-/// learner from a late one that ends as well. Of a single point it is the score.
+/// It is the area under the straight lines through the points, divided by their range of steps, so it has the unit of a score. It is higher for an early
+/// learner than for a late one with the same final score. For a single point it is the score.
 ///
 /// # Examples
 ///
@@ -27,9 +27,9 @@ pub fn area_under_curve(curve: &[(usize, f64)]) -> Option<f64> {
     Some(pieces.sum::<f64>() / (last - first) as f64)
 }
 
-/// Returns the first step from which on the score stays at or above `threshold`; `None` if it is below at the end.
+/// Returns the first step from which on the score stays at or above `threshold`; `None` if the last score is below.
 ///
-/// A curve that comes up and falls back has not arrived yet.
+/// A curve that reaches the threshold and falls below it again does not count.
 ///
 /// # Examples
 ///

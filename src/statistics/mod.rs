@@ -1,14 +1,14 @@
-//! Statistics for the few runs that one can afford: aggregates, intervals, comparisons, measures of a learning curve.
+//! Statistics for few runs: aggregates, intervals, comparisons, measures of a learning curve.
 //!
-//! Two seeds of the same algorithm differ more than many two algorithms do, so a mean over a handful of runs says little
-//! without an interval, and a single bad run moves it far. What is here is what Agarwal et al. recommend[^1]: the
-//! interquartile mean in place of mean and median, intervals by a bootstrap that is stratified by task, performance profiles, and
+//! Two seeds of the same algorithm differ more than many two algorithms do. So a mean over a handful of runs says little
+//! without an interval, and a single bad run changes it a lot. This module has what Agarwal et al. recommend[^1]: the
+//! interquartile mean instead of mean and median, intervals by a bootstrap that is stratified by task, performance profiles, and
 //! the probability that one algorithm does better than another.
 //!
-//! Scores come as one `Vec` of runs for each task, the strata. A score is any number of which more is better, such as the
+//! Pass scores as one `Vec` of runs for each task (the strata). A score is any number where more is better, such as the
 //! mean return of a run's last evaluation. Only scores on one scale can be pooled over tasks:
-//! [`Scoring`](crate::experiment::Scoring) has a scale for each task. Functions are pure; where numbers are drawn, a
-//! [`Seed`](crate::rng::Seed) decides them.
+//! [`Scoring`](crate::experiment::Scoring) has a scale for each task. Functions are pure; a
+//! [`Seed`](crate::rng::Seed) decides all random draws.
 //!
 //! # Examples
 //!

@@ -1,4 +1,4 @@
-//! How many runs do how well.
+//! Performance profiles: the share of runs above each score.
 
 use super::error::check_scores;
 use super::{Bootstrap, Interval, StatisticsError};
@@ -6,7 +6,7 @@ use super::{Bootstrap, Interval, StatisticsError};
 /// One point of a performance profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProfilePoint {
-    /// The score to be exceeded.
+    /// The threshold of the score.
     pub threshold: f64,
     /// Share of the runs whose score is above it.
     pub fraction: f64,
@@ -17,12 +17,12 @@ pub struct ProfilePoint {
 /// Returns the share of runs above each threshold, over the runs of all tasks.
 ///
 /// A profile shows what an aggregate hides: how many runs fail, and whether one algorithm is better in all of its runs
-/// or in some. The intervals are for each threshold by itself, not for the curve as a whole.
+/// or in some. Each interval holds for its threshold alone, not for the curve.
 ///
 /// # Errors
 ///
 /// - [`StatisticsError::Empty`] without scores
-/// - [`StatisticsError::Score`] at a score that is not finite
+/// - [`StatisticsError::Score`] for a score that is not finite
 /// - as [`Bootstrap::validate`]
 ///
 /// # Examples

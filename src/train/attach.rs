@@ -1,4 +1,4 @@
-//! Attaching to a trainer, before it runs, what takes part in the run.
+//! Parts that you attach to a trainer before it runs.
 
 use super::env_slot::MidEpisode;
 use super::{EvaluateEvery, Schedule, Trainer};
@@ -29,7 +29,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 
     /// Evaluates the greedy policy during the run.
     ///
-    /// An overdue evaluation is made before the next step. It is overdue if it has failed, or if the run was resumed from one that
+    /// The trainer makes an overdue evaluation before the next step. An evaluation is overdue if it has failed, or if the resumed run
     /// had no evaluations.
     #[must_use]
     pub fn with_evaluation(mut self, evaluation: EvaluateEvery<A>) -> Self {
@@ -37,7 +37,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self
     }
 
-    /// Gives the agent the factor of a schedule before every step.
+    /// Passes the factor of a schedule to the agent before every step.
     ///
     /// # Examples
     ///
@@ -66,7 +66,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 
     /// Steps the environments in parallel on the threads of rayon, with the same bits.
     ///
-    /// It pays off if a step takes tens of microseconds.
+    /// Use it if a step takes tens of microseconds.
     #[cfg(feature = "threads")]
     #[must_use]
     pub fn over_threads(mut self) -> Self
@@ -77,7 +77,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self
     }
 
-    /// Saves the run in mid-episode with the states of its environments. A resumed run continues bit for bit.
+    /// Saves running episodes with the state of their environments. A resumed run continues bit for bit.
     #[must_use]
     pub fn with_environment_state(mut self) -> Self
     where
@@ -87,11 +87,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self
     }
 
-    /// Saves the run in mid-episode without the states of its environments, for environments that cannot save it.
+    /// Saves without the state of the environments, for environments that cannot save it.
     ///
-    /// The replay is saved with the transitions of the episodes under way, and their steps are counted. A resumed run gives up
-    /// these episodes and begins new ones, each with the next seed. So it is a good run, but not the same, bit for bit, as one that was
-    /// never interrupted. Saving does not disturb the run that is saved.
+    /// The replay keeps the transitions of running episodes, and their steps are counted. A resumed run drops
+    /// these episodes and starts new ones, each with the next seed. So the resumed run is valid, but not the same bit for bit as one that was
+    /// never interrupted. Saving does not change the run that is saved.
     #[must_use]
     pub fn with_restarted_episodes(mut self) -> Self {
         self.collector.mid_episode = MidEpisode::Restarted;

@@ -1,12 +1,12 @@
-//! The behaviour policy: how an agent acts while experience is collected.
+//! The behaviour policy: how an agent acts while the trainer collects experience.
 
 use crate::agent::Agent;
 use crate::env::Step;
 use crate::policy::ActError;
 
-/// Chooses the actions that experience is collected with.
+/// Chooses the actions that collect experience.
 ///
-/// These are the methods of an [`Agent`] that have nothing to do with learning.
+/// These are the methods of an [`Agent`] that do not concern learning.
 pub(super) trait Behavior {
     /// Called with the first observation of every episode.
     fn observe(&mut self, observation: &[f32]) -> Result<(), ActError>;

@@ -1,4 +1,4 @@
-//! When a run is saved: every so many steps, and with which score.
+//! Settings of the checkpoints of a run: how often, and with which score.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct CheckpointEvery<A> {
     pub(super) checkpoints: Checkpoints,
     interrupted: Arc<AtomicBool>,
     score: Option<Score<A>>,
-    /// Environment steps in the generation that was saved or restored last.
+    /// Environment steps in the generation that was last saved or restored.
     pub(super) saved_at: Option<usize>,
 }
 
@@ -63,7 +63,7 @@ impl<A> CheckpointEvery<A> {
         Ok(Self { steps, checkpoints, interrupted: Arc::default(), score: None, saved_at: None })
     }
 
-    /// Calls `score` before each save, and keeps the generation with the highest score beside the newest ones.
+    /// Calls `score` before each save, and keeps the generation with the highest score in addition to the newest ones.
     ///
     /// If `score` fails, the generation is saved without a score, and the run ends with the error.
     #[must_use]
@@ -72,16 +72,16 @@ impl<A> CheckpointEvery<A> {
         self
     }
 
-    /// Takes a flag of the caller's in place of its own. Several runs can share it, so that one handler of Ctrl-C interrupts them all.
+    /// Uses a flag of the caller instead of its own. Several runs can share it: one handler of Ctrl-C then interrupts them all.
     #[must_use]
     pub fn with_interrupt_flag(mut self, interrupted: Arc<AtomicBool>) -> Self {
         self.interrupted = interrupted;
         self
     }
 
-    /// Returns a flag for a handler of Ctrl-C. Once it is set, the run saves after the step under way, and ends.
+    /// Returns a flag for a handler of Ctrl-C. When it is set, the run saves after the current step, and ends.
     ///
-    /// Take the flag before you attach the checkpoints. After the run it tells whether the run was interrupted.
+    /// Get the flag before you attach the checkpoints. After the run, the flag shows whether the run was interrupted.
     pub fn interrupt_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
     }

@@ -10,22 +10,22 @@ use crate::env::Environment;
 use crate::error::Error;
 use crate::state::SaveState;
 
-/// What a run remembers from one step to the next, to save on time.
+/// State that a run keeps between steps, to save on time.
 pub(super) struct SaveTimer {
-    /// Environment steps after the step before.
+    /// Environment steps after the previous step.
     before: usize,
-    /// Whether nobody has tried yet to save the state after a step, and after an update.
+    /// Whether the run still has to test that its state can be saved, after a step and after an update.
     untried: [bool; 2],
 }
 
 impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
     /// Saves the run to `checkpoints` while it runs, at its end, and when it is interrupted.
     ///
-    /// Choose what happens to episodes under way, or [`run`](Self::run) refuses to begin:
-    /// [`with_environment_state`](Self::with_environment_state) saves them;
-    /// [`with_restarted_episodes`](Self::with_restarted_episodes) gives them up when the run is resumed.
+    /// Choose what happens to running episodes; otherwise [`run`](Self::run) returns an error.
+    /// [`with_environment_state`](Self::with_environment_state) saves them.
+    /// [`with_restarted_episodes`](Self::with_restarted_episodes) drops them when the run is resumed.
     ///
-    /// Checkpoints that were attached before are dropped. [`step`](Self::step) does not save: in a loop of your own, call
+    /// Replaces checkpoints that were attached before. [`step`](Self::step) does not save: in a loop of your own, call
     /// [`save`](Self::save).
     ///
     /// # Examples
@@ -40,7 +40,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Restores the run from the newest intact generation of the attached checkpoints; `None` if there is none yet.
     ///
-    /// [`resume`](Self::resume) has the rules.
+    /// See [`resume`](Self::resume) for the rules.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Restores the run from one generation of the attached checkpoints, such as the best.
     ///
-    /// [`resume_from`](Self::resume_from) has the rules.
+    /// See [`resume_from`](Self::resume_from) for the rules.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(SaveTimer { before: self.environment_steps(), untried: [true, self.updates() == 0] })
     }
 
-    /// Saves after a step, if a save is due. Breaks the run if it was interrupted.
+    /// Saves after a step, if a save is due. Ends the run if it was interrupted.
     pub(super) fn save_if_due(&mut self, timer: &mut SaveTimer) -> Result<ControlFlow<()>, Error> {
         let Some(Attached { every, check, .. }) = &self.checkpoints else { return Ok(ControlFlow::Continue(())) };
         if timer.untried[0] || (timer.untried[1] && self.updates() > 0) {
@@ -131,7 +131,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Ok(if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Saves the end of a run, unless the last save was there.
+    /// Saves the end of a run, unless it is saved already.
     pub(super) fn save_end(&mut self) -> Result<(), Error> {
         match &self.checkpoints {
             Some(attached) if attached.every.saved_at != Some(self.environment_steps()) => self.save_attached(),

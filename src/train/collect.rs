@@ -24,7 +24,7 @@ pub(super) struct Collector<E> {
     pub(super) warmup_rng: ChaCha8Rng,
     /// Steps so far, in all environments together.
     pub(super) environment_steps: usize,
-    /// What the agent is asked about, `[n, O]` row by row.
+    /// The observations to act on, `[n, O]` row by row.
     observations: Vec<f32>,
     /// The newest actions, `[n, A]` row by row.
     actions: Vec<f32>,
@@ -63,7 +63,7 @@ impl<E: Environment> Collector<E> {
         self.step_all = env_slot::over_threads;
     }
 
-    /// Takes one step in every environment, after beginning an episode wherever none is under way, and reports it.
+    /// Takes one step in every environment, after starting an episode where none is running, and reports it.
     ///
     /// An error means that no step was taken.
     pub(super) fn step(
@@ -125,7 +125,7 @@ impl<E: Environment> Collector<E> {
         Ok(self.actions.chunks_exact(space.dim()).try_for_each(|action| check_action(space, action))?)
     }
 
-    /// Stores and reports one step, and keeps it in its slot if it has ended its episode.
+    /// Stores and reports one step, and keeps it in its slot if it has ended the episode.
     fn store(
         &mut self,
         i: usize,
@@ -152,7 +152,7 @@ impl<E: Environment> Collector<E> {
         Ok(observed?)
     }
 
-    /// Adds the metrics of an update to every episode under way, and to those that have just ended.
+    /// Adds the metrics of an update to every running episode, and to those that have just ended.
     pub(super) fn add_update(&mut self, metrics: &[f64]) {
         self.slots.iter_mut().for_each(|slot| slot.episode.add_update(metrics));
     }

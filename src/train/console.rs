@@ -1,4 +1,4 @@
-//! The lab's table on the console.
+//! The console: a line of progress every few episodes.
 
 use std::io::{Stdout, Write, stdout};
 use std::ops::ControlFlow;
@@ -6,6 +6,19 @@ use std::ops::ControlFlow;
 use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
 /// Prints the settings of the trainer, then one line every few episodes: episode, its return, and the running average.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?;
+/// trainer.run(&mut [&mut Console::every(10)])?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Console<W = Stdout> {
     every: usize,

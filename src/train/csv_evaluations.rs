@@ -10,11 +10,11 @@ use crate::log_file;
 
 const COLUMNS: [&str; 6] = ["environment_steps", "updates", "mean_return", "min_return", "max_return", "episodes"];
 
-/// Writes one row per evaluation of the greedy policy, flushed as it comes: the companion of [`CsvHistory`](super::CsvHistory).
+/// Writes one row per evaluation of the greedy policy to a CSV file, at once. [`CsvHistory`](super::CsvHistory) writes the episodes.
 ///
-/// Columns: `environment_steps`, `updates`, `mean_return`, `min_return`, `max_return`, `episodes`, the returns empty if
-/// the evaluation had no episode. Numbers have as many digits as it takes to read back the same bits. The file of a run that is
-/// resumed from a checkpoint is whole: the rows of the evaluations before come first.
+/// Columns: `environment_steps`, `updates`, `mean_return`, `min_return`, `max_return`, `episodes`; the returns are empty if
+/// the evaluation had no episode. Numbers have enough digits to read back the same bits. After a resume from a checkpoint,
+/// the file starts with the rows of earlier evaluations, so it is complete.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ pub struct CsvEvaluations<W: Write> {
 }
 
 impl CsvEvaluations<File> {
-    /// Creates the file, and the folders above it; an older file is replaced.
+    /// Creates the file, and its parent folders; replaces an older file.
     ///
     /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
     ///

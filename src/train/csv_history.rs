@@ -8,12 +8,29 @@ use std::path::Path;
 use super::{EpisodeSummary, LogError, Observer, ObserverError, RunInfo};
 use crate::log_file;
 
-/// Writes one row per episode, flushed as it ends, so that a run that is cut off keeps its history.
+/// Writes one row per episode to a CSV file, at once, so that an interrupted run keeps its history.
 ///
 /// Columns: `episode`, `steps`, `environment_steps`, `updates`, `return`, `average_return`, `terminated`, `truncated`, and
-/// the mean of each metric over the updates of the episode (empty if there was none). Numbers have as many digits as it
-/// takes to read back the same bits, and nothing depends on the clock: the same run gives the same file. A run that is resumed
-/// from a checkpoint gives it too: the rows of the episodes before come first.
+/// the mean of each metric over the updates of the episode (empty if there were none). Numbers have enough digits to read back
+/// the same bits. No value depends on the clock: the same run gives the same file. After a resume
+/// from a checkpoint, the file starts with the rows of earlier episodes, so it is complete.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sac.csv");
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?;
+/// trainer.run(&mut [&mut CsvHistory::create(&path)?])?;
+/// let header = std::fs::read_to_string(&path)?;
+/// assert!(header.starts_with("episode,steps,environment_steps,updates,return,average_return"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CsvHistory<W: Write> {
     writer: csv::Writer<W>,
@@ -24,7 +41,7 @@ pub struct CsvHistory<W: Write> {
 }
 
 impl CsvHistory<File> {
-    /// Creates the file, and the folders above it; an older file is replaced.
+    /// Creates the file, and its parent folders; replaces an older file.
     ///
     /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
     ///

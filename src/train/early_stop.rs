@@ -1,4 +1,4 @@
-//! Ending a run: when it is good enough, when it gets no better, or when time is up.
+//! Observers that end a run: when it is good enough, when it no longer improves, or when its time is over.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -7,13 +7,29 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo,
 
 /// Stops training once the running average of the return reaches `threshold`.
 ///
-/// It waits for `min_episodes`, since the average of a few lucky episodes says little. A resumed run that has reached the threshold
+/// It waits for `min_episodes`, because the average of a few lucky episodes says little. A resumed run that has reached the threshold
 /// before takes no step.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+/// use actor_critic::train::StopAt;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(9), Seed(0))?;
+/// // Every return of the pendulum is above −2,000, so this run ends after its second episode.
+/// let episodes = trainer.run(&mut [&mut StopAt { threshold: -2_000.0, min_episodes: 2 }])?;
+/// assert_eq!(episodes.len(), 2);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAt {
     /// Average return to reach.
     pub threshold: f64,
-    /// Episodes to run at the least.
+    /// Fewest episodes before it can stop.
     pub min_episodes: usize,
 }
 
@@ -36,6 +52,25 @@ impl Observer for StopAt {
 /// Stops training once an [evaluation](super::EvaluateEvery) of the greedy policy reaches `threshold`.
 ///
 /// A resumed run that has reached it before takes no step.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+/// use actor_critic::train::StopAtEvaluation;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let evaluation = EvaluateEvery::steps(200, |agent: &Sac<_, _>| {
+///     evaluate(agent, &mut Pendulum::v1(), 0..2)
+/// })?;
+/// let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(9), Seed(0))?.with_evaluation(evaluation);
+/// // Every return of the pendulum is above −4,000, so the first evaluation ends this run.
+/// trainer.run(&mut [&mut StopAtEvaluation { threshold: -4_000.0 }])?;
+/// assert_eq!(trainer.evaluations().len(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopAtEvaluation {
     /// Mean return to reach.
@@ -60,7 +95,26 @@ impl Observer for StopAtEvaluation {
 
 /// Stops training after `patience` evaluations in a row without a better mean return than the best before.
 ///
-/// A resumed run counts the evaluations that it has had before, and takes no step if they are enough.
+/// A resumed run counts earlier evaluations, and takes no step if they are enough.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::prelude::*;
+/// use actor_critic::train::StopWithoutImprovement;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// let evaluation = EvaluateEvery::steps(200, |agent: &Sac<_, _>| {
+///     evaluate(agent, &mut Pendulum::v1(), 0..2)
+/// })?;
+/// let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(9), Seed(0))?.with_evaluation(evaluation);
+/// // No evaluation of the pendulum can improve by 4,000, so the second one ends this run.
+/// trainer.run(&mut [&mut StopWithoutImprovement::new(1, 4_000.0)])?;
+/// assert_eq!(trainer.evaluations().len(), 2);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopWithoutImprovement {
     patience: usize,
@@ -70,7 +124,7 @@ pub struct StopWithoutImprovement {
 }
 
 impl StopWithoutImprovement {
-    /// Waits for `patience` evaluations; only more than `min_improvement` counts as better.
+    /// Waits for `patience` evaluations; an improvement counts only if it is more than `min_improvement`.
     pub fn new(patience: usize, min_improvement: f64) -> Self {
         Self { patience, min_improvement, best: f64::NEG_INFINITY, without: 0 }
     }
@@ -102,9 +156,25 @@ impl Observer for StopWithoutImprovement {
     }
 }
 
-/// Stops training when `budget` has passed since the run was started or resumed, for example on a machine that is lent for some hours.
+/// Stops training when `budget` has passed since the run was started or resumed, for example on a machine that is available for some hours.
 ///
-/// A resumed run gets the same time again, and is then the same as one that was never stopped.
+/// A resumed run gets the same time again. Its results are those of a run that was never stopped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_critic::prelude::*;
+/// use actor_critic::train::TimeBudget;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// # let env = Pendulum::v1();
+/// # let agent = SacConfig::new().init(&Spaces::of(&env)?, &device, Seed(0))?;
+/// # let mut trainer = Trainer::new(env, agent, &TrainerConfig::new(1), Seed(0))?;
+/// trainer.run(&mut [&mut TimeBudget::new(Duration::from_secs(3_600))])?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct TimeBudget {
     budget: Duration,

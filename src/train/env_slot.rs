@@ -1,4 +1,4 @@
-//! One environment of a trainer, with the episode under way in it.
+//! One environment of a trainer, with its running episode.
 
 use super::episode::Episode;
 use crate::env::{Environment, EnvironmentError, Spaces, Step};
@@ -11,24 +11,24 @@ pub(super) struct EnvSlot<E> {
     pub(super) episode: Episode,
     /// The observation to act on next; `None` between episodes.
     pub(super) observation: Option<Vec<f32>>,
-    /// What the environment has answered to the newest action, until that is stored.
+    /// The result of the newest action, until it is stored.
     pub(super) answer: Option<Result<Step, EnvironmentError>>,
     /// The last step of an episode that has just ended.
     pub(super) last_step: Option<Step>,
 }
 
-/// What happens to an episode under way when a run is saved.
+/// What happens to a running episode when a run is saved.
 #[derive(Debug)]
 pub(super) enum MidEpisode<E> {
-    /// Nobody has chosen: the run can be saved between episodes only.
+    /// No choice was made: the run can be saved between episodes only.
     Refused,
-    /// The episode is not saved. The resumed run begins a new one.
+    /// The episode is not saved. The resumed run starts a new one.
     Restarted,
     /// The episode is saved with the state of its environment. The resumed run continues it.
     Saved { save: fn(&E) -> Result<State, StateError>, load: fn(&mut E, State) -> Result<(), StateError> },
 }
 
-/// A function that steps every environment, each with its own row of the actions, and keeps the answers in the slots.
+/// A function that steps every environment, each with its own row of the actions, and stores the results in the slots.
 pub(super) type StepAll<E> = fn(&mut [EnvSlot<E>], &[f32], &Spaces);
 
 impl<E: Environment> EnvSlot<E> {
@@ -49,7 +49,7 @@ impl<E: Environment> EnvSlot<E> {
     }
 }
 
-/// Tells each environment its action, so that those that compute elsewhere do so at the same time.
+/// Announces the action to each environment, so that those that compute elsewhere do so at the same time.
 fn begin_all<E: Environment>(slots: &mut [EnvSlot<E>], actions: &[f32], spaces: &Spaces) {
     let actions = actions.chunks_exact(spaces.action().dim());
     slots.iter_mut().zip(actions).for_each(|(slot, action)| slot.env.begin_step(action));

@@ -1,4 +1,4 @@
-//! The episode under way.
+//! The running episode.
 
 use super::{EpisodeHistory, EpisodeSummary, EvaluationSummary};
 use crate::env::Step;
@@ -14,7 +14,7 @@ pub(super) struct Episode {
 }
 
 impl Episode {
-    /// Begins anew.
+    /// Starts again.
     pub(super) fn clear(&mut self) {
         (self.steps, self.episode_return, self.updates) = (0, 0.0, 0);
         self.metric_sums.clear();
@@ -32,7 +32,7 @@ impl Episode {
     }
 }
 
-/// The episodes that have ended, and the window of their running average.
+/// The finished episodes, and the window of their running average.
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) episodes: EpisodeHistory,

@@ -1,10 +1,10 @@
-//! Judging a policy without exploration.
+//! Evaluation of a policy without exploration.
 
 use crate::env::{Environment, Spaces, check_action};
 use crate::error::Error;
 use crate::policy::Act;
 
-/// Returns of the greedy policy, one per start.
+/// Returns of the greedy policy, one for each start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// Undiscounted return of each episode, in the order of the starts.
@@ -17,22 +17,22 @@ impl Evaluation {
         self.returns.iter().sum::<f64>() / self.returns.len() as f64
     }
 
-    /// Returns how far the mean return stays below `optimum`.
+    /// Returns how far the mean return is below `optimum`.
     pub fn regret(&self, optimum: f64) -> f64 {
         optimum - self.mean_return()
     }
 }
 
-/// Runs one episode of a policy from each start.
+/// Runs one episode of a policy for each seed.
 ///
-/// `seeds` are given to [`Environment::reset`]: the same seeds are the same starts. An agent in training acts without exploration and is not changed;
-/// [`Sampled`](crate::policy::Sampled) judges the policy as it explores. Every episode must end: wrap environments without an end in a
+/// `seeds` are passed to [`Environment::reset`]: the same seeds give the same starts. An agent in training acts without exploration and is not changed.
+/// To evaluate the policy as it explores, wrap it in [`Sampled`](crate::policy::Sampled). Every episode must end: wrap environments without an end in a
 /// [`TimeLimit`](crate::env::TimeLimit).
 ///
 /// # Errors
 ///
 /// - [`Error::SpacesDiffer`] if the policy was made for other spaces
-/// - whatever the environment or the policy reports
+/// - any error of the environment or the policy
 ///
 /// # Examples
 ///

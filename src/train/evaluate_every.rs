@@ -1,4 +1,4 @@
-//! Evaluating the greedy policy during a run.
+//! Evaluation of the greedy policy during a run.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use super::{Evaluation, EvaluationSummary};
 use crate::config::{ConfigError, at_least};
 use crate::error::Error;
 
-/// Evaluates the greedy policy every so many environment steps, and can keep the best policy.
+/// Evaluates the greedy policy every so many environment steps, and can save the best policy.
 ///
 /// Attach it to a trainer by [`Trainer::with_evaluation`](super::Trainer::with_evaluation). The evaluations are part of the run:
 /// checkpoints save them, and [`Observer::on_evaluation`](super::Observer::on_evaluation) is called with each.
 ///
 /// If an evaluation fails, the run ends with its error. The next call of [`Trainer::run`](super::Trainer::run) or
-/// [`Trainer::step`](super::Trainer::step) evaluates again before it takes a step, so no evaluation is left out.
+/// [`Trainer::step`](super::Trainer::step) evaluates again before it takes a step, so no evaluation is lost.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ impl<A> fmt::Debug for EvaluateEvery<A> {
 }
 
 impl<A> EvaluateEvery<A> {
-    /// Evaluates by `evaluate` whenever the number of environment steps passes a multiple of `steps`.
+    /// Calls `evaluate` whenever the number of environment steps passes a multiple of `steps`.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl<A> EvaluateEvery<A> {
 
     /// Returns whether a multiple of the interval has been passed since the last evaluation.
     ///
-    /// It looks at the evaluations that were made, not at the last step. So an evaluation that failed stays due, also in a run that is
+    /// It uses the evaluations that were made, not the last step. So an evaluation that failed stays due, also in a run that is
     /// saved and resumed.
     pub(super) fn is_due(&self, environment_steps: usize, evaluations: &[EvaluationSummary]) -> bool {
         let last = evaluations.last().map_or(0, |evaluation| evaluation.environment_steps);

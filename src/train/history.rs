@@ -1,4 +1,4 @@
-//! The episodes of a run so far: one-step episodes come by the million.
+//! The history of a run: its finished episodes, compact enough for millions of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,16 +11,16 @@ use crate::state::{FileError, State, StateError};
 /// Bits of a number of steps; those above are flags.
 const STEPS_BITS: u32 = 29;
 
-/// Stands for a number of steps that has no room, and is in a list of its own.
+/// Marks a number of steps that is too large, and is in a separate list.
 const LONG: u32 = (1 << STEPS_BITS) - 1;
 
 const TERMINATED: u32 = 1 << STEPS_BITS;
 const TRUNCATED: u32 = TERMINATED << 1;
 const HAS_METRICS: u32 = TERMINATED << 2;
 
-/// The episodes that have ended, the oldest first.
+/// The finished episodes of a run, the oldest first.
 ///
-/// An episode takes 36 bytes, and 8 for each metric of the agent. A checkpoint writes what is new.
+/// An episode takes 36 bytes, and 8 for each metric of the agent. A checkpoint writes only new ones.
 ///
 /// # Examples
 ///
@@ -41,7 +41,7 @@ pub struct EpisodeHistory {
     metrics: usize,
     /// All but the last have [`EPISODES_IN_PART`] episodes.
     parts: Vec<Part>,
-    /// Steps of the few episodes that have too many, by index.
+    /// Steps of the few episodes with too many for their field, by index.
     long: BTreeMap<usize, usize>,
 }
 
@@ -53,9 +53,9 @@ struct Part {
     environment_steps: Vec<u64>,
     updates: Vec<u64>,
     steps_and_flags: Vec<u32>,
-    /// A row for each episode, zeros for one without updates; none at all before the first update.
+    /// A row for each episode, zeros for one without updates; empty before the first update.
     metrics: Vec<f64>,
-    /// Of the file that a checkpoint has written, until an episode is added.
+    /// Digest of the file that a checkpoint has written, until an episode is added.
     digest: Option<Digest>,
 }
 
@@ -66,7 +66,7 @@ impl Part {
 }
 
 impl EpisodeHistory {
-    /// Returns a history without episodes, for an agent of so many metrics.
+    /// Returns a history without episodes, for an agent with this number of metrics.
     pub(super) fn with_metrics(metrics: usize) -> Self {
         Self { metrics, ..Self::default() }
     }
@@ -113,7 +113,7 @@ impl EpisodeHistory {
         Episodes { history: self, left: 0..self.len() }
     }
 
-    /// Returns the returns of the newest episodes, at most so many, the oldest first.
+    /// Returns the returns of the newest episodes, up to this number, the oldest first.
     pub(super) fn newest_returns(&self, count: usize) -> impl Iterator<Item = f64> {
         let len = self.len();
         let episode_return = |i: usize| self.parts[i / EPISODES_IN_PART].returns[i % EPISODES_IN_PART];
@@ -163,7 +163,7 @@ impl EpisodeHistory {
         }
     }
 
-    /// Requires every count to be one of a run of so many steps and updates.
+    /// Requires every count to fit a run of that many steps and updates.
     pub(super) fn check_counts(&self, environment_steps: usize, updates: usize) -> Result<(), StateError> {
         let check = |name: &str, found: usize, largest: usize| {
             let invalid = || StateError::invalid(name, format!("at most {largest}"), found);
@@ -284,7 +284,7 @@ impl PartialEq<[EpisodeSummary]> for EpisodeHistory {
     }
 }
 
-/// Numbers the episodes anew, from 0; those that have metrics must have the same number of them.
+/// Numbers the episodes again, from 0; those with metrics must have the same number of them.
 impl FromIterator<EpisodeSummary> for EpisodeHistory {
     fn from_iter<I: IntoIterator<Item = EpisodeSummary>>(episodes: I) -> Self {
         let episodes: Vec<_> = episodes.into_iter().collect();

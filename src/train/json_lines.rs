@@ -13,18 +13,18 @@ use super::logged::{Logged, Record};
 use super::{EpisodeSummary, EvaluationSummary, LogError, Observer, ObserverError, RunInfo, TrainerConfig};
 use crate::log_file;
 
-/// Writes one JSON object per line, flushed as it comes: what the run is, then its episodes and evaluations.
+/// Writes one JSON object per line, at once: the run, then its episodes and evaluations.
 ///
-/// The field `kind` says what a line is:
+/// The field `kind` names the kind of line:
 ///
 /// | `kind` | Other fields |
 /// |---|---|
-/// | `run` | `schedule`: the [`TrainerConfig`]; `settings`: what [`with_settings`](Self::with_settings) was given |
+/// | `run` | `schedule`: the [`TrainerConfig`]; `settings`: those of [`with_settings`](Self::with_settings) |
 /// | `episode` | `episode`, `steps`, `environment_steps`, `updates`, `return`, `average_return`, `terminated`, `truncated`, `metrics`: an object of means by name, null if the episode had no update |
 /// | `evaluation` | `environment_steps`, `updates`, `mean_return`, `returns` |
 ///
-/// Numbers have as many digits as it takes to read back the same bits; what is not finite is null. Nothing depends on the
-/// clock: the same run gives the same file, and so does a run that is resumed from a checkpoint.
+/// Numbers have enough digits to read back the same bits; values that are not finite are null. No value depends on the
+/// clock: the same run gives the same file, also after a resume from a checkpoint.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ pub struct JsonLines<W: Write> {
 }
 
 impl JsonLines<File> {
-    /// Creates the file, and the folders above it; an older file is replaced.
+    /// Creates the file, and its parent folders; replaces an older file.
     ///
     /// The file is locked until this observer is dropped, so that two runs do not mix their lines.
     ///
@@ -77,7 +77,7 @@ impl<W: Write> JsonLines<W> {
     ///
     /// # Errors
     ///
-    /// If the settings cannot be written as JSON, as a map whose keys are not texts.
+    /// If the settings cannot be written as JSON, for example because of a map whose keys are not texts.
     pub fn with_settings(
         mut self,
         name: impl Into<String>,

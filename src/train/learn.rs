@@ -1,4 +1,4 @@
-//! Learning from the replay: decides how many updates are due and takes them, without knowing the environments.
+//! Learning from the replay: decides how many updates are due and makes them, without using the environments.
 
 use rand::rngs::ChaCha8Rng;
 
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::replay::{Batch, Replay};
 use crate::rng::{Seed, Stream};
 
-/// Takes the updates that are due after a number of environment steps.
+/// Makes the updates that are due after a number of environment steps.
 #[derive(Debug)]
 pub(super) struct Updater {
     batch_size: usize,
@@ -35,7 +35,7 @@ impl Updater {
         }
     }
 
-    /// Takes the updates that `steps` more environment steps call for, and calls `on_update` with the metrics of each.
+    /// Makes the updates that are due after `steps` more environment steps, and calls `on_update` with the metrics of each.
     pub(super) fn learn<A: Agent>(
         &mut self,
         steps: usize,

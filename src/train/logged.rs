@@ -1,4 +1,4 @@
-//! Records that a log has already, so that the log of a resumed run is complete.
+//! Counts of the records in a log, so that the log of a resumed run is complete.
 
 use super::{EpisodeSummary, EvaluationSummary, RunInfo};
 
@@ -17,7 +17,7 @@ pub(super) enum Record<'a> {
 }
 
 impl Logged {
-    /// Returns the records that the log lacks, in the order in which they were made. At the same step, episodes come before
+    /// Returns the records that are missing in the log, in the order in which they were made. At the same step, episodes come before
     /// evaluations.
     pub(super) fn missing<'a>(&self, run: &RunInfo<'a>) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let mut episodes = run.history.iter().skip(self.episodes).peekable();

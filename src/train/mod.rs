@@ -1,4 +1,11 @@
-//! Training: the loop between environments and an agent, and the observers that watch it.
+//! Training: run the loop between environments and an agent, watch it, evaluate, stop early.
+//!
+//! - [`Trainer`] runs the loop; [`TrainerConfig`] sets its length and its batches.
+//! - [`Observer`]s watch a run: [`Console`], [`CsvHistory`], [`JsonLines`], [`Diagnosis`] and others.
+//! - [`evaluate`] judges a policy; [`EvaluateEvery`] does so during a run.
+//! - [`CheckpointEvery`] saves a run; [`Schedule`] changes learning rates or noise.
+//!
+//! The guide starts with [First run](crate::_docs::first_run). [Trainer settings](crate::_docs::training) has the details.
 
 mod attach;
 mod behavior;

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use super::{Observer, ObserverError, StepReport};
 use crate::error::Error;
 
-/// The answers of the observers.
+/// The results of the observers.
 pub(super) struct Answers {
-    /// Whether one of them ends the run.
+    /// Whether an observer ends the run.
     pub(super) ended: bool,
     /// The first failure.
     pub(super) outcome: Result<(), Error>,

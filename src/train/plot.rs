@@ -1,11 +1,11 @@
-//! Pictures of learning curves, as SVG and PNG, with no font or library of the system.
+//! Plots of learning curves, as SVG and PNG, without fonts or libraries of the system.
 //!
-//! A [`Plot`] holds [`Curve`]s and draws itself into a [`Picture`]; [`draw_panels`] puts several plots into one
-//! picture, and [`LearningCurve`] is an [`Observer`](super::Observer) that leaves the picture of its run behind. The
+//! A [`Plot`] has [`Curve`]s and draws itself into a [`Picture`]. [`draw_panels`] puts several plots into one
+//! picture. [`LearningCurve`] is an [`Observer`](super::Observer) that writes the picture of its run. The
 //! same input gives the same bytes.
 //!
-//! The PNG is the SVG, rendered with a font that is part of the program; a browser shows the SVG in a font of its own
-//! if it lacks that one. Colours are those of Okabe and Ito, which remain distinct for colour-blind readers[^1].
+//! The PNG is the SVG, rendered with a font that is part of the program; a browser without that font shows the SVG in
+//! another one. Colours are those of Okabe and Ito, which colour-blind readers can tell apart[^1].
 //!
 //! [^1]: M. Okabe and K. Ito (2008). *Color Universal Design: How to make figures and presentations that are friendly
 //!     to colorblind people*.
@@ -44,14 +44,14 @@ pub enum PlotError {
         /// The first such number of the point.
         value: f64,
     },
-    /// An axis cannot span these values.
+    /// The range of an axis is invalid.
     #[error("the {axis} range must ascend and have a finite width, got {low} to {high}")]
     Range {
         /// `"x"` or `"y"`.
         axis: &'static str,
-        /// Where it would begin.
+        /// Lower end.
         low: f64,
-        /// Where it would end.
+        /// Upper end.
         high: f64,
     },
     /// The picture could not be drawn or rendered.
@@ -62,19 +62,19 @@ pub enum PlotError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the file system.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// How much a curve stands out.
+/// How prominent a curve is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Emphasis {
-    /// A thick line: what the reader should see first.
+    /// A thick line, for the main result.
     #[default]
     Thick,
-    /// A thin, pale line: the noisy data behind a thick one.
+    /// A thin, pale line, for noisy data behind a thick one.
     Thin,
 }
 
@@ -87,7 +87,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// Edges of the band as `(x, low, high)`, such as mean ± standard deviation over seeds.
     pub band: Option<Vec<(f64, f64, f64)>>,
-    /// How much it stands out.
+    /// How prominent it is.
     pub emphasis: Emphasis,
     /// Index into the seven colours of the palette, taken modulo 7; `None` for the curve's place in the plot.
     pub color: Option<usize>,
@@ -132,12 +132,12 @@ impl Curve {
         self
     }
 
-    /// Returns whether there is nothing of it to see.
+    /// Returns whether there is no point to draw.
     fn is_empty(&self) -> bool {
         self.points.is_empty() && self.edges().is_empty()
     }
 
-    /// Returns the edges of the band, none if there is no band.
+    /// Returns the edges of the band; empty without a band.
     fn edges(&self) -> &[(f64, f64, f64)] {
         self.band.as_deref().unwrap_or_default()
     }
@@ -148,7 +148,7 @@ impl Curve {
 pub struct Reference {
     /// Name in the legend.
     pub label: String,
-    /// Where it lies.
+    /// Its y value.
     pub y: f64,
 }
 
@@ -177,9 +177,9 @@ pub struct Plot {
     pub y_label: String,
     /// The curves; a later one lies over an earlier one.
     pub curves: Vec<Curve>,
-    /// The dashed lines; one outside the y range is left out.
+    /// The dashed lines; a line outside the y range is left out.
     pub references: Vec<Reference>,
-    /// Ends of the y axis, what lies beyond is cut off; `None` to fit the curves and the references.
+    /// Ends of the y axis, where curves are cut off; `None` to fit the curves and the references.
     pub y_range: Option<(f64, f64)>,
 }
 
@@ -223,8 +223,8 @@ impl Plot {
     /// # Errors
     ///
     /// - [`PlotError::Empty`] if no curve has a point
-    /// - [`PlotError::NonFinite`] at the first NaN or infinity
-    /// - [`PlotError::Range`] if the y range is empty, or the values lie further apart than an `f64` can tell
+    /// - [`PlotError::NonFinite`] for the first NaN or infinity
+    /// - [`PlotError::Range`] if the y range is empty, or values differ by more than an `f64` can hold
     /// - [`PlotError::Drawing`] if the drawing library fails
     pub fn draw(&self) -> Result<Picture, PlotError> {
         draw::draw(std::slice::from_ref(self), 1, PLOT_SIZE)
@@ -260,7 +260,7 @@ pub fn write_panels(panels: &[Plot], columns: usize, stem: impl AsRef<Path>) -> 
     draw_panels(panels, columns)?.write(stem)
 }
 
-/// Gives all plots the one y range that fits every curve and reference line, so that their heights compare.
+/// Gives all plots the same y range, which fits every curve and reference line, so that you can compare them.
 ///
 /// # Errors
 ///

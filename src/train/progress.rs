@@ -7,15 +7,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo, StepReport};
 
-/// How often the bar is brought up to date within an episode.
+/// How often the bar is updated within an episode.
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// Shows a bar over the episodes of a run, or over its steps if those are limited, with time passed and left, steps per second and the running average.
+/// Shows a bar over the episodes of a run, or over its steps if those are limited, with elapsed and remaining time, steps per second and the running average.
 ///
-/// The bar is drawn on standard error, and only if that is a terminal. What else is printed meanwhile would land in the
-/// middle of it; an observer that prints goes inside, with [`around`](Self::around): the bar then steps aside for it.
+/// The bar is drawn on standard error, and only if that is a terminal. Other output would appear in the
+/// middle of it. Put an observer that prints inside, with [`around`](Self::around): the bar then makes room for its lines.
 ///
-/// Steps per second are environment steps over the time of training: that of evaluations is shown apart.
+/// Steps per second count the time of training; evaluation time is shown separately.
 ///
 /// # Examples
 ///
@@ -35,11 +35,11 @@ pub struct Progress<O = ()> {
     inner: O,
     bar: ProgressBar,
     steps: usize,
-    /// What the bar counts to, if not episodes.
+    /// The end of the bar, if it does not count episodes.
     max_steps: Option<usize>,
     started: Instant,
     refreshed: Instant,
-    /// What evaluations have taken of the time since the start.
+    /// Time of the evaluations since the start.
     evaluation_time: Duration,
 }
 
@@ -57,15 +57,15 @@ impl Default for Progress {
 }
 
 impl<O: Observer> Progress<O> {
-    /// Makes a bar that steps aside whenever `inner` is told of an episode or the end, so that it can print.
+    /// Makes a bar that makes room for the output of `inner` after an episode and at the end.
     ///
-    /// `inner` hears of the start before the bar appears. It hears of single steps too, but should not print then: for
-    /// those the bar stays where it is.
+    /// `inner` is called at the start before the bar appears. It is called for single steps too, but should not print then: the
+    /// bar stays in place.
     pub fn around(inner: O) -> Self {
         Self::drawing_to(ProgressDrawTarget::stderr(), inner)
     }
 
-    /// Gives back the observer inside.
+    /// Returns the observer inside.
     pub fn into_inner(self) -> O {
         self.inner
     }
@@ -77,7 +77,7 @@ impl<O: Observer> Progress<O> {
         Self { inner, bar, steps: 0, max_steps: None, started: now, refreshed: now, evaluation_time: Duration::ZERO }
     }
 
-    /// Brings the number of steps per second up to date and redraws the bar.
+    /// Updates the number of steps per second and redraws the bar.
     fn refresh(&mut self, now: Instant) {
         self.refreshed = now;
         let training = now.duration_since(self.started).saturating_sub(self.evaluation_time);

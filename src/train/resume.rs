@@ -16,10 +16,10 @@ use crate::error::Error;
 use crate::replay::ReplayBuffer;
 use crate::state::{SaveState, State, StateError};
 
-/// Settings that may always change: they say how long a run is.
+/// Settings that may always change: the length of a run.
 const ALWAYS_ALLOWED: [&str; 2] = ["episodes", "environment_steps"];
 
-/// The setting that gives the replay its shape.
+/// The setting that decides the size of the replay.
 const CAPACITY: &str = "replay_capacity";
 
 /// The generation that a run was resumed from.
@@ -30,17 +30,17 @@ pub struct Resumed {
     pub generation: u64,
     /// Environment steps that the run had taken.
     pub environment_steps: usize,
-    /// Episodes that were under way and were not saved. New ones begin in their place: see
+    /// Episodes that were running and were not saved. New ones start in their place: see
     /// [`Trainer::with_restarted_episodes`].
     pub restarted_episodes: usize,
-    /// Settings that differ from those that the run was saved with. All of them are [allowed](Checkpoints::allow_changed).
+    /// Settings that differ from the saved ones. All of them are [allowed](Checkpoints::allow_changed).
     pub changed: Vec<ChangedSetting>,
-    /// Newer generations that were damaged, and why. They have been [reported](Checkpoints::on_skipped) too.
+    /// Newer generations that were damaged, and the reasons. They have been [reported](Checkpoints::on_skipped) too.
     pub skipped: Vec<Skipped>,
 }
 
 impl<E: Environment, A: Agent> Trainer<E, A> {
-    /// Returns whether the run can be saved now. In mid-episode it can only after
+    /// Returns whether the run can be saved now. In the middle of an episode it can only after
     /// [`with_environment_state`](Self::with_environment_state) or [`with_restarted_episodes`](Self::with_restarted_episodes).
     pub fn can_save(&self) -> bool {
         self.can_save_in_mid_episode() || self.collector.slots.iter().all(|slot| slot.observation.is_none())
@@ -54,21 +54,21 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
     /// Saves everything that the run needs to continue, and returns the number of the new generation.
     ///
-    /// Call it in a loop of your own over [`step`](Self::step); [`with_checkpoints`](Self::with_checkpoints) lets
-    /// [`run`](Self::run) save by itself. The generation is written to the side and renamed, so that a crash, a full disk or an error
-    /// leaves the generations before as they were. Parts of the history and the replay that have not changed since the last
+    /// Call it in a loop of your own over [`step`](Self::step). After [`with_checkpoints`](Self::with_checkpoints),
+    /// [`run`](Self::run) saves by itself. The generation is written to a temporary directory and renamed, so a crash, a full disk or an error
+    /// leaves earlier generations intact. Parts of the history and the replay that have not changed since the last
     /// generation are not written again.
     ///
     /// # Errors
     ///
     /// - [`CheckpointError::MidEpisode`] if an episode has not ended and [`can_save`](Self::can_save) is false
     /// - [`CheckpointError::Write`] if a number of the run is not finite
-    /// - [`CheckpointError::Io`] if the file system refuses
+    /// - [`CheckpointError::Io`] if the file system returns an error
     pub fn save(&mut self, checkpoints: &mut Checkpoints) -> Result<u64, Error> {
         self.save_with_score(checkpoints, None)
     }
 
-    /// As [`save`](Self::save), with a score of the policy. The generation with the highest score is kept beside the newest ones.
+    /// As [`save`](Self::save), with a score of the policy. The generation with the highest score is kept in addition to the newest ones.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok(checkpoints.write(Snapshot { manifest, agent, trainer, history, replay })?)
     }
 
-    /// Returns an error if the run cannot be saved at every step from now on, as far as that can be known without writing a file.
+    /// Returns an error if the run cannot be saved at every later step, as far as this can be checked without writing a file.
     pub(super) fn check_can_be_saved(&self) -> Result<(), Error> {
         if !self.can_save_in_mid_episode() {
             return Err(CheckpointError::MidEpisode.into());
@@ -111,21 +111,21 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Restores the run from the newest intact generation. Returns `None`, and changes nothing, if there is no generation.
     ///
-    /// Build the trainer like the one that was saved: with the same environment, agent, settings and seed.
+    /// Build the trainer like the saved one: with the same environment, agent, settings and seed.
     /// [`TrainerConfig::episodes`](super::TrainerConfig::episodes) and
     /// [`TrainerConfig::environment_steps`](super::TrainerConfig::environment_steps) may change, and so may the settings
-    /// that [`Checkpoints::allow_changed`] names. The resumed run continues as the saved one would have, bit for bit, if the settings
+    /// in [`Checkpoints::allow_changed`]. The resumed run continues as the saved one would have, bit for bit, if the settings
     /// are the same and episodes are not [restarted](Self::with_restarted_episodes).
     ///
     /// A damaged newer generation is skipped and [reported](Checkpoints::on_skipped), by default on standard error.
     ///
     /// # Errors
     ///
-    /// The trainer has not changed then.
+    /// On an error the trainer is unchanged.
     ///
     /// - [`CheckpointError::NoneIntact`] if there are generations, but each is damaged
     /// - [`CheckpointError::Settings`] if settings differ; it lists all of them
-    /// - [`CheckpointError::UnknownSetting`] if a name in [`Checkpoints::allow_changed`] is no setting
+    /// - [`CheckpointError::UnknownSetting`] if a name in [`Checkpoints::allow_changed`] is not a setting
     /// - [`CheckpointError::Differs`] or [`StateError`] if the newest intact generation belongs to another kind of run
     pub fn resume(&mut self, checkpoints: &mut Checkpoints) -> Result<Option<Resumed>, Error> {
         let here = self.settings(checkpoints.allowed())?;
@@ -137,15 +137,15 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
 
     /// Restores the run from the generation that you name, such as [`Checkpoints::best`].
     ///
-    /// Newer generations stay as they are. The next save gets a higher number than theirs, so the next [`resume`](Self::resume)
-    /// continues from that save. The older ones are removed like any others, as soon as there are enough newer ones. In a command that is
-    /// repeated, call this once and [`resume`](Self::resume) from then on.
+    /// Newer generations stay. The next save gets a higher number than theirs, so the next [`resume`](Self::resume)
+    /// continues from that save. Older ones are removed as usual, when there are enough newer ones. If you repeat the
+    /// command, call this once, and [`resume`](Self::resume) from then on.
     ///
     /// # Errors
     ///
     /// As [`resume`](Self::resume), and:
     ///
-    /// - [`CheckpointError::NoGeneration`] if it is not there
+    /// - [`CheckpointError::NoGeneration`] if it does not exist
     /// - [`CheckpointError::Generation`] if it is damaged
     pub fn resume_from(&mut self, checkpoints: &mut Checkpoints, generation: u64) -> Result<Resumed, Error> {
         let here = self.settings(checkpoints.allowed())?;
@@ -202,7 +202,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok((EpisodeHistory::with_metrics(here), replay))
     }
 
-    /// Restores the run from a generation that was read. Changes nothing if there is an error.
+    /// Restores the run from a generation that was read. On an error nothing is changed.
     fn restore(
         &mut self,
         generation: Generation<EpisodeHistory>,
@@ -242,7 +242,7 @@ impl<E: Environment, A: Agent + SaveState> Trainer<E, A> {
         Ok(Resumed { generation, environment_steps, restarted_episodes, changed, skipped })
     }
 
-    /// Loads the environments whose episodes continue. `before` gets the states they had, to undo it.
+    /// Loads the environments whose episodes continue. `before` receives their old states, to undo it.
     fn load_environments(&mut self, run: &mut RunState, before: &mut Vec<(usize, State)>) -> Result<(), Error> {
         for (i, (slot, episode)) in self.collector.slots.iter_mut().zip(&mut run.episodes).enumerate() {
             if episode.is_none() {
@@ -324,7 +324,7 @@ fn changed(saved: &Value, here: &Value) -> Vec<ChangedSetting> {
     differing.map(|name| ChangedSetting::new(name.clone(), text(saved.get(name)), text(here.get(name)))).collect()
 }
 
-/// Returns the settings of an agent; null if it does not show them.
+/// Returns the settings of an agent; null if the agent does not return them.
 fn agent_config(state: &State) -> Value {
     state.text("config").and_then(|config| serde_json::from_str(config).ok()).unwrap_or(Value::Null)
 }

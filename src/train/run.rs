@@ -1,4 +1,4 @@
-//! The run of a trainer: takes steps until the end, and notifies the observers.
+//! The run of a trainer: takes steps until the end, and calls the observers.
 
 use super::checkpointing::SaveTimer;
 use super::episode::History;
@@ -13,17 +13,17 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
     /// interrupted.
     ///
     /// Returns the summaries of the episodes that ended in this call. Call it again to continue a run that an observer has ended. With
-    /// several environments, the last step may end more episodes than were asked for.
+    /// several environments, the last step may end more episodes than configured.
     ///
     /// # Errors
     ///
-    /// As [`step`](Self::step), or [`Error::Observer`]. With [checkpoints](Self::with_checkpoints) also as [`save`](Self::save): a run
-    /// that could not be saved has ended, and can be continued by another call. What can never be saved is refused before the first
+    /// As [`step`](Self::step), or [`Error::Observer`]. With [checkpoints](Self::with_checkpoints) also as [`save`](Self::save): the run
+    /// ends if it cannot be saved, and another call continues it. If saving can never work, the error comes before the first
     /// step, or else after the first step and the first update:
     ///
-    /// - [`CheckpointError::MidEpisode`](crate::checkpoint::CheckpointError::MidEpisode) if nobody has chosen what happens to
-    ///   episodes under way
-    /// - [`CheckpointError::Write`](crate::checkpoint::CheckpointError::Write) or [`Error::State`] if a state has no form as a file
+    /// - [`CheckpointError::MidEpisode`](crate::checkpoint::CheckpointError::MidEpisode) if you have not chosen what happens to
+    ///   running episodes
+    /// - [`CheckpointError::Write`](crate::checkpoint::CheckpointError::Write) or [`Error::State`] if a state cannot be written as a file
     pub fn run(&mut self, observers: &mut [&mut dyn Observer]) -> Result<Vec<EpisodeSummary>, Error> {
         let timer = self.begin_saving()?;
         let outcome = self.run_observed(observers, timer);

@@ -1,4 +1,4 @@
-//! The part `trainer.safetensors` of a checkpoint: counters, random streams, evaluations, and the episodes under way.
+//! The part `trainer.safetensors` of a checkpoint: counters, random streams, evaluations, and the running episodes.
 
 use rand::rngs::ChaCha8Rng;
 
@@ -19,13 +19,13 @@ const RNGS: [&str; 3] = ["episode_rng", "warmup_rng", "replay_rng"];
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     BetweenEpisodes,
-    /// Its episode is under way and saved.
+    /// Its episode is running and saved.
     InEpisode,
-    /// Its episode is under way and not saved: the resumed run begins a new one.
+    /// Its episode is running and not saved: the resumed run starts a new one.
     Restarted,
 }
 
-/// The trainer's part of a checkpoint, read and checked. Nothing has been changed by it yet.
+/// The trainer's part of a checkpoint, read and checked, before anything is changed.
 pub(super) struct RunState {
     pub(super) environment_steps: usize,
     pub(super) learning_steps: usize,
@@ -33,7 +33,7 @@ pub(super) struct RunState {
     pub(super) rngs: [ChaCha8Rng; 3],
     pub(super) evaluations: Vec<EvaluationSummary>,
     pub(super) replay: State,
-    /// For each environment, the saved episode and its newest observation, if one is under way.
+    /// For each environment, the saved episode and its newest observation, if one is running.
     pub(super) episodes: Vec<Option<(Episode, Vec<f32>)>>,
     /// The states of the environments with saved episodes.
     pub(super) environments: States,
@@ -95,7 +95,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         let episodes = parse_episodes(state.take_state("episodes"), dims).map_err(|error| error.within("episodes"))?;
         let environments = state.take_states("environments")?;
         if environments.len() != in_episode {
-            let rule = format!("{in_episode}, one for each episode under way");
+            let rule = format!("{in_episode}, one for each running episode");
             return Err(StateError::invalid("environments.count", rule, environments.len()));
         }
         state.finish()?;
@@ -134,7 +134,7 @@ fn parse_phases(phases: Vec<u64>, environments: usize) -> Result<Vec<Phase>, Sta
     phases.into_iter().map(phase).collect()
 }
 
-/// Returns the episodes under way, a row for each.
+/// Returns the running episodes, a row for each.
 fn episodes_state<E>(slots: &[&EnvSlot<E>], observation_dim: usize, metrics: usize) -> State {
     let (n, mut state) = (slots.len(), State::new());
     let counts = |of: fn(&Episode) -> usize| slots.iter().map(|slot| of(&slot.episode) as u64).collect();
@@ -153,7 +153,7 @@ fn episodes_state<E>(slots: &[&EnvSlot<E>], observation_dim: usize, metrics: usi
     state
 }
 
-/// Reads so many episodes under way, with observations and metrics of so many numbers.
+/// Reads the running episodes, with the given sizes of observations and metrics.
 fn parse_episodes(
     mut state: State,
     (n, observation_dim, metrics): (usize, usize, usize),
@@ -192,7 +192,7 @@ fn evaluations_state(evaluations: &[EvaluationSummary]) -> State {
     state
 }
 
-/// Reads the evaluations of a run that has taken so many steps and updates.
+/// Reads the evaluations of a run with that many steps and updates.
 fn parse_evaluations(
     mut state: State,
     environment_steps: usize,

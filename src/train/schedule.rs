@@ -1,10 +1,10 @@
-//! Factors that change during a run.
+//! Schedules: factors that change during a run.
 
 use crate::config::{ConfigError, at_least, non_negative};
 
 /// A factor that changes with the number of environment steps.
 ///
-/// It depends on nothing else, so a resumed run has the same factor. Attach it to a trainer by
+/// The factor depends on the step alone, so a resumed run has the same factor. Attach a schedule to a trainer by
 /// [`Trainer::with_schedule`](super::Trainer::with_schedule).
 ///
 /// # Examples
@@ -32,7 +32,7 @@ enum Shape {
 }
 
 impl Schedule {
-    /// Makes a schedule that goes from `first` to `last` in a straight line over `steps` environment steps, and stays there.
+    /// Makes a schedule that changes linearly from `first` to `last` over `steps` environment steps, and then stays.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Schedule {
         Self::new(first, last, steps, Shape::Linear)
     }
 
-    /// Makes a schedule that goes from `first` to `last` along half a cosine over `steps` environment steps, and stays there[^1].
+    /// Makes a schedule that follows half a cosine from `first` to `last` over `steps` environment steps, and then stays[^1].
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The results of one step of the trainer: one environment step in each environment.
 ///
-/// Two reports are equal if everything but [`evaluation_time`](Self::evaluation_time) is equal. So the same run gives the same reports.
+/// Two reports are equal if everything except [`evaluation_time`](Self::evaluation_time) is equal. So the same run gives the same reports.
 #[derive(Debug, Clone, Default)]
 pub struct StepReport {
     /// Environment steps so far.
@@ -17,11 +17,11 @@ pub struct StepReport {
     pub environments: Vec<EnvironmentStep>,
     /// Metrics of the last update in this step; `None` before learning starts.
     pub metrics: Option<Vec<f64>>,
-    /// The episodes that this step ended: at most one for each environment. After a step that failed, its episodes too.
+    /// The episodes that this step ended: at most one for each environment. After a failed step, its episodes too.
     pub episodes: Vec<EpisodeSummary>,
-    /// The evaluation after this step, if there was one; before it, an overdue one that had failed.
+    /// The evaluation after this step, if there was one; before it, an overdue evaluation that had failed.
     pub evaluations: Vec<EvaluationSummary>,
-    /// How long the evaluations took, those that failed included. This is the only number here that comes from a clock.
+    /// Time of the evaluations, including failed ones. No other number here depends on the clock.
     pub evaluation_time: Duration,
 }
 
@@ -56,7 +56,7 @@ pub struct EnvironmentStep {
     pub observation: Vec<f32>,
     /// The reward, undiscounted.
     pub reward: f32,
-    /// Whether there is no future after it.
+    /// Whether the state after it has no future.
     pub terminated: bool,
     /// Whether the episode was cut off from outside.
     pub truncated: bool,
@@ -65,7 +65,7 @@ pub struct EnvironmentStep {
 /// The results of an evaluation of the greedy policy during a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationSummary {
-    /// Environment steps so far; those of the evaluation do not count.
+    /// Environment steps so far, without those of the evaluation.
     pub environment_steps: usize,
     /// Updates so far.
     pub updates: usize,

@@ -1,4 +1,4 @@
-//! A log of a run for TensorBoard.
+//! Event files for TensorBoard.
 
 use std::fmt;
 use std::fs::File;
@@ -18,21 +18,21 @@ use event::{Event, What};
 mod event;
 mod record;
 
-/// Writes the curves of a run as TensorBoard reads them, over environment steps.
+/// Writes the curves of a run for TensorBoard, over environment steps.
 ///
 /// | Tag | When | What |
 /// |---|---|---|
 /// | `rollout/return`, `rollout/average_return`, `rollout/length` | each episode | as [`EpisodeSummary`] |
 /// | `train/NAME` | each episode with an update | mean of the metric over the updates of the episode |
-/// | `step/NAME` | as [`every_steps`](Self::every_steps) says | the metric of one update |
+/// | `step/NAME` | as set by [`every_steps`](Self::every_steps) | the metric of one update |
 /// | `evaluation/mean_return`, `evaluation/min_return`, `evaluation/max_return` | each evaluation | over its episodes |
-/// | `settings/NAME` | at the start | the settings of the trainer, and those given to [`with_settings`](Self::with_settings), as texts |
+/// | `settings/NAME` | at the start | the settings of the trainer, and those of [`with_settings`](Self::with_settings), as texts |
 ///
-/// Values are of single precision, as TensorBoard's own. The file begins with a mark that voids what other files in its folder
-/// hold: one folder shows one run. When a run is resumed by another program, a new file holds all of its episodes and
-/// evaluations again; metrics of single steps begin anew, since no checkpoint holds them.
+/// Values have single precision, like TensorBoard's own. The file starts with a mark that makes TensorBoard ignore other files in its
+/// folder: one folder shows one run. When another program resumes a run, a new file has all of its episodes and
+/// evaluations again. Metrics of single steps start again, because no checkpoint holds them.
 ///
-/// The time of each record is the only thing that depends on the clock, with the name of the file;
+/// Only the time of each record, and the name of the file, depend on the clock;
 /// [`create_with_clock`](Self::create_with_clock) takes another clock.
 ///
 /// # Examples
@@ -54,7 +54,7 @@ pub struct TensorBoard<W: Write = File> {
     settings: Vec<(String, String)>,
     /// Names of the metrics, once the head of the file is written.
     metric_names: Option<&'static [&'static str]>,
-    /// Environment steps at the last step that was seen in this part of the run.
+    /// Environment steps at the last step before this part of the run.
     last_step: Option<usize>,
     logged: Logged,
 }
@@ -72,9 +72,9 @@ impl<W: Write> fmt::Debug for TensorBoard<W> {
 }
 
 impl TensorBoard {
-    /// Creates an event file in `folder`, and the folder; files that are there stay as they are.
+    /// Creates an event file in `folder`, and the folder; existing files stay.
     ///
-    /// The folder is held until this observer is dropped: one folder shows one run.
+    /// The folder is locked until this observer is dropped: one folder shows one run.
     ///
     /// # Errors
     ///
@@ -113,12 +113,12 @@ impl TensorBoard {
     }
 }
 
-/// How the names of this crate's event files end.
+/// The suffix of this crate's event files.
 const SUFFIX: &str = ".actor-critic";
 
 /// Locks the new file of a folder, unless another file of the folder is locked.
 ///
-/// The new one is locked first: of two that begin together at least one sees the other.
+/// The new file is locked first: of two observers that start together, at least one sees the other.
 fn claim(folder: &Path, name: &str, file: File) -> Result<File, LogError> {
     let path = |source| LogError::Io { path: folder.to_path_buf(), source };
     let locked = log_file::lock(&file, folder).and_then(|()| {
@@ -163,7 +163,7 @@ impl<W: Write> TensorBoard<W> {
     ///
     /// # Errors
     ///
-    /// If the settings cannot be written as JSON, as a map whose keys are not texts.
+    /// If the settings cannot be written as JSON, for example because of a map whose keys are not texts.
     pub fn with_settings(
         mut self,
         name: impl Into<String>,
@@ -178,7 +178,7 @@ impl<W: Write> TensorBoard<W> {
         let message = Event { wall_time: (self.clock)(), step, what: Some(what) }.encode_to_vec();
         let mut bytes = Vec::new();
         record::append(&mut bytes, &message);
-        // At once, so that TensorBoard does not meet half of a record while the run goes on.
+        // Flushed at once, so that TensorBoard does not read half of a record during the run.
         self.out.write_all(&bytes)?;
         Ok(self.out.flush()?)
     }

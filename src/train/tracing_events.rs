@@ -1,4 +1,4 @@
-//! A run as events of the crate `tracing`.
+//! Events of a run for the crate `tracing`.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use super::{EpisodeSummary, EvaluationSummary, Observer, ObserverError, RunInfo}
 /// The target of every event, for the filters of subscribers.
 const TARGET: &str = "actor_critic";
 
-/// Tells the subscribers of `tracing` of a run: its start, its episodes and evaluations, and its end.
+/// Sends the events of a run to the subscribers of `tracing`: its start, its episodes and evaluations, and its end.
 ///
 /// Every event is at the level info, with the target `actor_critic`:
 ///
@@ -21,7 +21,7 @@ const TARGET: &str = "actor_critic";
 /// | `policy evaluated` | `environment_steps`, `updates`, `episodes`, `mean_return` |
 /// | `run finished` | `episodes`, `environment_steps`: those of the last episode |
 ///
-/// Events are of the present: those of a run before it was resumed are not sent again.
+/// Events of a run before it was resumed are not sent again.
 ///
 /// # Examples
 ///
@@ -106,7 +106,7 @@ impl Observer for TracingEvents {
     }
 }
 
-/// Writes `name=value` with spaces between; the names of fields of an event are fixed when the program is compiled.
+/// Writes `name=value` with spaces between; the field names of an event are fixed at compile time.
 struct Metrics<'a> {
     names: &'a [&'static str],
     values: &'a [f64],

@@ -19,7 +19,7 @@ use crate::rng::Seed;
 
 /// Trains an agent in one environment, or in several at once: acts, stores, samples, updates.
 ///
-/// The trainer owns environments, agent and replay. [`run`](Self::run) takes steps to the end; [`step`](Self::step) takes one
+/// The trainer owns environments, agent and replay. [`run`](Self::run) takes steps to the end. [`step`](Self::step) takes one
 /// environment step in each environment, for a loop of your own. Attach evaluations, schedules, another replay and checkpoints
 /// before the run, by the `with_…` methods.
 ///
@@ -47,12 +47,12 @@ pub struct Trainer<E, A> {
     pub(super) evaluation: Option<EvaluateEvery<A>>,
     pub(super) schedules: Vec<(Schedule, Apply<A>)>,
     pub(super) checkpoints: Option<Attached<Self, A>>,
-    /// Results that no report has had yet: of more than one step only after a failure.
+    /// Results that are not reported yet: of more than one step only after a failure.
     pub(super) unreported: Unreported,
     evaluation_time: Duration,
 }
 
-/// A function that gives an agent the factor of a schedule.
+/// A function that passes the factor of a schedule to an agent.
 pub(super) type Apply<A> = Box<dyn FnMut(&mut A, f64) -> Result<(), ConfigError> + Send>;
 
 impl<E: fmt::Debug, A: fmt::Debug> fmt::Debug for Trainer<E, A> {
@@ -77,12 +77,11 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         Self::with_environments(vec![env], agent, config, seed)
     }
 
-    /// Makes a trainer of several environments of one kind, an agent and a configuration.
+    /// Makes a trainer of several environments of one type, an agent and a configuration.
     ///
     /// The trainer steps them together: it asks the agent once for all actions, takes a step in each environment, and stores every
-    /// transition. [`updates_per_step`](TrainerConfig::updates_per_step) counts for each of them. An environment whose episode has
-    /// ended is reset before the next step, so the last observation of an episode is never replaced by the first of the
-    /// next. Seeds of episodes are drawn in the order in which the episodes begin; of episodes that begin together, by number of the
+    /// transition. [`updates_per_step`](TrainerConfig::updates_per_step) counts for each of them. The trainer resets an environment after its last observation
+    /// is stored, before the next step. Seeds of episodes are drawn in the order in which the episodes start; for episodes that start together, by number of the
     /// environment.
     ///
     /// # Errors
@@ -141,22 +140,22 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
 
     /// Takes one environment step in each environment, and the updates that follow.
     ///
-    /// The report is valid until the next step, which uses its memory again: clone what is to be kept.
+    /// The report is a reference that is valid until the next step: clone what you keep.
     ///
     /// # Errors
     ///
-    /// [`Error::Step`], which says at which step, around one of these:
+    /// [`Error::Step`], with the number of the step, around one of these:
     ///
-    /// - [`Error::Environment`] if an environment fails or breaks its contract: its episode is dropped, what was stored
-    ///   of it stays, and the next call begins a new one; the steps of the other environments stand, without updates
+    /// - [`Error::Environment`] if an environment fails or breaks its contract: its episode is dropped, its stored transitions
+    ///   stay, and the next call starts a new one; the steps of the other environments stand, without updates
     /// - [`Error::Agent`] if the agent cannot act: the next call asks it again; or if it cannot learn: the environment
     ///   step stands, and the next call takes the next one. After
     ///   [`AgentError::Diverged`](crate::agent::AgentError::Diverged) or
-    ///   [`AgentError::Parameter`](crate::agent::AgentError::Parameter) it cannot be trained on
+    ///   [`AgentError::Parameter`](crate::agent::AgentError::Parameter) it cannot be trained further
     /// - [`Error::Config`] if the agent refuses the factor of a schedule
-    /// - whatever an evaluation reports: the step stands, and the next call evaluates again before it takes a step
+    /// - any error of an evaluation: the step stands, and the next call evaluates again before it takes a step
     ///
-    /// The results of a step that fails are not lost: the report of the next step that succeeds has its episodes too.
+    /// The results of a failed step are not lost: the report of the next successful step has its episodes too.
     pub fn step(&mut self) -> Result<&StepReport, Error> {
         self.advance()?;
         Ok(self.report())
@@ -179,7 +178,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self.unreported.give(self.collector.environment_steps, self.updater.updates)
     }
 
-    /// Makes an evaluation that has failed, or that was never begun because something else failed.
+    /// Makes an evaluation that has failed, or that did not start because of another failure.
     pub(super) fn evaluate_if_overdue(&mut self) -> Result<(), Error> {
         self.evaluate_if_due().map_err(|error| self.at_step(self.environment_steps(), error))
     }
@@ -262,17 +261,17 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self.history.episodes.len()
     }
 
-    /// Returns the episodes that have ended, from the first of the run, however often it was interrupted.
+    /// Returns all finished episodes of the run, also from before interruptions.
     pub fn history(&self) -> &EpisodeHistory {
         &self.history.episodes
     }
 
-    /// Returns the evaluations, from the first of the run, however often it was interrupted.
+    /// Returns all evaluations of the run, also from before interruptions.
     pub fn evaluations(&self) -> &[EvaluationSummary] {
         &self.history.evaluations
     }
 
-    /// Returns how long evaluations have taken in this program, those that failed included. Training took the rest.
+    /// Returns the time of the evaluations in this program, including failed ones. Training took the rest.
     pub fn evaluation_time(&self) -> Duration {
         self.evaluation_time
     }
@@ -287,7 +286,7 @@ impl<E: Environment, A: Agent> Trainer<E, A> {
         self.updater.updates
     }
 
-    /// Gives back the environments and the trained agent.
+    /// Returns the environments and the trained agent.
     pub fn into_parts(self) -> (Vec<E>, A) {
         (self.collector.slots.into_iter().map(|slot| slot.env).collect(), self.agent)
     }

@@ -10,7 +10,7 @@ use crate::config::{ConfigError, at_least, at_most, positive};
 /// Steps of the warm-up, if neither it nor the first update is set.
 const WARMUP_STEPS: usize = 1_000;
 
-/// Settings of a [`Trainer`](super::Trainer): how long it runs, when it learns, and what the replay holds.
+/// Settings of a [`Trainer`](super::Trainer): the length of a run, the start of learning, batches, and the replay.
 ///
 /// | Field | Default | Lab, DDPG | Lab, SAC |
 /// |---|---|---|---|
@@ -21,7 +21,8 @@ const WARMUP_STEPS: usize = 1_000;
 /// | `updates_per_step` | 1 | 1 | 1 |
 /// | `n_step` | 1 | 1 | 1 |
 ///
-/// Set `warmup_steps` or `learning_starts`, and the other gets the same value; set both, and each has its own.
+/// If you set only one of `warmup_steps` and `learning_starts`, the other gets the same value. "Lab" is a course exercise whose runs the examples reproduce
+/// ([Lab](crate::_docs::lab)).
 /// [`resolved`](Self::resolved) returns both as numbers.
 ///
 /// # Examples
@@ -38,7 +39,7 @@ const WARMUP_STEPS: usize = 1_000;
 pub struct TrainerConfig {
     /// Episodes to run, at least 1.
     pub episodes: usize,
-    /// Most environment steps to run, at least 1; no limit by default. A run ends by this or by `episodes`, whichever comes first.
+    /// Most environment steps to run, at least 1; no limit by default. The run ends at this limit or after `episodes`, whichever comes first.
     pub environment_steps: Option<usize>,
     /// Transitions in a batch, n, at least 1.
     pub batch_size: usize,
@@ -54,7 +55,7 @@ pub struct TrainerConfig {
     pub learning_starts: Option<usize>,
     /// Updates for each environment step once learning has started, `(0, ∞)`; with 0.1, one for every ten steps.
     pub updates_per_step: f64,
-    /// Rewards in a return before it bootstraps, at least 1: see [`ReplayBuffer::with_n_step`](crate::replay::ReplayBuffer::with_n_step).
+    /// Steps in a return before it bootstraps, at least 1: see [`ReplayBuffer::with_n_step`](crate::replay::ReplayBuffer::with_n_step).
     pub n_step: usize,
     /// Episodes in the running average of returns, at least 1.
     pub average_window: usize,
@@ -85,18 +86,18 @@ impl TrainerConfig {
         }
     }
 
-    /// Makes the settings of a run of `environment_steps` steps, however many episodes that are.
+    /// Makes the settings of a run of `environment_steps` steps, in any number of episodes.
     pub fn steps(environment_steps: usize) -> Self {
         Self::new(usize::MAX).with_environment_steps(environment_steps)
     }
 
-    /// Makes the settings of a run of `environment_steps` steps that [`SacConfig::recommended`](crate::agent::SacConfig::recommended) was chosen with: as
-    /// [`steps`](Self::steps), with returns of three steps, and batches of 128, which take half the time.
+    /// Makes the settings of a run for [`SacConfig::recommended`](crate::agent::SacConfig::recommended): as [`steps`](Self::steps), with
+    /// returns of three steps, and batches of 128, which take half the time of 256.
     pub fn recommended(environment_steps: usize) -> Self {
         Self::steps(environment_steps).with_batch_size(128).with_n_step(3)
     }
 
-    /// Sets the number of environment steps after which the run ends, unless its episodes are over before; `None` for no limit.
+    /// Sets the number of environment steps after which the run ends at the latest; `None` for no limit.
     #[must_use]
     pub fn with_environment_steps(mut self, environment_steps: impl Into<Option<usize>>) -> Self {
         self.environment_steps = environment_steps.into();

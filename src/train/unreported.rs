@@ -1,4 +1,4 @@
-//! The report of what nobody has been told yet, in memory that is used again.
+//! The report of steps that are not reported yet, in reused memory.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::env::Step;
 #[derive(Debug, Default)]
 pub(super) struct Unreported {
     pub(super) report: StepReport,
-    /// Whether the report was given out, so that what comes next belongs into another one.
+    /// Whether the report was returned, so that later results belong into another one.
     is_given: bool,
-    /// Steps and metrics of earlier reports, for their memory.
+    /// Steps and metrics of earlier reports, to reuse their memory.
     spare_steps: Vec<EnvironmentStep>,
     spare_metrics: Vec<f64>,
 }
 
 impl Unreported {
-    /// Begins another report if this one was given out.
+    /// Starts another report if this one was returned.
     pub(super) fn begin(&mut self) {
         if self.is_given {
             self.clear();
         }
     }
 
-    /// Begins another report.
+    /// Starts another report.
     pub(super) fn clear(&mut self) {
         let StepReport { is_warmup, environments, metrics, episodes, evaluations, evaluation_time, .. } =
             &mut self.report;
@@ -37,14 +37,14 @@ impl Unreported {
         (*is_warmup, *evaluation_time, self.is_given) = (false, Duration::ZERO, false);
     }
 
-    /// Begins another report, which has to tell how long the evaluations of this one took.
+    /// Starts another report, which includes the evaluation time of this one.
     pub(super) fn clear_all_but_time(&mut self) {
         let evaluation_time = self.report.evaluation_time;
         self.clear();
         self.report.evaluation_time = evaluation_time;
     }
 
-    /// Gives the report out, with the progress of the run.
+    /// Returns the report, with the progress of the run.
     pub(super) fn give(&mut self, environment_steps: usize, updates: usize) -> &StepReport {
         (self.report.environment_steps, self.report.updates, self.is_given) = (environment_steps, updates, true);
         &self.report
@@ -67,7 +67,7 @@ impl Unreported {
         });
     }
 
-    /// Takes the metrics of an update in place of those before.
+    /// Replaces the metrics by those of an update.
     pub(super) fn set_metrics(&mut self, values: impl Iterator<Item = f64>) -> &[f64] {
         let kept = self.report.metrics.take();
         let metrics = self.report.metrics.insert(kept.unwrap_or_else(|| std::mem::take(&mut self.spare_metrics)));

@@ -167,9 +167,9 @@ pub fn agent_edits() -> Vec<Edit> {
             "must have shape [3, 2], got [0, 1099511627776]",
         ),
         ("a path for a name", |state| state.put("../../etc/passwd", 1_u64), "`../../etc/passwd` is in the state, but"),
-        ("a name of nothing", |state| state.put("", 1_u64), "`` is in the state, but nothing here takes it"),
-        ("a name with a NUL", |state| state.put("a\0b", 1_u64), "is in the state, but nothing here takes it"),
-        ("a name with dots only", |state| state.put("actor...", 1_u64), "is in the state, but nothing here takes it"),
+        ("a name of nothing", |state| state.put("", 1_u64), "`` is in the state, but is not used"),
+        ("a name with a NUL", |state| state.put("a\0b", 1_u64), "is in the state, but is not used"),
+        ("a name with dots only", |state| state.put("actor...", 1_u64), "is in the state, but is not used"),
         (
             "2^31 steps of Adam",
             |state| {
@@ -243,7 +243,7 @@ pub fn agent_edits() -> Vec<Edit> {
         (
             "statistics that nobody asked for",
             |state| state.put("observations.count", 1.0),
-            "`observations.count` is in the state, but nothing here takes it",
+            "`observations.count` is in the state, but is not used",
         ),
         ("another algorithm", |state| put_text(state, "algorithm", "sac".into()), "sac then, ddpg now"),
         ("settings that are no JSON", |state| put_text(state, "config", "{".into()), "a configuration as JSON"),

@@ -154,7 +154,7 @@ fn an_actor_that_fails_for_a_single_observation_is_an_error_and_not_a_panic() {
         let actor = Squeezing { unused: 0.0 };
         let mut agent = Ddpg::new(actor, critic, &spaces(), &DdpgConfig::new(), &device, Seed(0)).unwrap();
         let error = agent.explore(&[&[0.0; 3]]).unwrap_err();
-        assert_eq!(error.to_string(), "the actor must answer 1 observations with shape [1, 1], got [1, 3]");
+        assert_eq!(error.to_string(), "the actor must return shape [1, 1] for 1 observations, got [1, 3]");
     }
 }
 

@@ -218,7 +218,7 @@ fn a_generation_that_is_not_whole_or_of_another_format_is_refused() {
         (
             "the last format",
             |path| small_run::replace(path, MANIFEST, br#"{"format": 2, "crate_version": "0.1.0", "episodes": 1}"#),
-            "got 2, written by version 0.1.0; end the run with that version, or begin it anew in another directory",
+            "got 2, written by version 0.1.0; finish the run with that version, or start it again in another directory",
         ),
     ];
     for (what, damage, expected) in cases {
@@ -414,8 +414,8 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     );
     refused(
         &|| with(small_run::agent(2, &DdpgConfig::new().with_actor_learning_rate(0.5), Seed(0)), config(), Seed(0)),
-        "the checkpoint was made with other settings: actor_learning_rate: 0.001 then, 0.5 now; set them as they were, or name \
-         them in `Checkpoints::allow_changed`",
+        "the checkpoint was made with other settings: actor_learning_rate: 0.001 then, 0.5 now; restore the old values, or name \
+         the settings in `Checkpoints::allow_changed`",
     );
     refused(
         &|| with(small(), config(), Seed(1)),
@@ -430,6 +430,6 @@ fn the_checkpoint_of_another_run_is_refused_with_both_sides_named() {
     assert_refused(
         || Trainer::new(Pendulum::v1(), small(), &config(), Seed(0)).unwrap(),
         folder.path(),
-        "a checkpoint in mid-episode needs an environment that saves its state",
+        "a checkpoint in the middle of an episode needs an environment that saves its state",
     );
 }

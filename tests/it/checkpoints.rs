@@ -69,9 +69,9 @@ fn an_environment_that_cannot_be_saved_is_refused_before_the_first_step() {
     let error = first.run(&mut []).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a checkpoint in mid-episode needs an environment that saves its state: implement `SaveState` for it and call \
-         `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run begins new episodes in \
-         place of those under way"
+        "a checkpoint in the middle of an episode needs an environment that saves its state: implement `SaveState` for it and call \
+         `Trainer::with_environment_state`; or call `Trainer::with_restarted_episodes`, and a resumed run starts new episodes \
+         instead of the running ones"
     );
     assert_eq!((first.environment_steps(), first.checkpoints().unwrap().generations().unwrap()), (0, vec![]));
     drop(first);
@@ -82,7 +82,11 @@ fn an_environment_that_cannot_be_saved_is_refused_before_the_first_step() {
     first.step().unwrap();
     assert!(!first.can_save());
     let error = first.save(&mut checkpoints).unwrap_err();
-    assert!(error.to_string().starts_with("a checkpoint in mid-episode needs an environment that saves its state"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("a checkpoint in the middle of an episode needs an environment that saves its state")
+    );
     assert_eq!(checkpoints.generations().unwrap(), [0_u64; 0]);
     (0..199).for_each(|_| _ = first.step().unwrap());
     assert!(first.can_save());

@@ -150,7 +150,7 @@ fn the_report_of_a_run_has_what_was_found() {
         std::fs::read_to_string(path).unwrap()
     };
     let sick = page(|step| Step { reward: 0.0, ..step });
-    assert!(sick.contains("Diagnosis") && sick.contains("all 600 rewards are 0, so that no action"));
+    assert!(sick.contains("Diagnosis") && sick.contains("all 600 rewards are 0, so no action"));
     assert!(!page(|step| step).contains("Diagnosis"));
 }
 

@@ -30,6 +30,7 @@ mod messages;
 mod mutated_files;
 mod normalization;
 mod one_writer;
+mod pages;
 mod presets;
 mod probe;
 mod probes;

@@ -286,7 +286,7 @@ fn an_agent_that_forgets_an_environment_is_refused() {
     let error = trainer.step().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the actor must answer 2 observations with shape [2, 1], got [1, 1], at environment step 1 after 0 updates"
+        "the actor must return shape [2, 1] for 2 observations, got [1, 1], at environment step 1 after 0 updates"
     );
 }
 

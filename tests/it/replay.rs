@@ -340,6 +340,6 @@ fn a_batch_of_another_replay_is_refused() {
     let largest = batch.rows()[0];
     assert_eq!(
         small.update_priorities(&batch, &[1.0; 20]).unwrap_err().to_string(),
-        format!("a batch must be from the replay that is told of its errors, whose rows are 0 to 0, got row {largest}")
+        format!("a batch must be from the replay that gets its errors, whose rows are 0 to 0, got row {largest}")
     );
 }

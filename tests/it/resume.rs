@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 
-use actor_critic::agent::{ExplorationNoise, NetworksConfig};
+use actor_critic::agent::{ExplorationNoise, LearnedTemperatureConfig, NetworksConfig};
 use actor_critic::nn::{
     Activation, DeterministicActor, DeterministicActorConfig, GaussianActor, GaussianActorConfig, QNetwork,
     QNetworkConfig, Reduction,
@@ -108,13 +108,15 @@ fn sac(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor
 /// Quantiles, dropout, subsets of critics, resets and correlated noise: all that has a state of its own.
 fn parts(spaces: &Spaces, device: &Device, seed: Seed) -> Result<Sac<GaussianActor, QNetwork>, Error> {
     let networks = NetworksConfig::new().with_hidden_dims(vec![16]).with_critic_dropout(0.1);
+    let temperature = LearnedTemperatureConfig::new().with_initial(0.02).with_minimum(0.02);
     let config = SacConfig::tqc()
         .with_networks(networks.with_critic_layer_norm(true))
         .with_critic_count(3)
         .with_target_reduction(Reduction::SmallestOf(2))
         .with_policy_delay(3)
         .with_reset_at(vec![150, 1_000, 3_000])
-        .with_exploration_noise(ExplorationNoise::Pink);
+        .with_temperature(TemperatureConfig::Learned(temperature))
+        .with_exploration_noise(ExplorationNoise::Adaptive);
     Ok(config.init(spaces, device, seed)?)
 }
 

@@ -1,4 +1,4 @@
-//! Modules of `src/` use each other in one direction only: the rule is in `docs/design.md`, under "Which module knows which".
+//! Modules of `src/` use each other in one direction only: the rule is in `docs/design.md`, under "Which module uses which".
 
 mod source;
 

@@ -1,10 +1,10 @@
 //! The rules that [`check_environment`](super::check_environment) and [`check_saved_state`](super::check_saved_state) test, and
-//! where one was broken.
+//! the moment when one was broken.
 
 use std::fmt;
 
-/// One rule of the contract of [`Environment`](crate::env::Environment), or of [`SaveState`](crate::state::SaveState) where
-/// that is what an environment implements; displays as a sentence.
+/// A rule of the contract of [`Environment`](crate::env::Environment), or of [`SaveState`](crate::state::SaveState) if
+/// the environment implements it; displays as a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -70,9 +70,9 @@ pub enum Rule {
     TerminatedRepeats,
     /// The seed and the actions decide where the episode is truncated.
     TruncatedRepeats,
-    /// What happened in earlier episodes has no influence.
+    /// Earlier episodes have no influence.
     EpisodesIndependent,
-    /// A reset in the middle of an episode begins a new one like any other.
+    /// A reset in the middle of an episode starts a new one like any other.
     ResetMidEpisode,
     /// The state can be saved at any moment.
     SaveSucceeds,
@@ -82,17 +82,17 @@ pub enum Rule {
     SaveRepeats,
     /// Saving changes nothing.
     SaveHasNoEffect,
-    /// A state that was saved can be loaded, whatever was played in between.
+    /// A saved state can be loaded, whichever episodes came after it.
     LoadSucceeds,
-    /// After a load, everything goes on as it did after the save.
+    /// After a load, the environment continues as it did after the save.
     LoadGoesOn,
     /// A state without one of its arrays is an error.
     MissingArrayRefused,
     /// A state with an array under another name is an error.
     RenamedArrayRefused,
-    /// A state with an array more than it had is an error.
+    /// A state with an additional array is an error.
     AddedArrayRefused,
-    /// A state with none of the arrays that belong to it, and another, is an error.
+    /// A state of something else is an error.
     ForeignStateRefused,
     /// A refused state changes nothing.
     RefusedStateHasNoEffect,
@@ -144,7 +144,7 @@ impl fmt::Display for Rule {
             Self::LoadGoesOn => "after a state is loaded, the environment must continue as it did after the save",
             Self::MissingArrayRefused => "a state without one of its arrays must be refused",
             Self::RenamedArrayRefused => "a state with one of its arrays under another name must be refused",
-            Self::AddedArrayRefused => "a state with an array that nothing takes must be refused",
+            Self::AddedArrayRefused => "a state with an unexpected array must be refused",
             Self::ForeignStateRefused => "a state of another kind of value must be refused",
             Self::RefusedStateHasNoEffect => "a refused state must leave the environment as it was",
         })

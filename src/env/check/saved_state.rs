@@ -1,4 +1,4 @@
-//! The contract of [`SaveState`] for environments.
+//! Tests of the contract of [`SaveState`] for environments.
 
 use super::{Checker, ContractViolation, Episode, Moment, Play, Rule, SEEDS, difference, failed, require, violation};
 use crate::env::{Environment, EnvironmentError, Step};
@@ -7,18 +7,18 @@ use crate::state::{SaveState, State, StateError};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Tests the contract of [`SaveState`] for an environment, and names the first rule that is broken.
+/// Tests the contract of [`SaveState`] for an environment, and returns the first rule that is broken.
 ///
-/// Saves at the start of an episode, on its way, before its last step and after it, with three seeds; loads each state after
+/// Saves at the start of an episode, in the middle, before its last step and after it, with three seeds. Loads each state after
 /// other episodes, finished and not, and requires the same bits from there on. Then it loads states that are not the
-/// environment's own: with an array less, or more, or under another name. [`Rule`] lists what it tests.
+/// environment's own: with an array removed, added, or renamed. [`Rule`] lists what it tests.
 ///
-/// [`check_environment`](super::check_environment) comes first: this one takes for granted that episodes repeat. Pass a fresh
-/// environment, whose state before the first reset is one of those that are saved.
+/// Call [`check_environment`](super::check_environment) first: this test assumes that episodes repeat. Pass a fresh
+/// environment: its state before the first reset is one of those that are saved.
 ///
 /// # Errors
 ///
-/// [`ContractViolation`], which says the rule, the values and the step.
+/// [`ContractViolation`], with the rule, the values and the step.
 ///
 /// # Examples
 ///
@@ -40,13 +40,13 @@ pub fn check_saved_state<E: Environment + SaveState + Send + ?Sized>(env: &mut E
     Ok(())
 }
 
-/// An episode, and the states that were saved after so many of its steps.
+/// An episode, and the states that were saved after a number of its steps.
 struct Saved {
     episode: Episode,
     states: Vec<(usize, State)>,
 }
 
-/// What has happened to an environment before a state is loaded into it.
+/// The past of an environment before a state is loaded into it.
 #[derive(Debug, Clone, Copy)]
 enum Past {
     Fresh,
@@ -55,7 +55,7 @@ enum Past {
 }
 
 impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
-    /// Plays the episode of `seed` without a save, and again with saves on the way.
+    /// Plays the episode of `seed` without a save, and again with saves in between.
     fn saves_an_episode(&mut self, seed: u64) -> Result<Saved, ContractViolation> {
         let episode = self.play(seed, Play::Uniform)?;
         let len = episode.steps.len();
@@ -73,11 +73,11 @@ impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
         Ok(Saved { episode, states })
     }
 
-    /// Loads each state after each kind of past, and plays what remains of the episode.
+    /// Loads each state after each kind of past, and plays the rest of the episode.
     fn goes_on_from(&mut self, saved: &Saved, fresh: &State) -> Result<(), ContractViolation> {
         let Saved { episode, states } = saved;
         let len = episode.steps.len();
-        // Where nothing is saved, nothing says whether an episode is under way.
+        // Without a saved state, it is unknown whether an episode is running.
         let stateless =
             states.iter().map(|(_, state)| state).chain([fresh]).all(|state| state.names().next().is_none());
         for (taken, state) in states.iter().filter(|(taken, _)| *taken < len || !stateless) {
@@ -105,7 +105,7 @@ impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
         self.play(episode.seed, Play::Uniform)?.require_same(episode, Some(Rule::LoadGoesOn))
     }
 
-    /// Loads states that nothing here has saved, in the middle of an episode that must then go on as ever.
+    /// Loads foreign states in the middle of an episode, which must then continue unchanged.
     fn refuses_foreign_states(&mut self, saved: &Saved, fresh: &State) -> Result<(), ContractViolation> {
         let Saved { episode, states } = saved;
         // Those of another step, so that a part of one that is taken on shows.
@@ -133,7 +133,7 @@ impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
         Ok(())
     }
 
-    /// Takes some steps of `episode` again, which must give the same bits; at its end, tries to step on.
+    /// Repeats some steps of `episode`, which must give the same bits; at its end, attempts another step.
     fn go_on(&mut self, episode: &Episode, steps: Range<usize>, rule: Rule) -> Result<(), ContractViolation> {
         let mut rng = Seed(episode.seed).stream(Stream::WarmUp);
         for (i, before) in episode.steps.iter().enumerate().take(steps.end) {
@@ -174,7 +174,7 @@ impl<E: Environment + SaveState + ?Sized> Checker<'_, E> {
 }
 
 impl Episode {
-    /// Returns when so many steps have been taken.
+    /// Returns whether that many steps have been taken.
     fn moment(&self, taken: usize) -> Moment {
         match taken {
             0 => Moment::Reset { seed: self.seed },
@@ -190,7 +190,7 @@ struct Foreign {
     state: State,
 }
 
-/// Lists states that are `own` with one thing changed, and one that has nothing of it.
+/// Lists states that are `own` with one change, and a state of something else.
 fn foreign_states(own: &State) -> impl Iterator<Item = Foreign> {
     const STRANGE: &str = "";
     let each = own.names().flat_map(move |name| {

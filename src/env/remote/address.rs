@@ -1,4 +1,4 @@
-//! Where a simulator listens.
+//! The address of a simulator.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -10,7 +10,7 @@ use super::RemoteError;
 /// Fewest bytes of a shared secret.
 const SHORTEST_SECRET: usize = 16;
 
-/// Where a simulator listens: `HOST:PORT`, or `unix:PATH` for a Unix socket.
+/// The address of a simulator: `HOST:PORT`, or `unix:PATH` for a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
     Tcp(String),
@@ -40,7 +40,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Resolves a host, and requires a secret unless every one of its addresses is this machine.
+/// Resolves a host, and requires a secret unless all of its addresses are of this machine.
 pub(super) fn resolve(
     host: &str,
     secret: &str,
@@ -92,7 +92,7 @@ mod tests {
         }
         for host in ["0.0.0.0:80", "192.0.2.1:80", "[2001:db8::1]:80"] {
             let error = resolve(host, "").unwrap_err().to_string();
-            assert!(error.starts_with("an address beyond this machine needs a shared secret, got "), "{error}");
+            assert!(error.starts_with("an address outside this machine needs a shared secret, got "), "{error}");
             assert!(resolve(host, "sixteen bytes, ok").is_ok());
         }
         let error = resolve("127.0.0.1:80", "too short").unwrap_err().to_string();

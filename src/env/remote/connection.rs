@@ -18,17 +18,17 @@ pub(super) struct Connection {
     stream: Stream,
     #[cfg(unix)]
     process: Option<Process>,
-    /// What the simulator is called in messages.
+    /// The name of the simulator in messages.
     simulator: String,
     place: String,
     options: RemoteOptions,
     reader: FrameReader,
     out: Vec<u8>,
-    /// Whether requests and answers are in step, so that the simulator can be asked again.
+    /// Whether requests and answers match, so that the simulator can be used further.
     in_step: bool,
 }
 
-/// A request that was sent and not answered.
+/// A request that was sent and not answered yet.
 #[derive(Debug)]
 pub(super) struct Sent {
     request: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct Sent {
 }
 
 impl Connection {
-    /// Takes a channel to a simulator at `place`, whose name may be known before it has said it.
+    /// Takes a channel to a simulator at `place`, whose name is unknown before its hello.
     pub(super) fn new(stream: Stream, name: Option<&str>, place: &str, options: RemoteOptions) -> Self {
         Self {
             stream,
@@ -62,12 +62,12 @@ impl Connection {
         self.process.as_ref().map(Process::id)
     }
 
-    /// Returns whether the simulator can be asked again.
+    /// Returns whether the simulator can be used further.
     pub(super) fn is_in_step(&self) -> bool {
         self.in_step
     }
 
-    /// Begins the conversation, and calls the simulator by its name from now on.
+    /// Exchanges hellos, and takes the name of the simulator from its hello.
     pub(super) fn greet(&mut self) -> Result<Hello, RemoteError> {
         let timeout = Some(self.options.deadline.max(Duration::from_millis(1)));
         self.stream.set_write_timeout(timeout).map_err(|error| self.io(error))?;
@@ -96,7 +96,7 @@ impl Connection {
 
     /// Receives the answer to a request; a failure that the simulator reports is an error.
     pub(super) fn receive(&mut self, sent: &Sent) -> Result<Answer, RemoteError> {
-        // A time beyond all clocks is no deadline.
+        // A time that the clock cannot hold is no deadline.
         let deadline = sent.at.checked_add(self.options.deadline);
         let active = Some(self.options.active_wait).filter(|active| !active.is_zero());
         let spin_until = active.and_then(|active| Instant::now().checked_add(active));
@@ -109,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// Says that an answer does not belong to its request.
+    /// Makes the error for an answer that does not belong to its request.
     pub(super) fn unexpected(&mut self, expected: &'static str, found: &Answer) -> RemoteError {
         self.protocol(ProtocolError::UnexpectedKind { expected, found: found.name() })
     }
@@ -169,7 +169,7 @@ fn label(name: Option<&str>, place: &str) -> String {
 }
 
 impl Drop for Connection {
-    /// Lets a simulator that waits for a request close its environment; one that does not is killed.
+    /// Lets a simulator that waits for a request close its environment; kills one that does not.
     fn drop(&mut self) {
         #[cfg(unix)]
         if self.process.is_none() || !self.in_step || self.stream.close_writing().is_err() {

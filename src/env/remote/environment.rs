@@ -1,4 +1,4 @@
-//! An environment whose steps are computed elsewhere.
+//! An environment that another process computes.
 
 use super::address::{Address, resolve};
 use super::connection::{Connection, Sent};
@@ -13,15 +13,15 @@ use crate::space::BoxSpace;
 
 /// An environment that a simulator computes: a child process, or a server.
 ///
-/// The simulator speaks the protocol of `docs/protocol.md` ([rendered](crate::_docs::protocol)). Observations are of f32, and a
-/// reward is rounded to f32 once. A simulator that reports a failure, such as an exception, can be reset and used again. One that dies,
-/// hangs or breaks the protocol is lost: its process is killed, and every later call fails, unless
-/// [`with_restart`](RemoteOptions::with_restart) starts another at the next reset.
+/// The simulator uses the protocol in [`docs/protocol.md`](crate::_docs::protocol). Observations are f32, and a
+/// reward is rounded to f32 once. After a failure that the simulator reports, such as an exception, you can reset it and use it again. A simulator that ends,
+/// does not answer in time or breaks the protocol is lost: its process is killed, and every later call fails, unless
+/// [`with_restart`](RemoteOptions::with_restart) starts another one at the next reset.
 ///
-/// Several of them compute at the same time where [`begin_step`](Environment::begin_step) is called on all before `step` on any, as a
-/// trainer does.
+/// Several simulators compute at the same time if [`begin_step`](Environment::begin_step) is called on all before `step` on any. A
+/// trainer does so.
 ///
-/// Dropping it closes the channel and waits for a child process to end. One that has not ended after 5 s, or was lost, is killed.
+/// Dropping it closes the channel and waits for a child process to end. A process that has not ended after 5 s, or was lost, is killed.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub struct RemoteEnvironment {
     origin: Origin,
     options: RemoteOptions,
     hello: Hello,
-    /// `Err` with the reason once the simulator is lost.
+    /// `Err` with the reason after the simulator is lost.
     connection: Result<Connection, String>,
     phase: Phase,
     begun: Option<Begun>,
@@ -50,13 +50,13 @@ pub struct RemoteEnvironment {
     picture: Option<String>,
 }
 
-/// How to start the simulator, or to reach it.
+/// How to start or reach the simulator.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     Address(Address),
     #[cfg(unix)]
     Program(Program),
-    /// A Python, with the id of its environment.
+    /// A Python, and the id of its environment.
     #[cfg(unix)]
     Python {
         program: Program,
@@ -71,7 +71,7 @@ enum Phase {
     Ended,
 }
 
-/// A step that was asked for and not answered.
+/// A step that was requested and not answered yet.
 #[derive(Debug)]
 struct Begun {
     action: Vec<f32>,
@@ -95,19 +95,19 @@ impl RemoteEnvironment {
     /// - [`RemoteError::Address`] or [`RemoteError::Connect`] if nothing listens there
     /// - [`RemoteError::SecretNeeded`] for an address beyond this machine without a secret, [`RemoteError::SecretTooShort`] or
     ///   [`RemoteError::SecretRefused`] for a bad one
-    /// - [`RemoteError::Protocol`], [`RemoteError::Deadline`], [`RemoteError::Closed`] or [`RemoteError::Io`] if it gives no hello
+    /// - [`RemoteError::Protocol`], [`RemoteError::Deadline`], [`RemoteError::Closed`] or [`RemoteError::Io`] if it sends no hello
     pub fn connect_with(address: &str, options: RemoteOptions) -> Result<Self, RemoteError> {
         Self::start(Origin::Address(address.parse()?), options)
     }
 
-    /// Starts a program that speaks the protocol over file descriptor 0, a connected socket.
+    /// Starts a program that uses the protocol over file descriptor 0, a connected socket.
     ///
     /// Its standard output joins the standard error of this process.
     ///
     /// # Errors
     ///
     /// - [`RemoteError::NoProgram`] if it cannot be started
-    /// - [`RemoteError::Protocol`], [`RemoteError::Deadline`], [`RemoteError::Died`] or [`RemoteError::Io`] if it gives no hello
+    /// - [`RemoteError::Protocol`], [`RemoteError::Deadline`], [`RemoteError::Died`] or [`RemoteError::Io`] if it sends no hello
     #[cfg(unix)]
     pub fn spawn<S: Into<std::ffi::OsString>>(
         program: impl Into<std::path::PathBuf>,
@@ -124,12 +124,12 @@ impl RemoteEnvironment {
         Ok(Self { origin, options, hello, connection, phase, begun: None, picture: None })
     }
 
-    /// Returns what the simulator says of itself: its name, its versions and its spaces.
+    /// Returns the hello of the simulator: its name, its versions and its spaces.
     pub fn hello(&self) -> &Hello {
         &self.hello
     }
 
-    /// Makes it an environment whose episodes can be saved on their way, together with the simulator's name and versions.
+    /// Makes an environment whose episodes can be saved in the middle, together with the simulator's name and versions.
     pub fn replayed(self) -> Replayed<Self> {
         let identity = [("simulator".to_owned(), self.hello.name.clone())];
         let identity: Vec<_> = identity.into_iter().chain(self.hello.versions.iter().cloned()).collect();
@@ -142,7 +142,7 @@ impl RemoteEnvironment {
         self.connection.as_ref().ok()?.process_id()
     }
 
-    /// Calls `ask` with the connection, and gives the connection up if it is of no more use.
+    /// Calls `ask` with the connection, and drops the connection if it can no longer be used.
     fn with_connection<T>(
         &mut self,
         ask: impl FnOnce(&mut Connection) -> Result<T, RemoteError>,
@@ -163,7 +163,7 @@ impl RemoteEnvironment {
         result
     }
 
-    /// Starts the simulator again if it was lost and that is asked for.
+    /// Starts the simulator again if it was lost and restarts are enabled.
     fn restart_if_lost(&mut self) -> Result<(), RemoteError> {
         if self.connection.is_ok() || !self.options.restart {
             return Ok(());
@@ -176,7 +176,7 @@ impl RemoteEnvironment {
         Ok(())
     }
 
-    /// Waits for the step that was begun, if there is one. Its outcome is of no interest.
+    /// Waits for a step that was begun, and ignores its result.
     fn drop_begun(&mut self) {
         if let Some(Begun { sent: Ok(sent), .. }) = self.begun.take() {
             drop(self.with_connection(|connection| connection.receive(&sent)));
@@ -196,7 +196,7 @@ impl RemoteEnvironment {
         Ok(step)
     }
 
-    /// Fetches a picture of the present state, if that is asked for.
+    /// Fetches a picture of the present state, if pictures are enabled.
     fn fetch_picture(&mut self) -> Result<(), RemoteError> {
         if self.options.pictures {
             self.picture = self.with_connection(|connection| {
@@ -267,7 +267,7 @@ impl Environment for RemoteEnvironment {
     }
 }
 
-/// Shows the newest picture, as cells of at most 100 by 100; `None` without [`with_pictures`](RemoteOptions::with_pictures).
+/// Returns the newest picture, as cells of at most 100 by 100; `None` without [`with_pictures`](RemoteOptions::with_pictures).
 impl Render for RemoteEnvironment {
     fn render(&self) -> Option<String> {
         self.picture.clone()
@@ -330,7 +330,7 @@ fn connect(
     }
 }
 
-/// Says where a simulator differs from what it was before it was started again.
+/// Returns where a simulator differs from the one before the restart.
 fn difference(before: &Hello, now: &Hello) -> Option<String> {
     if before.name != now.name {
         return Some(format!("its name was `{}` and is `{}`", before.name, now.name));

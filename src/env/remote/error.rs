@@ -1,4 +1,4 @@
-//! Why a simulator cannot be used.
+//! Errors of simulators.
 
 use std::io;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use super::protocol::ProtocolError;
 
 /// Why a simulator could not be started, reached or understood.
 ///
-/// `simulator` is the name in its hello, with where it is: `HalfCheetah-v5 in python3`, or the program or address before it has
-/// said its name.
+/// `simulator` is the name in its hello, with its place: `HalfCheetah-v5 in python3`. Before the hello, it is the program or the
+/// address.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
@@ -19,7 +19,7 @@ pub enum RemoteError {
     NoPython {
         /// The program.
         python: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A simulator's program could not be started.
@@ -27,17 +27,17 @@ pub enum RemoteError {
     NoProgram {
         /// The program.
         program: String,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
     /// A Python package that the simulator needs could not be imported.
     #[error(
-        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: {report}"
+        "{simulator} needs a Python package that cannot be imported; install it with `python -m pip install`, or set ACTOR_CRITIC_PYTHON to another Python: {report}"
     )]
     NoPackage {
         /// The simulator.
         simulator: String,
-        /// What Python said.
+        /// The report of Python.
         report: String,
     },
     /// No environment is registered under this id.
@@ -47,51 +47,53 @@ pub enum RemoteError {
     UnknownId {
         /// The simulator.
         simulator: String,
-        /// What Gymnasium said.
+        /// The report of Gymnasium.
         report: String,
     },
-    /// A space that is no box of real numbers.
-    #[error("{simulator} must have boxes of real numbers as spaces; wrap it into an environment that has: {report}")]
+    /// A space is not a box of real numbers.
+    #[error(
+        "{simulator} must have boxes of real numbers as spaces; wrap it in an environment with box spaces: {report}"
+    )]
     NoBox {
         /// The simulator.
         simulator: String,
         /// Which space, by name.
         report: String,
     },
-    /// A text that is no address.
+    /// The text is not an address.
     #[error("an address must be HOST:PORT or unix:PATH, got `{address}`")]
     Address {
         /// The text.
         address: String,
     },
-    /// A server that could not be reached.
+    /// The server could not be reached.
     #[error("a simulator must listen at {address}: {source}")]
     Connect {
         /// The address.
         address: String,
-        /// Why it could not.
+        /// The reason.
         source: io::Error,
     },
-    /// An address that nobody can listen at.
+    /// The address cannot be used for listening.
     #[error("{address} must be free to listen at: {source}")]
     Listen {
         /// The address.
         address: String,
-        /// Why it is not.
+        /// The reason.
         source: io::Error,
     },
-    /// An address beyond this machine without a shared secret.
+    /// An address of another machine without a shared secret.
     #[error(
-        "an address beyond this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
+        "an address outside this machine needs a shared secret, got {address} without one; set it on both sides, or use 127.0.0.1 and a tunnel"
     )]
     SecretNeeded {
         /// The address.
         address: String,
     },
-    /// A shared secret that is easily guessed.
+    /// A shared secret that is too short.
     #[error("a shared secret must have at least {minimum} bytes, got {found}")]
     SecretTooShort {
-        /// The fewest bytes.
+        /// The fewest bytes allowed.
         minimum: usize,
         /// Bytes of the secret.
         found: usize,
@@ -102,7 +104,7 @@ pub enum RemoteError {
         /// The simulator.
         simulator: String,
     },
-    /// Bytes that are no message of the protocol.
+    /// Bytes that do not follow the protocol.
     #[error("{simulator} broke the protocol: {source}")]
     Protocol {
         /// The simulator.
@@ -111,21 +113,21 @@ pub enum RemoteError {
         source: ProtocolError,
     },
     /// No answer in time.
-    #[error("{simulator} must answer {request} within {} s, and did not; if it is slow rather than stuck, choose a later deadline", deadline.as_secs_f64())]
+    #[error("{simulator} must answer {request} within {} s, and did not; if it is slow, set a longer deadline", deadline.as_secs_f64())]
     Deadline {
         /// The simulator.
         simulator: String,
-        /// What was asked.
+        /// The request.
         request: &'static str,
         /// The longest time for an answer.
         deadline: Duration,
     },
     /// The simulator's process ended.
-    #[error("{simulator} ended before it had answered {request}: {status}; what it said is on standard error")]
+    #[error("{simulator} ended before it had answered {request}: {status}; its output is on standard error")]
     Died {
         /// The simulator.
         simulator: String,
-        /// What was asked.
+        /// The request.
         request: &'static str,
         /// How the process ended, such as `signal: 9 (SIGKILL)`.
         status: String,
@@ -135,7 +137,7 @@ pub enum RemoteError {
     Closed {
         /// The simulator.
         simulator: String,
-        /// What was asked.
+        /// The request.
         request: &'static str,
     },
     /// The channel failed.
@@ -143,17 +145,17 @@ pub enum RemoteError {
     Io {
         /// The simulator.
         simulator: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The simulator reports a failure of its own, such as an exception.
+    /// The simulator reports its own failure, such as an exception.
     #[error("{simulator} failed in {request}:\n{report}")]
     Failed {
         /// The simulator.
         simulator: String,
-        /// What was asked.
+        /// The request.
         request: &'static str,
-        /// What it reports, such as a traceback.
+        /// The report, such as a traceback.
         report: String,
     },
     /// The simulator does not understand a request.
@@ -161,25 +163,25 @@ pub enum RemoteError {
     NotUnderstood {
         /// The simulator.
         simulator: String,
-        /// What was asked.
+        /// The request.
         request: &'static str,
-        /// What it reports.
+        /// The report.
         report: String,
     },
-    /// A simulator that failed before is not started again.
-    #[error("{simulator} was lost earlier ({reason}) and is not started again; ask for it by `with_restart(true)`")]
+    /// A lost simulator is not started again.
+    #[error("{simulator} was lost earlier ({reason}) and is not started again; use `with_restart(true)` to restart it")]
     Lost {
         /// The simulator.
         simulator: String,
         /// The first failure.
         reason: String,
     },
-    /// A simulator that was started again is another one.
+    /// The simulator after a restart differs from the one before.
     #[error("{simulator} must be the same after a restart, but {difference}")]
     Changed {
         /// The simulator.
         simulator: String,
-        /// Where it differs first.
+        /// The first difference.
         difference: String,
     },
     /// `step` got another action than `begin_step`.

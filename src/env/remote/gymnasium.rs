@@ -1,4 +1,4 @@
-//! Gymnasium's environments, in a Python of the user's choice.
+//! Environments of Gymnasium, in a Python process.
 
 use std::path::PathBuf;
 
@@ -8,22 +8,22 @@ use super::environment::Origin;
 use super::process::Program;
 use super::{RemoteEnvironment, RemoteError, RemoteOptions};
 
-/// What the child runs.
+/// The program that the child process runs.
 const TEXT: &str = include_str!("gymnasium.py");
 
-/// The environment variable that names another Python than `python3`.
+/// The environment variable that names the Python to use instead of `python3`.
 const PYTHON: &str = "ACTOR_CRITIC_PYTHON";
 
-/// An environment of [Gymnasium](https://gymnasium.farama.org), to be started in a Python process of its own.
+/// An environment of [Gymnasium](https://gymnasium.farama.org), to be started in its own Python process.
 ///
-/// [`make`](Self::make) is for an id alone. Otherwise begin with [`new`](Self::new) and end with [`start`](Self::start).
+/// Use [`make`](Self::make) for an id alone. For options, start with [`new`](Self::new) and end with [`start`](Self::start).
 ///
 /// - Observations: boxes of real numbers, and `Dict` and `Tuple` of them. A `Dict` is flattened in the order of its keys, which
 ///   Gymnasium sorts, a `Tuple` by position, a box row by row. Numbers are cast to f32 once.
 /// - Actions: one box of floating-point numbers, flattened row by row.
 /// - Other spaces, such as `Discrete`, are refused by name ([`RemoteError::NoBox`]).
-/// - What the environment prints goes to standard error.
-/// - The process ends with this one, however this one ends. It ignores Ctrl-C and SIGTERM, which are the trainer's to answer.
+/// - Output that the environment prints goes to standard error.
+/// - The Python process ends with this one, even if this one is killed. It ignores Ctrl-C and SIGTERM, which the trainer handles.
 ///
 /// Only on Unix. Elsewhere, run a simulator as a server and [connect](RemoteEnvironment::connect) to it.
 ///
@@ -76,7 +76,7 @@ impl Gymnasium {
         self
     }
 
-    /// Adds a wrapper around what there is so far, named as `module:attribute`, with keyword arguments.
+    /// Adds a wrapper around the environment and earlier wrappers, named as `module:attribute`, with keyword arguments.
     #[must_use]
     pub fn with_wrapper<'a>(
         mut self,
@@ -88,14 +88,14 @@ impl Gymnasium {
         self
     }
 
-    /// Gives the environment the seeds of `reset` modulo 2³², for those that take no larger ones, as dm_control's.
+    /// Passes the seeds of `reset` modulo 2³², for environments that accept no larger ones, such as dm_control's.
     #[must_use]
     pub fn with_small_seeds(mut self) -> Self {
         self.small_seeds = true;
         self
     }
 
-    /// Chooses the Python. By default it is that of the environment variable `ACTOR_CRITIC_PYTHON`, or else `python3`.
+    /// Chooses the Python. The default is the environment variable `ACTOR_CRITIC_PYTHON`, or else `python3`.
     #[must_use]
     pub fn with_python(mut self, python: impl Into<PathBuf>) -> Self {
         self.python = Some(python.into());
@@ -109,7 +109,7 @@ impl Gymnasium {
         self.with_keyword("render_mode", "rgb_array")
     }
 
-    /// Chooses the deadline of an answer, restarts and more.
+    /// Sets the options of the connection: deadline, restarts and more.
     #[must_use]
     pub fn with_options(mut self, options: RemoteOptions) -> Self {
         self.options = options;
@@ -120,11 +120,11 @@ impl Gymnasium {
     ///
     /// # Errors
     ///
-    /// - [`RemoteError::NoPython`] if Python cannot be started, [`RemoteError::NoPackage`] if it lacks Gymnasium or what the
-    ///   environment needs
+    /// - [`RemoteError::NoPython`] if Python cannot be started, [`RemoteError::NoPackage`] if Gymnasium or another package that the
+    ///   environment needs is missing
     /// - [`RemoteError::UnknownId`] or [`RemoteError::NoBox`] if there is no such environment, or it has other spaces
     /// - [`RemoteError::Failed`] if making it raises an exception
-    /// - [`RemoteError::Deadline`], [`RemoteError::Died`], [`RemoteError::Protocol`] or [`RemoteError::Io`] if the process gives no
+    /// - [`RemoteError::Deadline`], [`RemoteError::Died`], [`RemoteError::Protocol`] or [`RemoteError::Io`] if the process sends no
     ///   hello
     pub fn start(&self) -> Result<RemoteEnvironment, RemoteError> {
         let python = self.python.clone().or_else(|| std::env::var_os(PYTHON).map(PathBuf::from));

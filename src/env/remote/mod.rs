@@ -1,12 +1,11 @@
-//! Environments that others compute: Gymnasium's, programs in other languages, simulators on other machines.
+//! Environments in other processes: Gymnasium, programs in other languages, simulators on other machines.
 //!
 //! - [`Gymnasium`] starts one of Gymnasium's environments in a Python process.
 //! - [`RemoteEnvironment`] drives a simulator: a program of yours, or a server.
-//! - [`serve`](serve()) makes a server of any [`Environment`](crate::env::Environment).
-//! - [`protocol`] is what they speak.
+//! - [`serve`](serve()) makes a server from any [`Environment`](crate::env::Environment).
+//! - [`protocol`] defines the messages between the two sides.
 //!
-//! `docs/gymnasium.md` ([rendered](crate::_docs::gymnasium)) shows the way, `docs/protocol.md`
-//! ([rendered](crate::_docs::protocol)) is for those who write a simulator in another language.
+//! [`docs/gymnasium.md`](crate::_docs::gymnasium) is the guide. To write a simulator in another language, read [`docs/protocol.md`](crate::_docs::protocol).
 
 mod address;
 mod connection;

@@ -1,9 +1,9 @@
-//! How a trainer deals with a simulator.
+//! Options of the connection to a simulator.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How a [`RemoteEnvironment`](super::RemoteEnvironment) deals with its simulator.
+/// Options of the connection between a [`RemoteEnvironment`](super::RemoteEnvironment) and its simulator.
 ///
 /// | Setting | Default |
 /// |---|---|
@@ -12,6 +12,16 @@ use std::time::Duration;
 /// | [`with_active_wait`](Self::with_active_wait) | 0 s |
 /// | [`with_pictures`](Self::with_pictures) | off |
 /// | [`with_secret`](Self::with_secret) | none |
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actor_critic::env::remote::RemoteOptions;
+///
+/// let options = RemoteOptions::new().with_deadline(Duration::from_secs(10)).with_restart(true);
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct RemoteOptions {
     pub(super) deadline: Duration,
@@ -54,36 +64,36 @@ impl RemoteOptions {
         Self::default()
     }
 
-    /// Chooses the longest time for one answer, counted from its request; the first answer includes the start of the simulator.
+    /// Sets the longest time for one answer, counted from its request. The first answer includes the start of the simulator.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Chooses whether a simulator that died, hung or broke the protocol is started again at the next reset.
+    /// Sets whether a simulator that ended, did not answer in time or broke the protocol is started again at the next reset.
     #[must_use]
     pub fn with_restart(mut self, restart: bool) -> Self {
         self.restart = restart;
         self
     }
 
-    /// Chooses how long to look for an answer without sleeping. It keeps a core busy, and saves the time to wake up.
+    /// Sets how long to poll for an answer before sleeping. Polling keeps a core busy, and saves the time to wake up.
     #[must_use]
     pub fn with_active_wait(mut self, active_wait: Duration) -> Self {
         self.active_wait = active_wait;
         self
     }
 
-    /// Chooses whether a picture is fetched after each reset and each step, for [`Render`](crate::env::Render). It costs what the
-    /// simulator needs to draw one.
+    /// Sets whether to fetch a picture after each reset and each step, for [`Render`](crate::env::Render). The simulator needs time
+    /// to draw each one.
     #[must_use]
     pub fn with_pictures(mut self, pictures: bool) -> Self {
         self.pictures = pictures;
         self
     }
 
-    /// Chooses the shared secret, of at least 16 bytes. It is sent as it is: this is no encryption.
+    /// Sets the shared secret, of at least 16 bytes. It is sent unencrypted.
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = secret.into();

@@ -1,4 +1,4 @@
-//! Pictures of a simulator, as the SVG that [`Render`](crate::env::Render) asks for.
+//! Pictures of a simulator, as SVG for [`Render`](crate::env::Render).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ const SIDE: usize = 400;
 
 /// Draws pixels, three bytes each, row by row, as cells of one colour each: at most 100 by 100, in 4,096 colours.
 ///
-/// `None` without a pixel, or with another number of bytes than width and height say.
+/// `None` without a pixel, or if the number of bytes does not match width and height.
 pub(super) fn svg(width: usize, height: usize, pixels: &[u8]) -> Option<String> {
     let is_whole = width.checked_mul(height).and_then(|count| count.checked_mul(3)) == Some(pixels.len());
     if !is_whole || pixels.is_empty() {

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 
-/// How long a process that has closed its channel may take to end by itself.
+/// How long a process may take to end after it has closed its channel.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A program that speaks the protocol over file descriptor 0.
+/// A program that uses the protocol over file descriptor 0.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     pub(super) path: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts the program. Its standard output joins its standard error, which is ours.
+    /// Starts the program. Its standard output goes to our standard error.
     pub(super) fn start(&self) -> io::Result<(Stream, Process)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(&self.path);
@@ -33,12 +33,12 @@ impl Program {
     }
 }
 
-/// A command to start, and where the child is sent.
+/// A command to start, and where to send the child.
 type Job = (Command, Sender<io::Result<Child>>);
 
 /// Starts a child from a thread that lives as long as this process.
 ///
-/// Linux can end a child when the thread that started it ends. So the thread must not be one that ends earlier than the run.
+/// Linux can end a child when the thread that started it ends. So this thread must live at least as long as the run.
 fn spawn(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<Sender<Job>> = OnceLock::new();
     let ended = || io::Error::other("the thread that starts simulators has ended");
@@ -60,7 +60,7 @@ fn start_all(jobs: &Receiver<Job>) {
         let child = command.spawn();
         // It holds the child's end of the channel, which must be the child's alone before anybody waits for its end.
         drop(command);
-        // Whoever asked has ended: so does the child, whose channel is closed.
+        // The requesting thread has ended. The child ends too, because its channel is closed.
         drop(sender.send(child));
     }
 }
@@ -76,7 +76,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Says how the process ended, which has closed its channel and so is about to end.
+    /// Returns how the process ended, after it has closed its channel.
     pub(super) fn status(&mut self) -> String {
         let until = Instant::now() + GRACE;
         while Instant::now() < until {

@@ -1,4 +1,4 @@
-//! Serving an environment to a trainer elsewhere.
+//! Servers: an environment for a trainer in another process.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use super::protocol::{Answer, FailureCode, FrameError, FrameReader, Hello, Proto
 use super::stream::Stream;
 use crate::env::{Environment, EnvironmentError, Spaces, Step};
 
-/// How long a trainer may take to send its hello, and to take an answer.
+/// How long a trainer may take to send its hello, and to read an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Listens for trainers.
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
-    /// What this end is called in messages.
+    /// The name of the environment in messages.
     address: String,
     secret: String,
     name: String,
@@ -42,20 +42,20 @@ enum Socket {
 }
 
 impl Listener {
-    /// Listens at `HOST:PORT` on this machine, or at `unix:PATH`. Port 0 is a free one.
+    /// Listens at `HOST:PORT` on this machine, or at `unix:PATH`. Port 0 chooses a free port.
     ///
     /// # Errors
     ///
-    /// [`RemoteError::Address`] or [`RemoteError::Listen`] if nobody can listen there, [`RemoteError::SecretNeeded`] if it can be
-    /// reached from other machines.
+    /// [`RemoteError::Address`] or [`RemoteError::Listen`] if the address cannot be used, [`RemoteError::SecretNeeded`] if other
+    /// machines can reach it.
     pub fn bind(address: &str) -> Result<Self, RemoteError> {
         Self::bind_with_secret(address, "")
     }
 
     /// Listens at `HOST:PORT`, which other machines may reach, or at `unix:PATH`, for trainers with the same secret.
     ///
-    /// The secret must have at least 16 bytes. It keeps out strangers who do not listen in: it crosses the network as it is, and nothing
-    /// is encrypted. Use a tunnel where somebody may listen.
+    /// The secret must have at least 16 bytes. It keeps other users out, but it is sent unencrypted, as is everything else. If others can read the network,
+    /// use a tunnel.
     ///
     /// # Errors
     ///
@@ -81,25 +81,25 @@ impl Listener {
         Ok(Self { socket, address, secret, name: String::from("environment") })
     }
 
-    /// Chooses what trainers call the environment in messages.
+    /// Sets the name of the environment in the messages of trainers.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Returns the address for [`RemoteEnvironment::connect`](super::RemoteEnvironment::connect), with the port that was free.
+    /// Returns the address for [`RemoteEnvironment::connect`](super::RemoteEnvironment::connect), with the port that was chosen.
     pub fn address(&self) -> String {
         self.address.clone()
     }
 
-    /// Waits for one trainer, and serves it until it leaves.
+    /// Waits for one trainer, and serves it until it disconnects.
     ///
     /// # Errors
     ///
     /// - [`RemoteError::Listen`] if no connection can be accepted
     /// - [`RemoteError::SecretRefused`] if the trainer has another secret
-    /// - [`RemoteError::Protocol`] or [`RemoteError::Io`] if the connection ends in another way than between two requests
+    /// - [`RemoteError::Protocol`] or [`RemoteError::Io`] if the connection ends in the middle of a request
     pub fn serve_one(&self, env: &mut (impl Environment + ?Sized)) -> Result<(), RemoteError> {
         self.serve_accepted(env, self.accept()?)
     }
@@ -119,7 +119,7 @@ impl Listener {
     }
 }
 
-/// A socket file that nobody listens at would be in the way of the next listener.
+/// An unused socket file, which would block the next listener.
 #[cfg(unix)]
 impl Drop for Listener {
     fn drop(&mut self) {
@@ -129,10 +129,10 @@ impl Drop for Listener {
     }
 }
 
-/// Serves an environment to one trainer after the other, for ever.
+/// Serves an environment to one trainer after another, without end.
 ///
 /// A trainer that breaks the protocol is disconnected, and the next one is served.
-/// [`Listener::serve_one`] tells what became of each.
+/// [`Listener::serve_one`] returns the result of each.
 ///
 /// # Errors
 ///
@@ -145,14 +145,14 @@ pub fn serve(env: &mut (impl Environment + ?Sized), listener: &Listener) -> Resu
     }
 }
 
-/// Serves an environment to the process that started this one, over file descriptor 0, until it leaves.
+/// Serves an environment to the process that started this one, over file descriptor 0, until that process disconnects.
 ///
-/// It makes a program a simulator for [`RemoteEnvironment::spawn`](super::RemoteEnvironment::spawn). `name` is what the trainer calls
-/// it in messages.
+/// Use it to make a program a simulator for [`RemoteEnvironment::spawn`](super::RemoteEnvironment::spawn). `name` is the name of the
+/// environment in messages.
 ///
 /// # Errors
 ///
-/// [`RemoteError::Protocol`] or [`RemoteError::Io`] if the channel is no socket, or ends in another way than between two requests.
+/// [`RemoteError::Protocol`] or [`RemoteError::Io`] if the channel is no socket, or ends in the middle of a request.
 #[cfg(unix)]
 pub fn serve_parent(env: &mut (impl Environment + ?Sized), name: &str) -> Result<(), RemoteError> {
     use std::os::fd::AsFd;
@@ -185,14 +185,14 @@ impl<E: Into<FrameError>> From<E> for Ended {
     }
 }
 
-/// A conversation with one trainer.
+/// A connection with one trainer.
 struct Session<'a> {
     stream: Stream,
     name: &'a str,
     secret: &'a str,
     reader: FrameReader,
     out: Vec<u8>,
-    /// Whether an episode is under way.
+    /// Whether an episode is running.
     running: bool,
 }
 

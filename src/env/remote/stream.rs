@@ -14,7 +14,7 @@ pub(super) enum Stream {
     Unix(UnixStream),
 }
 
-/// Calls the same method of whichever channel it is.
+/// Calls the same method of either kind of channel.
 macro_rules! of_either {
     ($stream:expr, $inner:ident => $call:expr) => {
         match $stream {
@@ -26,7 +26,7 @@ macro_rules! of_either {
 }
 
 impl Stream {
-    /// Takes a TCP connection, whose small frames leave at once.
+    /// Takes a TCP connection, and sends small frames without delay.
     pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
@@ -44,12 +44,12 @@ impl Stream {
         of_either!(self, stream => stream.set_nonblocking(nonblocking))
     }
 
-    /// Tells the other side that nothing more will come.
+    /// Closes the channel for writing.
     pub(super) fn close_writing(&self) -> io::Result<()> {
         of_either!(self, stream => stream.shutdown(Shutdown::Write))
     }
 
-    /// Reads what arrives before the deadline, if there is one, after waiting actively until `spin_until`.
+    /// Reads what arrives before the deadline, if there is one, after polling until `spin_until`.
     pub(super) fn timed(&self, deadline: Option<Instant>, spin_until: Option<Instant>) -> Timed<'_> {
         Timed { stream: self, deadline, spin_until }
     }
@@ -71,7 +71,7 @@ impl Write for &Stream {
     }
 }
 
-/// A channel that is read up to a deadline, and fails with [`ErrorKind::TimedOut`] after it.
+/// A channel that is read until a deadline, and then fails with [`ErrorKind::TimedOut`].
 pub(super) struct Timed<'a> {
     stream: &'a Stream,
     deadline: Option<Instant>,
@@ -79,7 +79,7 @@ pub(super) struct Timed<'a> {
 }
 
 impl Timed<'_> {
-    /// Reads again and again without sleeping; `None` once that has taken too long.
+    /// Polls without sleeping; `None` when the time is over.
     fn spin(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(until) = self.spin_until.take() else { return Ok(None) };
         self.stream.set_nonblocking(true)?;

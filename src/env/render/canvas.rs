@@ -11,30 +11,30 @@ pub(super) struct Colour(&'static str);
 
 impl Colour {
     pub(super) const PAPER: Self = Self("#faf9f6");
-    /// What does not move: ground, track, frame.
+    /// Parts that do not move: ground, track, frame.
     pub(super) const GROUND: Self = Self("#b9bec5");
-    /// Lines that help the eye.
+    /// Guide lines.
     pub(super) const FAINT: Self = Self("#dfe1e4");
-    /// What the agent drives.
+    /// The part that the agent drives.
     pub(super) const BODY: Self = Self("#3f6c9b");
-    /// What the body carries or swings.
+    /// The part that the body carries or swings.
     pub(super) const LIMB: Self = Self("#d4694c");
     pub(super) const JOINT: Self = Self("#2d333b");
-    /// Where it should be.
+    /// The target.
     pub(super) const TARGET: Self = Self("#57a773");
 }
 
 /// A point on the canvas: to the right, and down.
 pub(super) type Point = (f64, f64);
 
-/// An SVG document that is being drawn; what comes later covers what came before.
+/// An SVG document that is being drawn; later shapes cover earlier ones.
 #[derive(Debug)]
 pub(super) struct Canvas {
     svg: String,
 }
 
 impl Canvas {
-    /// Begins an empty sheet.
+    /// Starts an empty picture.
     pub(super) fn new() -> Self {
         let svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIDE} {SIDE}\" width=\"{SIDE}\" height=\"{SIDE}\">\
@@ -102,7 +102,7 @@ pub(super) fn turned((x, y): Point, (right, down): (f64, f64), angle: f64) -> Po
     (x + right * cosine - down * sine, y + right * sine + down * cosine)
 }
 
-/// A coordinate as it is written: to a tenth, never beyond a sheet's neighbourhood, and without a negative zero.
+/// Writes a coordinate: to a tenth, limited to the neighbourhood of the picture, and without a negative zero.
 struct Number(f64);
 
 impl std::fmt::Display for Number {

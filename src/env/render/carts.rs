@@ -9,7 +9,7 @@ use crate::env::{CartPoleSwingUp, ContinuousCartPole, MountainCarContinuous};
 const AXLE_DOWN: f64 = 230.0;
 const CART: (f64, f64) = (44.0, 24.0);
 
-/// The track is 4.8 m long and ends where the episode does; the faint lines are the angles at which it ends.
+/// The track is 4.8 m long and ends where the episode does; the faint lines are the angles at which the episode ends.
 impl Render for ContinuousCartPole {
     fn render(&self) -> Option<String> {
         const SCALE: f64 = 75.0;
@@ -54,7 +54,7 @@ fn draw_cart(canvas: &mut Canvas, axle: Point, state: CartPoleState, scale: f64)
     canvas.disc(axle, 5.0, Colour::JOINT);
 }
 
-/// The whole valley, with the flag at its goal.
+/// The valley, with the flag at its goal.
 impl Render for MountainCarContinuous {
     fn render(&self) -> Option<String> {
         let position = self.state()?.position;
@@ -78,7 +78,7 @@ impl Render for MountainCarContinuous {
     }
 }
 
-/// Returns where the ground is at a position of the valley, whose height is that of Gymnasium's picture.
+/// Returns the height of the ground at a position, as in Gymnasium's picture.
 fn ground(position: f64) -> Point {
     const SCALE: f64 = 400.0 / 1.8;
     let height = 0.45 * libm::sin(3.0 * position) + 0.55;

@@ -1,10 +1,10 @@
-//! A picture of the quadrotor in space.
+//! A picture of the quadrotor.
 
 use super::Render;
 use super::canvas::{Canvas, Colour, Point};
 use crate::env::QuadrotorHover;
 
-/// User units in a metre, and how many times too large the vehicle is drawn, which spans 9 cm.
+/// User units in a metre, and the magnification of the vehicle, which spans 9 cm.
 const SCALE: f64 = 80.0;
 const ENLARGED: f64 = 7.0;
 
@@ -12,7 +12,7 @@ const ENLARGED: f64 = 7.0;
 const FLOOR: f64 = -1.25;
 
 /// Seen from behind, from the right and from above, without perspective; the vehicle is drawn seven times as large as it
-/// is. The ring is where it should be, and the cross on the floor is below the ring. Its front rotors are red.
+/// is. The ring is the target, and the cross on the floor is below the ring. The front rotors are red.
 impl Render for QuadrotorHover {
     fn render(&self) -> Option<String> {
         let state = self.state()?;

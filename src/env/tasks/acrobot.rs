@@ -1,8 +1,8 @@
-//! Swinging up a double pendulum by its elbow: dm_control's `acrobot` `swingup`, without MuJoCo.
+//! Acrobot swing-up, a double pendulum driven at its elbow: dm_control's `acrobot` `swingup`, without MuJoCo.
 //!
-//! Two arms of 1 m and 1 kg hang on each other; only the elbow has a motor, and it is weak. Being near the target, a point
-//! 2 m above the shoulder, is rewarded, and standing there is hard. dm_control computes the motion with MuJoCo; the
-//! equations that MuJoCo solves for this model are short, and are solved here in the same way. With α the angle of the
+//! Two arms of 1 m and 1 kg hang on each other; only the elbow has a motor, and it is weak. The reward is for being near the target, a point
+//! 2 m above the shoulder; standing there is hard. dm_control computes the motion with MuJoCo. The
+//! equations that MuJoCo solves for this model are short, and this module solves them in the same way. With α the angle of the
 //! upper arm, β that of the lower arm relative to it, both 0 upright, and c = 0.5 m from a joint to an arm's centre:
 //!
 //! ```text
@@ -23,7 +23,7 @@
 //! | action | torque a of the elbow, in units of 2 N·m | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | \[0, 1\] |
 //!
-//! It differs from dm_control's in the start of a seed, and beyond rounding in nothing else: α and β are uniform in `[−π, π)`, at rest, as
+//! The only difference from dm_control, apart from rounding, is the start of a seed: α and β are uniform in `[−π, π)`, at rest, as
 //! there, but from another generator. Gymnasium's `Acrobot-v1` is another task.
 //!
 //! # References
@@ -61,7 +61,7 @@ const TARGET_HEIGHT: f64 = 2.0;
 const TARGET_RADIUS: f64 = 0.2;
 const MARGIN: f64 = 1.0;
 
-/// Angular velocity to begin with, in rad/s.
+/// Largest angular velocity of a start state, in rad/s.
 const MAX_START_VELOCITY: f64 = 50.0;
 
 /// Steps in an episode of dm_control: 10 s.
@@ -80,7 +80,7 @@ pub struct AcrobotState {
     pub elbow_velocity: f64,
 }
 
-/// A double pendulum that has to swing itself up, equal to dm_control's to rounding.
+/// A double pendulum that has to swing itself up, equal to dm_control's up to rounding.
 ///
 /// Its episodes never end; [`AcrobotSwingUp::standard`] cuts them off after 1,000 steps.
 ///
@@ -126,12 +126,12 @@ impl AcrobotSwingUp {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::State`] if an angle is not finite, or an angular velocity NaN or beyond 50 rad/s; the running
-    /// episode then goes on.
+    /// [`EnvironmentError::State`] if an angle is not finite, or an angular velocity NaN or beyond 50 rad/s. The running
+    /// episode then continues.
     pub fn reset_to(&mut self, state: AcrobotState) -> Result<Vec<f32>, EnvironmentError> {
         check_state("shoulder", state.shoulder, f64::NEG_INFINITY, f64::INFINITY)?;
         check_state("elbow", state.elbow, f64::NEG_INFINITY, f64::INFINITY)?;

@@ -1,7 +1,7 @@
-//! Balancing a pole on a cart with a force of any strength: Gymnasium's `CartPole-v1` with another action.
+//! Cart-pole with a continuous force: Gymnasium's `CartPole-v1` with another action.
 //!
-//! The cart rolls on a track without friction, and the pole turns on it without friction. Every step in which the pole
-//! stands and the cart is on the track is worth 1, the step that loses it included:
+//! The cart rolls on a track without friction, and the pole turns on it without friction. The reward is 1 for every step in which the pole
+//! stands and the cart is on the track, including the step that ends the episode:
 //!
 //! ```text
 //! F  = 10 clip(a, ±1)
@@ -21,7 +21,7 @@
 //!
 //! An episode terminates when \|x\| > 2.4 m or \|θ\| > 12°.
 //!
-//! Gymnasium's task knows two actions, −10 N and 10 N, which are a = −1 and a = 1 here. All else is the same: equations,
+//! Gymnasium's task has two actions, −10 N and 10 N, which are a = −1 and a = 1 here. Everything else is the same: equations,
 //! order of operations, reward, ends, and the start of a seed.
 //!
 //! # References
@@ -48,7 +48,7 @@ const DT: f64 = 0.02;
 pub(in crate::env) const MAX_POSITION: f64 = 2.4;
 pub(in crate::env) const MAX_ANGLE: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 
-/// Speeds to begin with, in m/s and rad/s; above them, the last observation could leave its space.
+/// Largest speeds of a start state, in m/s and rad/s; above them, the last observation could leave its space.
 const MAX_START_SPEEDS: (f64, f64) = (10.0, 5.0);
 
 /// Steps in an episode of `CartPole-v1`.
@@ -89,7 +89,7 @@ impl CartPoleState {
 
 /// A cart with a pole to balance, which differs from Gymnasium's in its continuous force only.
 ///
-/// Its episodes end when the pole or the cart is lost; [`ContinuousCartPole::standard`] cuts them off after 500 steps.
+/// An episode ends when the pole or the cart is lost; [`ContinuousCartPole::standard`] truncates it after 500 steps.
 /// `reset(seed)` starts from the same bits as Gymnasium's: each of x, ẋ, θ, θ̇ uniform in `[−0.05, 0.05)`.
 ///
 /// # Examples
@@ -136,12 +136,12 @@ impl ContinuousCartPole {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
     /// [`EnvironmentError::State`] if x or θ is where an episode ends, ẋ beyond 10 m/s, θ̇ beyond 5 rad/s, or any of
-    /// them NaN; the running episode then goes on.
+    /// them NaN. The running episode then continues.
     pub fn reset_to(&mut self, state: CartPoleState) -> Result<Vec<f32>, EnvironmentError> {
         let (max_velocity, max_theta_dot) = MAX_START_SPEEDS;
         check_state("position", state.position, -MAX_POSITION, MAX_POSITION)?;

@@ -1,7 +1,7 @@
-//! Swinging up and balancing a pole on a cart: dm_control's `cartpole`, `swingup` and `swingup_sparse`, without MuJoCo.
+//! Cart-pole swing-up: dm_control's `cartpole`, `swingup` and `swingup_sparse`, without MuJoCo.
 //!
 //! The pole hangs down, and the cart has to swing it up on 3.6 m of rail and hold it there. dm_control computes the motion
-//! with MuJoCo; the equations that MuJoCo solves for this model are short, and are solved here in the same way:
+//! with MuJoCo. The equations that MuJoCo solves for this model are short, and this module solves them in the same way:
 //!
 //! ```text
 //! | M + m       m l cos θ |   | ẍ |   | 10 u − 0.0005 ẋ + m l θ̇² sin θ + stop(x) |
@@ -19,7 +19,7 @@
 //! r = (1 + cos θ)/2 · (1 + t(x, 2))/2 · (4 + 1 − u²)/5 · (1 + t(θ̇, 5))/2    in the new state
 //! ```
 //!
-//! The sparse task gives 1 in a new state with ∣x∣ ≤ 0.25 m and cos θ ≥ 0.995, and 0 elsewhere: nothing before the pole has once been swung up.
+//! The sparse task gives 1 in a new state with ∣x∣ ≤ 0.25 m and cos θ ≥ 0.995, and 0 elsewhere: no reward before the pole has been swung up once.
 //!
 //! | | components | range |
 //! |---|---|---|
@@ -27,9 +27,9 @@
 //! | action | force a, in units of 10 N | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | \[0, 1\] |
 //!
-//! It differs from dm_control's in the start of a seed: x and θ − π are normal with a standard deviation of 0.01, ẋ and θ̇ as
-//! well, as there, but from another generator. And at the ends of the rail the force is the exact one, where MuJoCo's
-//! solver stops at a tolerance of 1e-8: at the end of an episode that was 1.7e-4 at most, and 2.4e-11 with its tolerance at 0.
+//! There are two differences from dm_control. The start of a seed: x and θ − π are normal with a standard deviation of 0.01, ẋ and θ̇ as
+//! well, as there, but from another generator. The force at the ends of the rail: it is exact here, while MuJoCo's
+//! solver stops at a tolerance of 1e-8. At the end of an episode the difference was 1.7e-4 at most, and 2.4e-11 with a tolerance of 0.
 //!
 //! # References
 //!
@@ -67,21 +67,21 @@ const RAIL: JointLimit = JointLimit {
     rest_inverse_inertia: INERTIA / (TOTAL_MASS * INERTIA - MASS_MOMENT * MASS_MOMENT),
 };
 
-/// Bounds of a state to begin with: m, m/s and rad/s.
+/// Bounds of a start state: m, m/s and rad/s.
 const MAX_START_POSITION: f64 = 2.0;
 const MAX_START_VELOCITY: f64 = 20.0;
 const MAX_START_THETA_DOT: f64 = 50.0;
 
-/// Where the sparse task gives its reward: m from the middle, and the least cosine of the pole.
+/// Region of the sparse reward: m from the middle, and the least cosine of the pole.
 const SPARSE_POSITION: f64 = 0.25;
 const SPARSE_COSINE: f64 = 0.995;
 
 /// Steps in an episode of dm_control: 10 s.
 const MAX_STEPS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1000 is not zero");
 
-/// A cart that has to swing up its pole, equal to dm_control's to rounding.
+/// A cart that has to swing up its pole, equal to dm_control's up to rounding.
 ///
-/// Its episodes never end; [`CartPoleSwingUp::standard`] and [`CartPoleSwingUp::sparse`] cut them off after 1,000 steps.
+/// Episodes never end; [`CartPoleSwingUp::standard`] and [`CartPoleSwingUp::sparse`] truncate them after 1,000 steps.
 ///
 /// # Examples
 ///
@@ -138,12 +138,12 @@ impl CartPoleSwingUp {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::State`] if x is beyond 2 m, ẋ beyond 20 m/s, θ̇ beyond 50 rad/s, or any number not finite; the
-    /// running episode then goes on.
+    /// [`EnvironmentError::State`] if x is beyond 2 m, ẋ beyond 20 m/s, θ̇ beyond 50 rad/s, or any number not finite. The
+    /// running episode then continues.
     pub fn reset_to(&mut self, state: CartPoleState) -> Result<Vec<f32>, EnvironmentError> {
         check_state("position", state.position, -MAX_START_POSITION, MAX_START_POSITION)?;
         check_state("velocity", state.velocity, -MAX_START_VELOCITY, MAX_START_VELOCITY)?;

@@ -1,7 +1,7 @@
-//! Driving a weak car out of a valley: Gymnasium's `MountainCarContinuous-v0`, number for number.
+//! Mountain car with a continuous force: Gymnasium's `MountainCarContinuous-v0`, number for number.
 //!
-//! The car cannot climb straight to the flag and has to swing back first. Only arriving is rewarded, so an agent that
-//! never gets there by chance learns to save fuel and stand still: this is a test of exploration.
+//! The car is too weak to climb straight to the flag and has to swing back first. Only reaching the flag is rewarded. An agent that
+//! never reaches it by chance learns to save fuel and stand still, so the task tests exploration.
 //!
 //! ```text
 //! ẋ′ = clip(ẋ + 0.0015 clip(a, ±1) − 0.0025 cos 3x, ±0.07)
@@ -16,8 +16,8 @@
 //! | action | force a | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | \[−0.1, 100\] for actions inside their bounds |
 //!
-//! Lengths have no unit, and time counts steps. The fuel is charged for the action as it was given, before clipping,
-//! as Gymnasium does; a charge that f32 cannot hold becomes the largest that it can.
+//! Lengths have no unit, and time counts steps. The fuel cost uses the action as it was given, before clipping,
+//! as in Gymnasium. A cost that f32 cannot hold becomes the largest that it can.
 //!
 //! # References
 //!
@@ -52,7 +52,7 @@ pub struct MountainCarState {
     pub velocity: f64,
 }
 
-/// What NumPy computes a step in: the state is f64 until the first step of an episode, and f32 from then on.
+/// The precision of NumPy's arithmetic: f64 until the first step of an episode, and f32 from then on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Precision {
     Double,
@@ -76,7 +76,7 @@ struct Car {
     arrived: bool,
 }
 
-/// A car whose episodes end at the flag only; [`MountainCarContinuous::v0`] cuts them off after 999 steps.
+/// A car whose episodes end at the flag only; [`MountainCarContinuous::v0`] truncates them after 999 steps.
 ///
 /// `reset(seed)` starts from the same bits as Gymnasium's: at rest, x uniform in `[−0.6, −0.4)`.
 ///
@@ -126,14 +126,14 @@ impl MountainCarContinuous {
         self.car.map(|car| car.state)
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// As after `reset`, the first step is computed in f64 and the later ones in f32.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::State`] if the position or the velocity is outside its range, or NaN; the running episode
-    /// then goes on.
+    /// [`EnvironmentError::State`] if the position or the velocity is outside its range, or NaN. The running episode
+    /// then continues.
     pub fn reset_to(&mut self, state: MountainCarState) -> Result<Vec<f32>, EnvironmentError> {
         check_state("position", state.position, MIN_POSITION, MAX_POSITION)?;
         check_state("velocity", state.velocity, -MAX_SPEED, MAX_SPEED)?;
@@ -198,7 +198,7 @@ fn advance(state: MountainCarState, action: f32, precision: Precision) -> Mounta
     MountainCarState { position, velocity: if hits_wall { 0.0 } else { velocity } }
 }
 
-/// Charges for the unclipped action, and pays for arriving.
+/// Subtracts the cost of the unclipped action, and adds the reward for reaching the flag.
 fn reward(action: f32, arrived: bool) -> f32 {
     let fuel = FUEL_COST * (f64::from(action) * f64::from(action));
     let reward = if arrived { GOAL_REWARD - fuel } else { -fuel };

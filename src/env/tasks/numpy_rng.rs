@@ -1,4 +1,4 @@
-//! NumPy's `default_rng(seed)`, so that an episode starts where Gymnasium's does.
+//! NumPy's `default_rng(seed)`, so that an episode starts in the same state as Gymnasium's.
 //!
 //! The seed is spread over 256 bits by NumPy's `SeedSequence`[^1], and those set up a PCG64[^2].
 //!
@@ -30,7 +30,7 @@ impl NumpyRng {
         low + (high - low) * unit
     }
 
-    /// Draws from the standard normal distribution, by the method of Box and Muller; NumPy's own method is another.
+    /// Draws from the standard normal distribution by the method of Box and Muller; NumPy uses another method.
     pub(crate) fn standard_normal(&mut self) -> f64 {
         let (radius, angle) = (self.uniform(0.0, 1.0), self.uniform(0.0, std::f64::consts::TAU));
         libm::sqrt(-2.0 * libm::log(1.0 - radius)) * libm::cos(angle)

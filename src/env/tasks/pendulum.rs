@@ -1,6 +1,6 @@
-//! Swinging up a pendulum: Gymnasium's `Pendulum-v1`, number for number.
+//! Pendulum swing-up: Gymnasium's `Pendulum-v1`, number for number.
 //!
-//! A rod hangs from a motor that is too weak to lift it at once, so it has to be swung. Every step costs the squared
+//! A rod hangs from a motor that is too weak to lift it at once, so the policy has to swing it. Every step costs the squared
 //! angle from upright, and a little for speed and for torque:
 //!
 //! ```text
@@ -28,14 +28,14 @@ use std::num::NonZeroUsize;
 
 /// Mean return of the best policy over the start states that [`reset`](Environment::reset) draws, in episodes of 200 steps.
 ///
-/// Found as [`GRID_OPTIMUM`]; the example `pendulum_optimum` computes both.
+/// Computed as [`GRID_OPTIMUM`]; the example `pendulum_optimum` computes both.
 pub const MEAN_OPTIMUM: f64 = -137.5;
 
 /// Mean return of the best policy over [`evaluation_grid`] in episodes of 200 steps, by dynamic programming over the
 /// dynamics of [`advance`] (541 × 481 states, 25 torques, linear interpolation).
 ///
-/// Regret is this number minus a policy's mean return over the same grid. The interpolation makes the number a little
-/// pessimistic: followed greedily, its values lead to −137.9, so a regret of −0.5 is possible.
+/// The regret of a policy is this number minus its mean return over the same grid. The interpolation makes the number a little
+/// too low: its greedy policy reaches −137.9, so a regret of −0.5 is possible.
 pub const GRID_OPTIMUM: f64 = -138.4;
 
 /// Steps in an episode of `Pendulum-v1`.
@@ -51,6 +51,17 @@ pub struct PendulumState {
 }
 
 /// Physical constants of a [`Pendulum`], each in `[1e-6, 1e6]`; the default is `Pendulum-v1`.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::env::pendulum::{Pendulum, PendulumConfig};
+///
+/// let moon = PendulumConfig { gravity: 1.62, ..PendulumConfig::default() };
+/// let pendulum = Pendulum::new(moon)?;
+/// # assert_eq!(pendulum.config().gravity, 1.62);
+/// # Ok::<(), actor_critic::env::pendulum::PendulumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PendulumConfig {
     /// Gravitational acceleration g in m/s². Default 10.
@@ -78,7 +89,7 @@ impl PendulumConfig {
     ///
     /// # Errors
     ///
-    /// [`PendulumError::ConstantOutOfRange`] names the first that is not in `[1e-6, 1e6]`, a range in which no step
+    /// [`PendulumError::ConstantOutOfRange`] names the first constant outside `[1e-6, 1e6]`. In this range no step
     /// can overflow.
     pub fn validate(&self) -> Result<(), PendulumError> {
         match self.constants().into_iter().find(|(_, value)| !(1e-6..=1e6).contains(value)) {
@@ -103,7 +114,7 @@ impl PendulumConfig {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PendulumError {
-    /// A physical constant is NaN, not positive, or beyond all measure.
+    /// A physical constant is NaN, or outside `[1e-6, 1e6]`.
     #[error("{name} must be in [1e-6, 1e6], got {value}")]
     ConstantOutOfRange {
         /// Field of [`PendulumConfig`].
@@ -113,7 +124,7 @@ pub enum PendulumError {
     },
 }
 
-/// A pendulum whose episodes never end; [`Pendulum::v1`] cuts them off after 200 steps.
+/// A pendulum whose episodes never end; [`Pendulum::v1`] truncates them after 200 steps.
 ///
 /// `reset(seed)` starts from the same bits as Gymnasium's: θ uniform in `[−π, π)` rad, then θ̇ in `[−1, 1)` rad/s.
 ///
@@ -135,7 +146,7 @@ pub struct Pendulum {
     observation_space: BoxSpace,
     action_space: BoxSpace,
     state: Option<PendulumState>,
-    /// Of the angle in `state`: the observation has computed it, and the next step needs it again.
+    /// Cosine and sine of the angle in `state`, which the observation has computed and the next step needs.
     sine: f64,
 }
 
@@ -146,7 +157,7 @@ impl Default for Pendulum {
 }
 
 impl Pendulum {
-    /// Creates a pendulum of other dimensions.
+    /// Creates a pendulum with other constants.
     ///
     /// # Errors
     ///
@@ -185,12 +196,12 @@ impl Pendulum {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError::State`] if θ is not finite, or θ̇ is NaN or above the largest speed; the running episode
-    /// then goes on.
+    /// [`EnvironmentError::State`] if θ is not finite, or θ̇ is NaN or above the largest speed. The running episode
+    /// then continues.
     pub fn reset_to(&mut self, state: PendulumState) -> Result<Vec<f32>, EnvironmentError> {
         let max_speed = self.config.max_speed;
         check_state("theta", state.theta, f64::NEG_INFINITY, f64::INFINITY)?;
@@ -198,7 +209,7 @@ impl Pendulum {
         Ok(self.enter(state))
     }
 
-    /// Takes on a state and returns its observation.
+    /// Sets the state and returns its observation.
     fn enter(&mut self, state: PendulumState) -> Vec<f32> {
         let (sine, cosine) = libm::sincos(state.theta);
         self.state = Some(state);
@@ -317,9 +328,9 @@ pub fn wrap_to_pi(angle: f64) -> f64 {
     within - PI
 }
 
-/// Returns the 256 states from which policies are evaluated, the same for everybody.
+/// Returns the 256 fixed start states for the evaluation of policies.
 ///
-/// θ takes the 32 midpoints of a division of `[−π, π)`, and θ̇ for each the 8 midpoints of one of `[−1, 1]` rad/s.
+/// They combine the midpoints of 32 intervals of θ in `[−π, π)` with the midpoints of 8 intervals of θ̇ in `[−1, 1]` rad/s.
 pub fn evaluation_grid() -> Vec<PendulumState> {
     let midpoint = |half_range: f64, i: u32, n: u32| half_range * (f64::from(2 * i + 1) / f64::from(n) - 1.0);
     (0..32)
@@ -327,7 +338,7 @@ pub fn evaluation_grid() -> Vec<PendulumState> {
         .collect()
 }
 
-/// The pendulum from the starts of [`evaluation_grid`]: `reset(k)` starts from state k, counted modulo 256.
+/// The pendulum with the starts of [`evaluation_grid`]: `reset(k)` starts from state k, counted modulo 256.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
-//! Keeping a quadrotor in its place: a nano-quadrotor that starts tilted and moving, and has to come to rest at the origin.
+//! Quadrotor hover: a nano-quadrotor starts tilted and moving, and has to come to rest at the origin.
 //!
-//! A rigid body with four rotors in the shape of an X, whose thrusts are the actions. Thrust follows at once, the air does
-//! not move, and does not resist. With x forwards, y to the left and z up, position p, velocity v, attitude as a unit
+//! A rigid body with four rotors in the shape of an X, whose thrusts are the actions. Thrust follows the action without delay; there is no wind
+//! and no air resistance. With x forwards, y to the left and z up, position p, velocity v, attitude as a unit
 //! quaternion q with its rotation matrix R (body to world), and angular velocity ω in the body's axes:
 //!
 //! ```text
@@ -34,11 +34,11 @@
 //! | action | thrust of each rotor | \[−1, 1\]⁴, clipped beyond; hovering is at a = 0.1445 |
 //! | reward | per step, dimensionless | \[0, 1\] |
 //!
-//! An episode starts within 0.5 m of the origin on each axis, with up to 0.5 m/s on each axis, heading anywhere, tilted by up to
-//! 0.5 rad, turning with up to 1 rad/s on each axis. It terminates when |p| > 2 m or |ω| > 35 rad/s, the range of a usual
+//! An episode starts within 0.5 m of the origin on each axis, with up to 0.5 m/s on each axis, any heading, a tilt of up to
+//! 0.5 rad, and up to 1 rad/s on each axis. It terminates when |p| > 2 m or |ω| > 35 rad/s, the range of a usual
 //! gyroscope.
 //!
-//! This task is the crate's own, after the vehicle of the reference; its tests compare it with the same equations in NumPy.
+//! The task is this crate's own, with the vehicle of the reference. Its tests compare it with the same equations in NumPy.
 //!
 //! # References
 //!
@@ -62,14 +62,14 @@ const MAX_THRUST: f64 = 0.12;
 const GRAVITY: f64 = 9.81;
 const DT: f64 = 0.01;
 
-/// Where the episode ends: m, and rad/s.
+/// Limits beyond which the episode terminates: m, and rad/s.
 const MAX_DISTANCE: f64 = 2.0;
 const MAX_TURN: f64 = 35.0;
 
-/// Speed to begin with on each axis, in m/s.
+/// Largest speed of a start state on each axis, in m/s.
 const MAX_START_VELOCITY: f64 = 10.0;
 
-/// How far the norm of an attitude to begin with may be from 1.
+/// Largest difference from 1 of the norm of a start attitude.
 const NORM_ERROR: f64 = 1e-9;
 
 /// Distance and speed of turning at which a tenth of the reward is left, in m and rad/s.
@@ -125,7 +125,7 @@ impl QuadrotorState {
 
 /// A quadrotor that has to hover at the origin.
 ///
-/// Its episodes end when it flies away or spins; [`QuadrotorHover::standard`] cuts them off after 500 steps.
+/// An episode ends when it flies away or spins; [`QuadrotorHover::standard`] truncates it after 500 steps.
 ///
 /// # Examples
 ///
@@ -170,12 +170,12 @@ impl QuadrotorHover {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
     /// [`EnvironmentError::State`] if the position or the angular velocity is where an episode ends, a velocity beyond 10 m/s,
-    /// the attitude not of norm 1, or any number not finite; the running episode then goes on.
+    /// the attitude not of norm 1, or any number not finite. The running episode then continues.
     pub fn reset_to(&mut self, state: QuadrotorState) -> Result<Vec<f32>, EnvironmentError> {
         check_state("norm of the position", norm(&state.position), 0.0, MAX_DISTANCE)?;
         for velocity in state.velocity {

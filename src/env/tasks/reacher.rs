@@ -1,8 +1,8 @@
-//! Reaching for a point with an arm of two links: dm_control's `reacher`, `easy` and `hard`, without MuJoCo.
+//! Reacher, an arm of two links that reaches for a point: dm_control's `reacher`, `easy` and `hard`, without MuJoCo.
 //!
-//! The arm lies flat, so gravity does nothing. Each joint has a motor; the target stands still for an episode. A step is
-//! worth 1 while the fingertip touches the target, and 0 otherwise. dm_control computes the motion with MuJoCo; the
-//! equations that MuJoCo solves for this model are short, and are solved here in the same way. With α the angle of the
+//! The arm lies flat, so gravity has no effect. Each joint has a motor. The target stays in place during an episode. The reward of a step is
+//! 1 while the fingertip touches the target, and 0 otherwise. dm_control computes the motion with MuJoCo. The
+//! equations that MuJoCo solves for this model are short, and this module solves them in the same way. With α the angle of the
 //! upper arm, β that of the hand relative to it, and k = l P:
 //!
 //! ```text
@@ -27,7 +27,7 @@
 //! | action | torques a of shoulder and wrist, in units of 0.05 N·m | \[−1, 1\], clipped beyond |
 //! | reward | per step, dimensionless | 1 within 0.06 m (hard: 0.025 m) of the target's centre, else 0 |
 //!
-//! It differs from dm_control's in the start of a seed, and beyond rounding in nothing else: α is uniform in `[−π, π)`, β between its
+//! The only difference from dm_control, apart from rounding, is the start of a seed: α is uniform in `[−π, π)`, β between its
 //! stops, the target's direction anywhere and its distance in `[0.05, 0.2)` m, as there, but from another generator. The
 //! `Reacher` of Gymnasium is another task.
 //!
@@ -89,7 +89,7 @@ const FINGER: f64 = RADIUS;
 /// Least and greatest distance of a target from the shoulder, in m.
 const TARGET_DISTANCE: (f64, f64) = (0.05, 0.2);
 
-/// Bounds of a state to begin with: rad, rad/s, and m for each coordinate of the target.
+/// Bounds of a start state: rad, rad/s, and m for each coordinate of the target.
 const MAX_START_WRIST: f64 = PI;
 const MAX_START_VELOCITY: f64 = 50.0;
 const MAX_TARGET: f64 = 1.0;
@@ -113,7 +113,7 @@ pub struct ReacherState {
 }
 
 impl ReacherState {
-    /// Returns where the wrist and the finger are, x and y in m from the shoulder.
+    /// Returns the positions of wrist and finger, x and y in m from the shoulder.
     pub(in crate::env) fn joints(&self) -> [[f64; 2]; 2] {
         let (upper_sine, upper_cosine) = libm::sincos(self.shoulder);
         let (hand_sine, hand_cosine) = libm::sincos(self.shoulder + self.wrist);
@@ -121,16 +121,16 @@ impl ReacherState {
         [wrist, [wrist[0] + HAND_LENGTH * hand_cosine, wrist[1] + HAND_LENGTH * hand_sine]]
     }
 
-    /// Returns the way from the finger to the target, x and y in m.
+    /// Returns the vector from the finger to the target, x and y in m.
     fn to_target(self) -> [f64; 2] {
         let [_, finger] = self.joints();
         [self.target[0] - finger[0], self.target[1] - finger[1]]
     }
 }
 
-/// An arm that reaches for a target, equal to dm_control's to rounding.
+/// An arm that reaches for a target, equal to dm_control's up to rounding.
 ///
-/// Its episodes never end; [`Reacher::easy`] and [`Reacher::hard`] cut them off after 1,000 steps.
+/// Episodes never end; [`Reacher::easy`] and [`Reacher::hard`] truncate them after 1,000 steps.
 ///
 /// # Examples
 ///
@@ -166,7 +166,7 @@ impl Default for Reacher {
 }
 
 impl Reacher {
-    /// Creates an arm without a time limit, with a target of so many metres in radius.
+    /// Creates an arm without a time limit, with a target of the given radius in m.
     ///
     /// # Errors
     ///
@@ -205,12 +205,12 @@ impl Reacher {
         self.state
     }
 
-    /// Begins an episode in `state` and returns its first observation.
+    /// Starts an episode in `state` and returns its first observation.
     ///
     /// # Errors
     ///
     /// [`EnvironmentError::State`] if β is beyond π, an angular velocity beyond 50 rad/s, a coordinate of the target beyond
-    /// 1 m, or any number not finite; the running episode then goes on.
+    /// 1 m, or any number not finite. The running episode then continues.
     pub fn reset_to(&mut self, state: ReacherState) -> Result<Vec<f32>, EnvironmentError> {
         check_state("shoulder", state.shoulder, f64::NEG_INFINITY, f64::INFINITY)?;
         check_state("wrist", state.wrist, -MAX_START_WRIST, MAX_START_WRIST)?;

@@ -1,4 +1,4 @@
-//! Lengths and returns of episodes.
+//! Lengths and returns of episodes, counted by a wrapper.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Step};
 use crate::state::{SaveState, State, StateError};
 
-/// Length and return of an episode, or of its part so far.
+/// Length and return of an episode, or of the running episode so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpisodeTotals {
     /// Number of steps.
@@ -16,10 +16,10 @@ pub struct EpisodeTotals {
     pub episode_return: f64,
 }
 
-/// Counts the steps and adds up the rewards of each episode, and keeps the numbers of the newest.
+/// Counts the steps and adds the rewards of each episode, and keeps the results of the newest episodes.
 ///
-/// The statistics see what this wrapper sees: inside a [`ScaleReward`](super::ScaleReward) the rewards as they were, outside
-/// the scaled ones. An episode that is left before its last step is not counted.
+/// The statistics count what this wrapper gets: inside a [`ScaleReward`](super::ScaleReward) the unscaled rewards, outside
+/// the scaled ones. An episode that is reset before its last step is not counted.
 ///
 /// # Examples
 ///
@@ -45,32 +45,32 @@ pub struct EpisodeStatistics<E> {
 }
 
 impl<E> EpisodeStatistics<E> {
-    /// Keeps the numbers of the newest `capacity` episodes of `env`.
+    /// Keeps the results of the newest `capacity` episodes of `env`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if that is not at least one.
+    /// [`ConfigError::TooSmall`] if `capacity` is 0.
     pub fn new(env: E, capacity: usize) -> Result<Self, ConfigError> {
         at_least("capacity", 1, capacity)?;
         Ok(Self { env, capacity, running: None, finished: VecDeque::new(), episodes: 0 })
     }
 
-    /// Returns the numbers of the episode under way, or `None` between episodes.
+    /// Returns the results of the running episode so far, or `None` between episodes.
     pub fn running(&self) -> Option<EpisodeTotals> {
         self.running
     }
 
-    /// Returns the numbers of the newest finished episodes, the oldest first.
+    /// Returns the results of the newest finished episodes, the oldest first.
     pub fn finished(&self) -> impl ExactSizeIterator<Item = &EpisodeTotals> {
         self.finished.iter()
     }
 
-    /// Returns how many episodes have been finished, those included whose numbers are no longer kept.
+    /// Returns how many episodes have finished, including those whose results are no longer kept.
     pub fn episodes(&self) -> usize {
         self.episodes
     }
 
-    /// Returns the mean return of the finished episodes that are kept, or `None` without one.
+    /// Returns the mean return of the kept episodes, or `None` if there are none.
     pub fn mean_return(&self) -> Option<f64> {
         let sum: f64 = self.finished.iter().map(|episode| episode.episode_return).sum();
         (!self.finished.is_empty()).then(|| sum / self.finished.len() as f64)

@@ -1,4 +1,4 @@
-//! Observations that remember.
+//! Stacked observations: the newest few in one vector.
 
 use super::{load_env, save_with_env};
 use crate::config::{ConfigError, at_least};
@@ -8,8 +8,8 @@ use crate::state::{SaveState, State, StateError};
 
 /// Shows the newest observations side by side, the oldest first.
 ///
-/// For a task whose observation does not say all of its state, such as a position without a velocity. At a reset, the
-/// first observation stands in for those that have not been yet.
+/// Use it for a task whose observation lacks a part of its state, such as the velocity. After a reset, the
+/// first observation fills the places of the missing ones.
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ impl<E: Environment> FrameStack<E> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if that is not at least one.
+    /// [`ConfigError::TooSmall`] if `frames` is 0.
     pub fn new(env: E, frames: usize) -> Result<Self, ConfigError> {
         at_least("frames", 1, frames)?;
         let space = env.observation_space();

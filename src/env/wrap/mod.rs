@@ -2,7 +2,7 @@
 
 use crate::state::{SaveState, State, StateError};
 
-/// Gives a wrapper with a field `env` its accessors `inner` and `into_inner`, and draws what that environment draws.
+/// Gives a wrapper with a field `env` its accessors `inner` and `into_inner`, and passes on the drawing of that environment.
 macro_rules! wrapper {
     ($wrapper:ident<E $(, $other:ident)*>) => {
         impl<E $(, $other)*> $wrapper<E $(, $other)*> {
@@ -25,7 +25,7 @@ macro_rules! wrapper {
     };
 }
 
-/// Writes the named methods of `Environment` as calls of the same methods of the field `env`.
+/// Implements the named methods of `Environment` by calls of the same methods of the field `env`.
 macro_rules! forward {
     (observation_space) => {
         fn observation_space(&self) -> &$crate::space::BoxSpace {
@@ -86,7 +86,7 @@ fn save_with_env(mut own: State, env: &impl SaveState) -> Result<State, StateErr
     Ok(own)
 }
 
-/// Loads the wrapped environment from `rest`: what is left of a saved state once a wrapper has taken its own part.
+/// Loads the wrapped environment from `rest`: the part of a saved state that the wrapper itself has not taken.
 fn load_env(mut rest: State, env: &mut impl SaveState) -> Result<(), StateError> {
     let state = rest.take_state("env");
     rest.finish()?;

@@ -1,4 +1,4 @@
-//! Episodes, written down.
+//! Recorded episodes: observations, actions, rewards and pictures.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -7,14 +7,14 @@ use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Render, Step};
 use crate::state::{SaveState, State, StateError};
 
-/// Everything that was seen and done in one episode.
+/// The record of one episode.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordedEpisode {
     /// The seed of its reset.
     pub seed: u64,
     /// The observations, one more than there are steps.
     pub observations: Vec<Vec<f32>>,
-    /// The actions, as they were given.
+    /// The actions, as they were passed to `step`.
     pub actions: Vec<Vec<f32>>,
     /// The rewards.
     pub rewards: Vec<f32>,
@@ -37,10 +37,10 @@ impl RecordedEpisode {
         self.rewards.iter().copied().map(f64::from).sum()
     }
 
-    /// Writes the episode as CSV: a row for each observation, with the action that was taken on it and what that gave.
+    /// Writes the episode as CSV: a row for each observation, with the action taken after it and the results of that step.
     ///
     /// Columns: `step`, `observation_0` and so on, `action_0` and so on, `reward`, `terminated`, `truncated`. The last row has
-    /// the last observation and nothing else. Numbers have as many digits as it takes to read back the same bits.
+    /// only the last observation. Numbers have enough digits to read back the same bits.
     ///
     /// # Errors
     ///
@@ -74,11 +74,11 @@ impl RecordedEpisode {
     }
 }
 
-/// Writes down the newest episodes: observations, actions, rewards, and if asked the pictures.
+/// Records the newest episodes: observations, actions, rewards, and pictures if enabled.
 ///
-/// Only whole episodes are kept; one that is left before its last step is forgotten at the next reset. What has been written
-/// down is not part of the [saved state](SaveState), which is the environment's alone: it can be loaded with or without a
-/// recorder around it. The episode that a loaded state goes on with is not recorded, since its beginning is not known.
+/// Only finished episodes are kept; one that is reset before its last step is dropped. The records are
+/// not part of the [saved state](SaveState), which is that of the environment: it can be loaded with or without a
+/// recorder. An episode that continues from a loaded state is not recorded, since its beginning is unknown.
 ///
 /// # Examples
 ///
@@ -109,13 +109,13 @@ impl<E> Recorder<E> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if that is not at least one.
+    /// [`ConfigError::TooSmall`] if `capacity` is 0.
     pub fn new(env: E, capacity: usize) -> Result<Self, ConfigError> {
         at_least("capacity", 1, capacity)?;
         Ok(Self { env, capacity, draw: None, running: None, finished: VecDeque::new() })
     }
 
-    /// Keeps a picture of each state as well, from the next reset on.
+    /// Records a picture of each state as well, from the next reset on.
     #[must_use]
     pub fn with_frames(self) -> Self
     where
@@ -129,7 +129,7 @@ impl<E> Recorder<E> {
         self.finished.iter()
     }
 
-    /// Returns the newest finished episode, or `None` before the first.
+    /// Returns the newest finished episode, or `None` if there is none.
     pub fn newest(&self) -> Option<&RecordedEpisode> {
         self.finished.back()
     }

@@ -1,15 +1,15 @@
-//! Fewer decisions than steps.
+//! Action repeat: one decision for several steps.
 
 use super::{load_env, save_with_env};
 use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError, Step, check_action, within_f32};
 use crate::state::{SaveState, State, StateError};
 
-/// Takes each action several times, and adds up the rewards.
+/// Takes each action several times, and adds the rewards.
 ///
-/// One step is at most so many steps of the environment; it stops at the last one of an episode, with its flags. A
-/// [`TimeLimit`](super::TimeLimit) outside counts the longer steps, one inside the short ones. A discount of γ here is γ once for
-/// all of them, and the rewards among them are not discounted.
+/// One step of this wrapper is up to that many steps of the environment. It stops at the last step of an episode, with its flags. A
+/// [`TimeLimit`](super::TimeLimit) outside counts decisions, one inside counts steps. The discount γ applies once to each
+/// decision, and the rewards within a decision are not discounted.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ impl<E> RepeatAction<E> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] if that is not at least once.
+    /// [`ConfigError::TooSmall`] if `times` is 0.
     pub fn new(env: E, times: usize) -> Result<Self, ConfigError> {
         at_least("times", 1, times)?;
         Ok(Self { env, times })
@@ -51,7 +51,7 @@ impl<E: Environment> Environment for RepeatAction<E> {
 
     /// # Errors
     ///
-    /// As the environment's; an error after the first of the short steps leaves those that were taken.
+    /// As the environment's. After an error in a later step, the earlier steps of the decision stand.
     fn step(&mut self, action: &[f32]) -> Result<Step, EnvironmentError> {
         check_action(self.env.action_space(), action)?;
         let mut step = self.env.step(action)?;
@@ -113,7 +113,7 @@ mod tests {
         assert!(step.terminated && step.reward == 99.9, "{step:?}");
     }
 
-    /// Gives one reward for ever.
+    /// Returns the same reward in every step.
     struct Constant(BoxSpace, f32);
 
     impl Environment for Constant {

@@ -1,20 +1,20 @@
-//! Mid-episode states of environments that cannot save their own.
+//! Saved episodes for environments that cannot save their state.
 
 use crate::env::{Environment, EnvironmentError, Spaces, Step, check_action};
 use crate::space::first_difference;
 use crate::state::{SaveState, State, StateError};
 
-/// Saves the running episode of another environment as its seed and its actions, and restores it by taking them again.
+/// Saves the running episode of another environment as its seed and its actions, and restores it by repeating them.
 ///
 /// Use it for an environment that cannot save its state, such as a [`RemoteEnvironment`](crate::env::remote::RemoteEnvironment). The
-/// contract of [`Environment`] allows it: the same seed and the same actions give the same bits. Whether they do is checked: the
-/// restored episode must reach the observation that was saved. To restore takes as long as the steps took, and a state grows by one
-/// action a step.
+/// contract of [`Environment`] makes this possible: the same seed and the same actions give the same bits. A load checks this: the
+/// restored episode must reach the saved observation. A load takes as long as the steps took, and the saved state grows by one
+/// action for each step.
 ///
-/// [`with_identity`](Self::with_identity) records what must be the same where the state is restored, such as the versions of a
+/// [`with_identity`](Self::with_identity) records values that must be the same where the state is restored, such as the versions of a
 /// simulator.
 ///
-/// If the environment fails while a state is loaded, that is [`StateError::Failed`], and the environment has to be reset before the
+/// If the environment fails during a load, the error is [`StateError::Failed`], and you have to reset the environment before the
 /// next step.
 ///
 /// # Examples
@@ -37,11 +37,11 @@ pub struct Replayed<E> {
     env: E,
     identity: Vec<(String, String)>,
     episode: Option<Episode>,
-    /// Whether the last step of an episode was taken, and no reset since.
+    /// Whether the episode has ended and was not reset yet.
     ended: bool,
 }
 
-/// An episode under way.
+/// The running episode.
 #[derive(Debug, Clone)]
 struct Episode {
     seed: u64,
@@ -57,14 +57,14 @@ impl<E> Replayed<E> {
         Self { env, identity: Vec::new(), episode: None, ended: false }
     }
 
-    /// Records what must be the same where a state is restored: pairs of a name and a value, such as a package and its version.
+    /// Records values that must be the same where a state is restored: pairs of a name and a value, such as a package and its version.
     #[must_use]
     pub fn with_identity(mut self, identity: impl IntoIterator<Item = (String, String)>) -> Self {
         self.identity = identity.into_iter().collect();
         self
     }
 
-    /// Requires the identity of the saved state to be that of here, and names the first part that is not.
+    /// Requires the identity of the saved state to equal the present one, and names the first difference.
     fn expect_identity(&self, state: &mut State) -> Result<(), StateError> {
         let saved = state.take_text("identity")?;
         let parse = serde_json::from_str::<Vec<(String, String)>>;
@@ -84,7 +84,7 @@ impl<E> Replayed<E> {
 }
 
 impl<E: Environment> Replayed<E> {
-    /// Takes a saved episode again, up to its newest observation.
+    /// Repeats a saved episode, up to its newest observation.
     fn replay(&mut self, episode: &Episode) -> Result<(), StateError> {
         let failed = |reason: String| StateError::Failed { name: "actions".to_owned(), reason };
         let mut observation = self.env.reset(episode.seed).map_err(|error| failed(format!("{error}, in its reset")))?;

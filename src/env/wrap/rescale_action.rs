@@ -1,4 +1,4 @@
-//! Actions in other units.
+//! Rescaled actions: another box for the agent.
 
 use super::{load_env, save_with_env};
 use crate::config::ConfigError;
@@ -6,15 +6,15 @@ use crate::env::{Environment, EnvironmentError, Step, check_action, expect_numbe
 use crate::space::BoxSpace;
 use crate::state::{SaveState, State, StateError};
 
-/// Lets an agent act in a box of its own, which is mapped onto the environment's, axis by axis.
+/// Maps the actions from a box of your choice to the bounds of the environment, axis by axis.
 ///
 /// ```text
 /// action = low + (a − from.low) / (from.high − from.low) · (high − low)
 /// ```
 ///
-/// An action inside the box arrives inside the environment's; one outside arrives outside, and is the environment's to
-/// interpret. This crate's agents map `[−1, 1]` to the bounds of each axis themselves, so they learn the same with this wrapper and
-/// without (`docs/units.md`); a policy from elsewhere may need it.
+/// An action inside the box is mapped inside the environment's bounds; one outside is mapped outside, and the environment decides what it
+/// does. This crate's agents map `[−1, 1]` to the bounds of each axis themselves, so they learn the same with and without this
+/// wrapper ([Units](crate::_docs::units)). A policy from elsewhere may need it.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Observations in other units.
+//! Rescaled observations: another unit and zero for each axis.
 
 use super::{load_env, save_with_env};
 use crate::config::{ConfigError, finite, positive};
@@ -8,8 +8,8 @@ use crate::state::{SaveState, State, StateError};
 
 /// Changes the unit and the zero of each observation axis: `scale · observation + offset`.
 ///
-/// For example, from metres to millimetres, or from degrees Celsius to kelvin. Computed in double precision and rounded once. A finite
-/// number that single precision cannot hold becomes the largest that it can.
+/// For example, from metres to millimetres, or from degrees Celsius to kelvin. The result is computed in double precision and rounded once. A finite
+/// result that single precision cannot hold becomes the largest that it can.
 ///
 /// # Examples
 ///
@@ -57,7 +57,7 @@ impl<E: Environment> RescaleObservation<E> {
     }
 }
 
-/// Applies the map to each axis. Each of its steps keeps the order of numbers, so what is inside stays inside.
+/// Applies the map to each axis. The map is monotonic, so a point of the space stays inside the mapped space.
 fn rescaled(values: &[f32], scale: &[f64], offset: &[f64]) -> Vec<f32> {
     let map = |((&value, scale), offset): ((&f32, &f64), &f64)| {
         let mapped = f64::from(value) * scale + offset;
@@ -69,7 +69,7 @@ fn rescaled(values: &[f32], scale: &[f64], offset: &[f64]) -> Vec<f32> {
 
 impl<E> RescaleObservation<E> {
     fn rescale(&self, observation: Vec<f32>) -> Vec<f32> {
-        // One of the wrong length is a fault, which whoever checks observations has to see.
+        // An observation of the wrong length stays as it is, so that later checks report it.
         if observation.len() == self.scale.len() {
             rescaled(&observation, &self.scale, &self.offset)
         } else {

@@ -1,4 +1,4 @@
-//! Rewards in another unit.
+//! Scaled rewards: another unit.
 
 use super::{load_env, save_with_env};
 use crate::config::{ConfigError, positive};
@@ -7,8 +7,8 @@ use crate::state::{SaveState, State, StateError};
 
 /// Multiplies each reward by a positive number.
 ///
-/// The best policy stays the best. What changes is what an agent has set against a reward: SAC's temperature, the size of a
-/// critic's errors and with it that of its gradients. A reward that f32 cannot hold becomes the largest that it can.
+/// The best policy stays the same. The balance with other quantities changes: SAC's temperature, the size of a
+/// critic's errors and of its gradients. A reward that f32 cannot hold becomes the largest that it can.
 ///
 /// # Examples
 ///
@@ -73,7 +73,7 @@ mod tests {
     use crate::env::{MountainCarContinuous, Pendulum};
     use crate::space::BoxSpace;
 
-    /// Gives one reward for ever.
+    /// Returns the same reward in every step.
     struct Constant(BoxSpace, f32);
 
     impl Environment for Constant {

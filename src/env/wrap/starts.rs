@@ -1,4 +1,4 @@
-//! Episodes from chosen states.
+//! Episodes from start states of your choice.
 
 use crate::config::{ConfigError, at_least};
 use crate::env::{Environment, EnvironmentError};
@@ -6,8 +6,8 @@ use crate::state::{SaveState, State, StateError};
 
 /// Starts episodes from a list of states: `reset(k)` starts from state `k`, counted modulo their number.
 ///
-/// Use it to evaluate every policy from the same starts, or to look at an episode that begins where you want it to. The saved
-/// state is that of the environment; the list is not a part of it.
+/// Use it to evaluate policies from the same starts, or to watch an episode from a state of interest. The saved
+/// state is that of the environment, without the list.
 ///
 /// # Examples
 ///

@@ -5,10 +5,10 @@ use crate::env::{Environment, EnvironmentError, Step};
 use crate::state::{SaveState, State, StateError};
 use std::num::NonZeroUsize;
 
-/// Cuts off the episodes of another environment after a number of steps.
+/// Truncates the episodes of another environment after a number of steps.
 ///
-/// The last step keeps the inner environment's `terminated`, and is `truncated` as well: a time limit says nothing
-/// about the future of the state it cuts off[^1].
+/// The last step keeps the inner environment's `terminated`, and sets `truncated`: a time limit does not end
+/// the future of the state[^1].
 ///
 /// # Examples
 ///

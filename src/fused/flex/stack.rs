@@ -1,4 +1,4 @@
-//! The operands of a perceptron: two inputs in one matrix, several heads in one layer, and their gradients apart again.
+//! The operands of a perceptron: two inputs in one matrix, several heads in one layer, and the separation of their gradients.
 
 use std::ops::Range;
 

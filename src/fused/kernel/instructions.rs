@@ -1,4 +1,4 @@
-//! Which of the bodies of a kernel runs.
+//! The choice between the implementations of a kernel.
 
 use std::ffi::OsStr;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Matrix products of the sizes of this field, with the element-wise work around them done while a row is in cache.
+//! Matrix products of small sizes, with element-wise work on a row while it is in cache.
 
 use super::in_registers;
 use super::lanes::{dots, multiply_add};

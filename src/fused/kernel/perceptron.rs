@@ -1,4 +1,4 @@
-//! A whole multi-layer perceptron: forward, and backward by hand.
+//! A multi-layer perceptron: forward, and backward by hand.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Layer normalisation, dropout, and what the norm of a gradient is limited with.
+//! Layer normalisation, dropout, and the scaling that limits the norm of a gradient.
 
 use super::lanes::{dot, sum};
 use super::per_instruction_set;

@@ -1,6 +1,6 @@
 //! Parts of one kernel on several threads.
 //!
-//! Only what has a result of its own is split, rows of a batch or rows of a gradient, so no sum depends on the number of parts.
+//! Only rows of a batch or rows of a gradient are split, which have results of their own, so no sum depends on the number of parts.
 
 /// Multiply-adds that are worth a thread: less takes about as long as waking it. (docs/performance.md has the figures.)
 #[cfg(feature = "threads")]

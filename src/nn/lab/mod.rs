@@ -1,6 +1,6 @@
-//! Networks of the lab notebook whose runs the examples repeat. Other programs rarely need them.
+//! Networks of a course exercise whose runs the examples reproduce. Other programs rarely need them.
 //!
-//! `docs/lab.md` ([rendered](crate::_docs::lab)) compares the lab's code with this crate.
+//! [Lab](crate::_docs::lab) compares the exercise's code with this crate.
 
 mod clipped_noise;
 mod two_stream_critic;

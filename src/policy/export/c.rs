@@ -42,7 +42,7 @@ static float squash(float x)
 }
 ";
 
-/// A row of weights at a time: compilers make vectors of it without having to change the order of a sum.
+/// One row of weights at a time: compilers vectorise it without changing the order of a sum.
 const LINEAR: &str = "\
 /* y = x W + b, with W of shape [inputs, outputs]. */
 static void linear(const float *restrict weight, const float *restrict bias, const float *restrict x, size_t inputs,
@@ -190,7 +190,7 @@ pub(super) fn source(exported: &Exported<'_>, recording: &Recording) -> String {
     text
 }
 
-/// Returns the comment at the head of the file, the includes, and the declaration of the function.
+/// Returns the head of the file: a comment, the includes, and the declaration of the function.
 fn comment(exported: &Exported<'_>) -> String {
     let mut text = "/*\n".to_owned();
     for line in head(exported) {
@@ -319,7 +319,7 @@ fn act(text: &mut String, exported: &Exported<'_>) {
     );
 }
 
-/// Writes what the network sees of the observation.
+/// Writes the normalisation of the observation.
 fn input(text: &mut String, place: usize, is_normalized: bool) {
     let clip = number(CLIP);
     let body = if is_normalized {
@@ -342,7 +342,7 @@ fn array(text: &mut String, name: &str, values: &[f32]) {
     );
 }
 
-/// Returns a finite number with all its bits, as hexadecimal.
+/// Returns a finite number as hexadecimal, exactly.
 fn number(value: f32) -> String {
     let bits = value.to_bits();
     let sign = if value.is_sign_negative() { "-" } else { "" };

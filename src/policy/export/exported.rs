@@ -32,12 +32,12 @@ impl<'a> Exported<'a> {
         }
     }
 
-    /// Returns the nodes, each with its place.
+    /// Returns the nodes, each with its index.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
         self.graph.nodes.iter().enumerate()
     }
 
-    /// Returns the place of the output.
+    /// Returns the index of the output.
     pub(super) fn last(&self) -> usize {
         self.graph.nodes.len() - 1
     }
@@ -47,7 +47,7 @@ impl<'a> Exported<'a> {
         self.graph.nodes[place].width
     }
 
-    /// Returns the widths of the outputs together.
+    /// Returns the sum of the widths of the outputs.
     pub(super) fn intermediate_numbers(&self) -> usize {
         self.nodes().map(|(_, node)| node.width).sum()
     }
@@ -59,22 +59,22 @@ impl<'a> Exported<'a> {
         graph + normalization + 4 * self.spaces.action().dim()
     }
 
-    /// Returns whether some node computes layer normalisation.
+    /// Returns whether a node computes layer normalisation.
     pub(super) fn has_layer_norm(&self) -> bool {
         self.nodes().any(|(_, node)| matches!(node.operation, Operation::LayerNorm { .. }))
     }
 
-    /// Returns whether some node computes a linear layer.
+    /// Returns whether a node computes a linear layer.
     pub(super) fn has_linear(&self) -> bool {
         self.nodes().any(|(_, node)| matches!(node.operation, Operation::Linear { .. }))
     }
 
-    /// Returns whether this function follows some node.
+    /// Returns whether a node has this activation.
     pub(super) fn has(&self, wanted: Activation) -> bool {
         self.nodes().any(|(_, node)| node.operation.activation() == Some(wanted))
     }
 
-    /// Computes the best action in double precision, before it is clipped to the bounds.
+    /// Computes the best action in double precision, before clipping.
     pub(super) fn action_in_double(&self, observation: &[f32]) -> Vec<f64> {
         let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
         let mut input = wide(observation);

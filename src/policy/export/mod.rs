@@ -1,4 +1,4 @@
-//! Policies in forms that need neither this crate nor burn: C source, Rust source, ONNX.
+//! Export of policies as C source, Rust source or ONNX, which need neither this crate nor burn.
 
 use super::{Policy, PolicyError, PolicyNetwork};
 use crate::fused::Graph;
@@ -26,19 +26,19 @@ impl Policy {
     /// - `observation`: one number per axis, in the units and the order of the environment
     /// - `action`: receives the best action, in environment units, inside the bounds
     /// - returns 0, or 1 if an observation is not finite or beyond
-    ///   [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE), or 2 if the network gave NaN; `action` is then left as it was
+    ///   [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE), or 2 if the network gave NaN; on 1 and 2 it does not write `action`
     ///
-    /// Normalisation, bounds and squashing are inside, and every constant has every bit. Compile with `-DPOLICY_ACT=other_name` to
-    /// rename the function, and with `-DACTOR_CRITIC_SELF_TEST` to get a `main` that compares recorded actions. The file agrees with
-    /// [`Act::act`](super::Act::act) to 1e-6 of the half-range of each action axis, as long as single precision itself does.
+    /// The file contains normalisation, bounds and squashing, and writes every constant exactly. Compile with `-DPOLICY_ACT=other_name` to
+    /// rename the function, and with `-DACTOR_CRITIC_SELF_TEST` to get a `main` that compares recorded actions. The actions agree with
+    /// [`Act::act`](super::Act::act) to 1e-6 of the half-range of each action axis, as far as single precision allows.
     ///
-    /// `docs/deploy.md` ([rendered](crate::_docs::deploy)) shows how to build it, for a microcontroller too.
+    /// [`docs/guide/deploy.md`](crate::_docs::deploy) shows how to build it, for a microcontroller too.
     ///
     /// # Errors
     ///
-    /// - [`PolicyError::NotExportable`] if the network has a step that is not known here, such as a layer without bias
+    /// - [`PolicyError::NotExportable`] if the network has an unsupported part, such as a layer without bias
     /// - [`PolicyError::NonFiniteNumber`] if a weight is NaN or infinite
-    /// - [`PolicyError::Recording`] if the policy does not answer the observations of the self-test
+    /// - [`PolicyError::Recording`] if the policy returns an error for the observations of the self-test
     ///
     /// # Examples
     ///
@@ -69,7 +69,7 @@ impl Policy {
     /// - `act` takes an observation in the units and the order of the environment, and returns the best action, in environment
     ///   units, inside the bounds; `None` if an observation is not finite or beyond [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE),
     ///   or if the network gave NaN
-    /// - `self_test` compares recorded actions and returns the number of the first that differs; `cargo test` calls it too
+    /// - `self_test` compares recorded actions and returns the index of the first that differs; `cargo test` calls it too
     ///
     /// Accuracy as for [`to_c_source`](Self::to_c_source).
     ///
@@ -92,16 +92,16 @@ impl Policy {
         Ok(rust::source(&self.exported()?, &Recording::of(self)?))
     }
 
-    /// Returns the policy as a model of ONNX, opset 17.
+    /// Returns the policy as an ONNX model, opset 17.
     ///
-    /// Normalisation, squashing and bounds are inside. Observations that are not finite are not recognised: check them before.
+    /// The model contains normalisation, squashing and bounds. It does not check observations: check that they are finite before.
     ///
     /// # Shapes
     ///
     /// - input `observations`: `[batch, O]`, single precision, in environment units; batch is free
     /// - output `actions`: `[batch, A]`, single precision, in environment units, inside the bounds
     ///
-    /// The metadata names the producer and has the bounds of both spaces as JSON, null where infinite: `actor-critic.observation` and
+    /// The metadata has the name of the producer, and the bounds of both spaces as JSON, null where infinite: `actor-critic.observation` and
     /// `actor-critic.action`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Observations with the actions for them, which an exported file tests itself with.
+//! Recorded observations and actions for the self-test of an exported file.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -8,16 +8,16 @@ use crate::policy::{Policy, PolicyError};
 use crate::rng::{Seed, Stream};
 use crate::space::{BoxSpace, MAX_MAGNITUDE, is_in_range};
 
-/// Observations that are recorded.
+/// Number of recorded observations.
 const RECORDED: usize = 8;
 
-/// The difference that is accepted, in half-ranges, where single precision allows it.
+/// The tolerance, in half-ranges, if single precision allows it.
 const TOLERANCE: f64 = 1e-6;
 
-/// How many times the error of the policy itself another order of sums may be away from it.
+/// How many times the policy's own rounding error a different order of sums may differ.
 const OTHER_ORDERS: f64 = 8.0;
 
-/// Observations and actions, row by row, and the difference that is accepted on each action axis.
+/// Observations and actions, row by row, and the tolerance for each action axis.
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) rows: usize,
@@ -30,10 +30,10 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Records a policy, the same for the same policy.
+    /// Records a policy. The same policy gives the same recording.
     ///
-    /// The tolerance is 1e-6 half-ranges and one rounding of the largest action, or eight times the distance of the policy from
-    /// double precision where that is more, as for large observations without normalisation.
+    /// The tolerance is 1e-6 half-ranges and one rounding of the largest action, or eight times the policy's own distance from
+    /// double precision if that is more, as for large observations without normalisation.
     pub(super) fn of(policy: &Policy) -> Result<Self, PolicyError> {
         let exported = policy.exported()?;
         let space = policy.spaces().action();
@@ -60,7 +60,7 @@ impl Recording {
     }
 }
 
-/// Draws an observation such as the policy meets: from its normalisation, or from the bounds.
+/// Draws a typical observation: from the normalisation, or from the bounds.
 fn observation(space: &BoxSpace, normalization: Option<&Normalization>, rng: &mut impl Rng) -> Vec<f32> {
     let mut draw = |axis: usize| {
         let (low, high) = (space.low()[axis], space.high()[axis]);

@@ -1,14 +1,14 @@
-//! What the files of all languages say in words, and how their numbers are laid out.
+//! Texts that exported files share, and the layout of their numbers.
 
 use super::exported::Exported;
 use crate::fused::Operation;
 use crate::nn::Activation;
 use crate::space::{BoxSpace, count};
 
-/// Axes whose bounds are listed; those beyond are left out.
+/// Most axes whose bounds are listed.
 const LISTED: usize = 32;
 
-/// Returns the head of a file, line by line, without the marks of a comment. ASCII alone.
+/// Returns the head of a file, line by line, without comment marks, in ASCII.
 pub(super) fn head(exported: &Exported<'_>) -> Vec<String> {
     let mut lines = vec![
         format!("A policy, written by the Rust crate actor-critic {}.", env!("CARGO_PKG_VERSION")),
@@ -39,7 +39,7 @@ pub(super) fn head(exported: &Exported<'_>) -> Vec<String> {
     lines
 }
 
-/// Returns the bounds of each axis, one a line.
+/// Returns the bounds of each axis, one in each line.
 fn axes(space: &BoxSpace) -> Vec<String> {
     let mut lines: Vec<_> =
         (0..space.dim().min(LISTED)).map(|axis| format!("  [{axis}] in {}", space.interval(axis))).collect();

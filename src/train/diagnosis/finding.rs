@@ -1,4 +1,4 @@
-//! What may be wrong with a run, in one sentence each.
+//! Findings of a diagnosis: likely reasons why a run does not learn.
 
 use std::fmt;
 
@@ -125,36 +125,36 @@ impl fmt::Display for Finding {
             ),
             Self::RewardsOffScale { magnitude } => write!(
                 f,
-                "rewards have a magnitude of {}, far from 1: wrap the environment in `ScaleReward`",
+                "rewards have a magnitude of {}, far from 1: set `scale_rewards`, or wrap the environment in `ScaleReward`",
                 number(magnitude)
             ),
             Self::RewardsEqual { reward, steps } => write!(
                 f,
-                "all {steps} rewards are {}, so that no action is better than another: \
-                 check the reward of the environment, or explore for longer by `warmup_steps`",
+                "all {steps} rewards are {}, so no action is better than another: \
+                 check the reward of the environment, or raise `warmup_steps` to explore longer",
                 number(reward)
             ),
             Self::ObservationsEqual { steps } => write!(
                 f,
-                "all {steps} observations are the same, so that nothing can be told from them: \
+                "all {steps} observations are the same, so they carry no information: \
                  check what `step` of the environment returns as `observation`"
             ),
             Self::EpisodesEndAtOnce { episodes, steps } => write!(
                 f,
                 "all {episodes} episodes are terminated after at most {steps} steps: \
-                 check `terminated` of the environment's `Step`, or where `reset` begins"
+                 check `terminated` of the environment's `Step`, or the start state of `reset`"
             ),
             Self::EvaluationBelowTraining { evaluation, training } => write!(
                 f,
                 "evaluations return {}, far below the {} of training: \
-                 check that `EvaluateEvery` judges in the environment of the training, with the same wrappers",
+                 check that `EvaluateEvery` uses the environment of the training, with the same wrappers",
                 number(evaluation),
                 number(training)
             ),
             Self::EvaluationAboveTraining { evaluation, training } => write!(
                 f,
                 "evaluations return {}, far above the {} of training: lower the exploration `noise`, \
-                 or check that `EvaluateEvery` judges in the environment of the training",
+                 or check that `EvaluateEvery` uses the environment of the training",
                 number(evaluation),
                 number(training)
             ),
@@ -162,7 +162,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Writes three digits or so, whatever the magnitude.
+/// Writes about three digits, whatever the magnitude.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {

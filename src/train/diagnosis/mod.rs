@@ -1,4 +1,4 @@
-//! Why a run did not learn.
+//! Diagnosis of a run that does not learn.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,35 +12,36 @@ mod series;
 
 pub use finding::Finding;
 
-/// Steps before anything is said of observations, actions and rewards.
+/// Fewest steps for findings about observations, actions and rewards.
 const LEAST_STEPS: usize = 500;
-/// Updates before anything is said of metrics.
+/// Fewest updates for findings about metrics.
 const LEAST_UPDATES: usize = 500;
-/// Episodes before anything is said of their lengths.
+/// Fewest episodes for findings about their lengths.
 const LEAST_EPISODES: usize = 20;
-/// How far from the centre an action counts as near a bound, in half-ranges. Exploration noise of 0.1 takes few of a stuck
-/// actor's actions below it.
+/// Distance from the centre from which an action counts as near a bound, in half-ranges. Exploration noise of 0.1 moves few actions of a
+/// stuck actor below it.
 const NEAR_BOUND: f64 = 0.8;
-/// Magnitudes that networks with the usual initial weights and learning rates take as they are.
+/// Magnitudes that networks with the usual initial weights and learning rates can learn from.
 const ORDER_ONE: std::ops::RangeInclusive<f64> = 1e-2..=1e2;
-/// How many times what the rewards allow a value may be: critics overshoot at first.
+/// How many times the bound of the rewards a value may reach: critics overshoot at first.
 const MARGIN: f64 = 2.0;
-/// Share of the range of all returns by which evaluations and training have to differ.
+/// Smallest difference between evaluations and training, as a share of the range of all returns.
 const FAR: f64 = 0.75;
 
-/// Looks for the usual reasons why a run does not learn, and says each in one sentence with the setting to change.
+/// Looks for common reasons why a run does not learn, and describes each in one sentence with the setting to change.
 ///
-/// It is an observer that reads what the run reports and changes nothing. It judges the steps of this program; of a run that is
-/// resumed, the episodes and evaluations before count too. Nothing is found in a run of less than 500 steps.
+/// It is an observer: it reads what the run reports and changes nothing. It uses the steps of this program. After a
+/// resume it also uses earlier episodes and evaluations. It needs at least 500 steps. The guide
+/// [When it does not learn](crate::_docs::trouble) lists the findings.
 ///
-/// | Looked for | Judged by |
+/// | Looks for | Uses |
 /// |---|---|
 /// | actions at the bounds all the time | the second half of the actions that the agent chose |
 /// | an entropy target out of reach | the metrics `temperature`, `entropy` and `temperature_loss` |
-/// | critics whose values run away | the metrics `actor_loss` and `critic_loss`, beside \|r\|max / (1 − γ) |
+/// | critics whose values diverge | the metrics `actor_loss` and `critic_loss`, beside \|r\|max / (1 − γ) |
 /// | observations or rewards far from order one | their magnitudes, unless the agent [normalises](crate::agent::Agent::normalizes) them |
-/// | nothing but one outcome | rewards or observations that never differ, episodes that end at once |
-/// | evaluation and training far apart | the last two evaluations, and the training episodes before each |
+/// | constant results | rewards or observations that never differ, episodes that end at once |
+/// | evaluation far from training | the last two evaluations, and the training episodes before each |
 ///
 /// # Examples
 ///
@@ -89,7 +90,7 @@ struct Episode {
     terminated: bool,
 }
 
-/// A line for each finding; nothing for a healthy run.
+/// A line for each finding; empty for a healthy run.
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.findings().iter().try_for_each(|finding| writeln!(f, "- {finding}"))
@@ -97,12 +98,12 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Diagnosis {
-    /// Makes a diagnosis that has seen nothing.
+    /// Makes a diagnosis without data.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns what is wrong with the run so far; nothing for a healthy one.
+    /// Returns the findings so far; empty for a healthy run.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         findings.extend(self.one_outcome());
@@ -171,7 +172,7 @@ impl Diagnosis {
     fn return_rises(&self) -> bool {
         let returns: Vec<f64> = self.episodes.iter().map(|episode| episode.episode_return).collect();
         if returns.len() < 4 {
-            return true; // Nobody can tell yet.
+            return true; // Too early to tell.
         }
         let quarter = returns.len().div_ceil(4);
         let range = range(returns.iter().copied());
@@ -236,7 +237,7 @@ impl Diagnosis {
         found
     }
 
-    /// Returns mean, least and greatest return of the training episodes since the evaluation before, or of the last five.
+    /// Returns mean, least and greatest return of the training episodes since the previous evaluation, or of the last five.
     fn training_before(&self, index: usize) -> Option<(f64, f64, f64)> {
         let until = self.evaluations[index].0;
         let from = index.checked_sub(1).map_or(0, |before| self.evaluations[before].0);
@@ -281,7 +282,7 @@ impl Diagnosis {
     }
 }
 
-/// Returns a magnitude that is far from one: the root mean square if it is large, the greatest if even that is small.
+/// Returns a magnitude that is far from one: the root mean square if it is large, the greatest magnitude if even that is small; else `None`.
 fn off_scale(extent: &Extent) -> Option<f64> {
     let (typical, greatest) = (extent.root_mean_square(), extent.greatest_magnitude());
     if typical > *ORDER_ONE.end() {

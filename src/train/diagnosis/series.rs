@@ -1,9 +1,9 @@
-//! Numbers of a run in little memory.
+//! Summaries of long sequences of numbers in little memory.
 
 /// Most blocks that are kept.
 const BLOCKS: usize = 128;
 
-/// A sequence as means of blocks of equal length, so that a run of any length takes the same memory.
+/// A sequence as means of blocks of equal length, in the same memory for a run of any length.
 #[derive(Debug, Clone)]
 pub(super) struct Series {
     blocks: Vec<f64>,
@@ -19,7 +19,7 @@ impl Default for Series {
 }
 
 impl Series {
-    /// Adds a number; what is not finite is left out, since a mean of it says nothing.
+    /// Adds a number; ignores one that is not finite.
     pub(super) fn push(&mut self, value: f64) {
         if !value.is_finite() {
             return;
@@ -36,7 +36,7 @@ impl Series {
         }
     }
 
-    /// Returns how many numbers the blocks stand for.
+    /// Returns how many numbers are in the blocks.
     pub(super) fn len(&self) -> usize {
         self.blocks.len() * self.block_len
     }
@@ -49,7 +49,7 @@ impl Series {
         &self.blocks[at(from)..at(to)]
     }
 
-    /// Returns the mean between two shares of the run; NaN if there is nothing.
+    /// Returns the mean between two shares of the run; NaN if there are no blocks.
     pub(super) fn mean_between(&self, from: f64, to: f64) -> f64 {
         mean(self.between(from, to))
     }

@@ -1,4 +1,4 @@
-//! Ranges of axes and where their ticks lie.
+//! Ranges of axes and positions of their ticks.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::{Curve, Plot, PlotError};
 
 /// Share of the extent that is left free at either end of a y axis.
 const ROOM: f64 = 0.04;
-/// An extent below this share of the values is noise of the last digits and drawn as a single value.
+/// An extent below this share of the values is rounding and drawn as a single value.
 const NARROW: f64 = 1e-9;
 
 /// An axis with the values that get a grid line and a number.
@@ -61,7 +61,7 @@ impl Axis {
         Self { low, high, ticks, step }
     }
 
-    /// Writes a tick with as many digits as its neighbours differ in, and a true minus sign.
+    /// Writes a tick with as many digits as the difference of its neighbours needs, and a true minus sign.
     pub(super) fn number(&self, tick: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
         // Nudged because the logarithm of a power of ten may round to just below a whole number.
@@ -112,7 +112,7 @@ pub(super) fn y_extent(plot: &Plot) -> Result<(f64, f64), PlotError> {
     extent(curves.chain(references)).ok_or(PlotError::Empty)
 }
 
-/// Leaves some room below and above the values of a y axis.
+/// Leaves some space below and above the values of a y axis.
 pub(super) fn with_room(axis: &'static str, extent: (f64, f64)) -> Result<(f64, f64), PlotError> {
     let (low, high) = widened(axis, extent)?;
     let room = (high - low) * ROOM;

@@ -30,7 +30,7 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(0x56, 0xB4, 0xE9),
     RGBColor(0x00, 0x00, 0x00),
 ];
-/// Lengths of dash and gap; the second reference line of a plot gets the second pattern.
+/// Lengths of dash and gap; the second reference line of a plot uses the second pattern.
 const DASHES: [(i32, i32); 3] = [(9 * PX, 6 * PX), (3 * PX, 4 * PX), (16 * PX, 4 * PX)];
 
 /// Draws `plots` row by row, each of `size` px.
@@ -177,7 +177,7 @@ fn colored(plot: &Plot) -> impl Iterator<Item = (&Curve, RGBColor)> {
     curves.map(|(index, curve)| (curve, PALETTE[curve.color.unwrap_or(index) % PALETTE.len()]))
 }
 
-/// Cuts a line where it leaves the axis; what remains are the pieces within.
+/// Cuts a line where it leaves the axis; returns the pieces inside.
 pub(super) fn pieces_within(points: &[(f64, f64)], y: &Axis) -> Vec<Vec<(f64, f64)>> {
     let inside = |point: &(f64, f64)| (y.low..=y.high).contains(&point.1);
     let mut pieces = Vec::new();

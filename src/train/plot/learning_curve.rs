@@ -1,4 +1,4 @@
-//! The picture of a run.
+//! An observer that draws the learning curve of a run.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use crate::train::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
 /// Draws the run when it is over: the return of every episode, and their running average.
 ///
-/// A run that ends by an error is drawn as far as it came; a run without a finished episode leaves no file. When a run
-/// goes on with the same observer, the new picture shows all of it; an episode with index 0 begins afresh. The SVG file is locked
-/// while the run goes on: a second run with the same stem ends at its start with [`LogError::InUse`](crate::train::LogError::InUse).
+/// A run that ends with an error is drawn up to that step; a run without a finished episode writes no file. If a run
+/// continues with the same observer, the new picture shows all of it; an episode with index 0 starts again. The SVG file is locked
+/// during the run: a second run with the same stem ends at its start with [`LogError::InUse`](crate::train::LogError::InUse).
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ pub struct LearningCurve {
 }
 
 impl LearningCurve {
-    /// Will write `stem` + `.svg` and `stem` + `.png`, and make the folders above them.
+    /// Makes an observer that writes `stem` + `.svg` and `stem` + `.png`, and makes their parent folders.
     pub fn new(stem: impl Into<PathBuf>, title: impl Into<String>) -> Self {
         let (stem, title) = (stem.into(), title.into());
         Self {
@@ -50,7 +50,7 @@ impl LearningCurve {
         }
     }
 
-    /// Marks the best return there is, undiscounted, with a dashed line.
+    /// Marks the best possible return, undiscounted, with a dashed line.
     #[must_use]
     pub fn with_optimum(mut self, label: impl Into<String>, value: f64) -> Self {
         self.optimum = Some((label.into(), value));
@@ -63,7 +63,7 @@ impl LearningCurve {
         self.averages.push((x, episode.average_return));
     }
 
-    /// Returns the plot of the episodes so far, to add to it or to place it among panels.
+    /// Returns the plot of the episodes so far, to add to it or to use it in panels.
     pub fn plot(&self) -> Plot {
         let average =
             self.window.map_or_else(|| "running average".to_owned(), |window| format!("average of the last {window}"));

@@ -1,4 +1,4 @@
-//! The legend: what each line is, in the corner where it hides least.
+//! The legend, in the corner where it covers least.
 
 use plotters::element::{PathElement, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -11,10 +11,10 @@ const DISTANCE: i32 = 10 * PX;
 const PADDING: i32 = 8 * PX;
 /// Length of the piece of line in front of each label.
 const SAMPLE: i32 = 34 * PX;
-/// Along lines, one point in so many units counts.
+/// Distance between the points along lines that are counted.
 const SPACING: i32 = 6 * PX;
 
-/// Lines to name, and points to stay away from.
+/// Lines to name, and points to avoid.
 #[derive(Default)]
 pub(super) struct Legend {
     rows: Vec<Row>,
@@ -35,7 +35,7 @@ impl Legend {
         }
     }
 
-    /// Marks a line as something that should not be covered.
+    /// Marks a line as something that the legend should not cover.
     pub(super) fn avoid(&mut self, line: &[(i32, i32)]) {
         self.occupied.extend(line.first());
         for pair in line.windows(2) {

@@ -1,4 +1,4 @@
-//! What curves, axes and legend are drawn with: units, text and dashes.
+//! Units, text styles and dashes of plots.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, ShapeStyle, Tex
 
 use super::picture::FONT_FAMILY;
 
-/// Units per px: plotters draws on whole numbers, and lines that snap to whole pixels would look jagged.
+/// Units per px: plotters draws on whole numbers, and lines on whole pixels would look jagged.
 pub(super) const PX: i32 = 10;
 
 pub(super) const TEXT_SIZE: i32 = 16 * PX;

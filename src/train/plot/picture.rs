@@ -12,10 +12,10 @@ use resvg::usvg::{Options, Tree};
 
 use super::PlotError;
 
-/// What texts are set in, as a list of the kind that SVG and CSS know: a browser without the first takes the second.
+/// The fonts of texts, as a list in the form of SVG and CSS: a browser without the first uses the second.
 pub(super) const FONT_FAMILY: &str = "Ubuntu, sans-serif";
 
-/// Larger pictures are refused: a pixel takes four bytes, and failing to get them would end the program.
+/// Larger pictures are refused: a pixel takes four bytes, and a failed allocation would end the program.
 const MOST_PIXELS: u64 = 1 << 27;
 
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -25,7 +25,7 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// Makes the font known to the library that measures texts. A failure would show as an error of the first text.
+/// Registers the font in the library that measures texts. A failure appears as an error of the first text.
 pub(super) fn register_fonts() {
     static REGISTERED: std::sync::Once = std::sync::Once::new();
     REGISTERED.call_once(|| drop(register_font(FONT_FAMILY, FontStyle::Normal, UBUNTU_LIGHT)));
@@ -66,7 +66,7 @@ impl Picture {
         pixels.encode_png().map_err(|error| PlotError::Drawing(error.into()))
     }
 
-    /// Writes the SVG file, and makes the folders above it.
+    /// Writes the SVG file, and makes its parent folders.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Picture {
         write(path.as_ref(), self.svg.as_bytes())
     }
 
-    /// Writes the PNG file, and makes the folders above it.
+    /// Writes the PNG file, and makes its parent folders.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Picture {
 
     /// Writes both files: `stem` + `.svg` and `stem` + `.png`.
     ///
-    /// The endings are added and replace nothing: the stem `sac-0.1` makes `sac-0.1.svg`.
+    /// The endings are appended: the stem `sac-0.1` gives `sac-0.1.svg`.
     ///
     /// # Errors
     ///

@@ -2,9 +2,9 @@
 
 use prost::{Message, Oneof};
 
-/// The version that must stand at the head of a file.
+/// The version at the head of a file.
 pub(super) const FILE_VERSION: &str = "brain.Event:2";
-/// `SessionLog.START`: what other files of the folder have at this step or later is void.
+/// `SessionLog.START`: TensorBoard ignores other files of the folder from this step on.
 const START: i32 = 1;
 /// `DataType.DT_STRING`.
 const STRING: i32 = 7;

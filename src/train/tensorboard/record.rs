@@ -16,7 +16,7 @@ pub(super) fn append(file: &mut Vec<u8>, message: &[u8]) {
     file.extend_from_slice(&masked(message));
 }
 
-/// Rotates a checksum by 15 bits and adds a constant: checksums of bytes that hold checksums would be weak otherwise.
+/// Rotates a checksum by 15 bits and adds a constant, because checksums of data with checksums would be weak otherwise.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

@@ -35,7 +35,7 @@ pub fn histories() -> Vec<Damage> {
         (
             "a history with more in it",
             |path| history(path, |state| state.put("x", 1_u64)),
-            "history-00000.safetensors: `x` is in the state, but nothing here takes it",
+            "history-00000.safetensors: `x` is in the state, but is not used",
         ),
         (
             "an episode with more flags than there are",

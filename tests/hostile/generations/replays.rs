@@ -59,7 +59,7 @@ pub fn replays() -> Vec<Damage> {
             },
             "replay-00000.safetensors: `transitions` must be finite, got NaN at index 28",
         ),
-        ("a replay with more in it", |path| edit(path, REPLAY, |state| state.put("x", 1_u64)), "nothing here takes it"),
+        ("a replay with more in it", |path| edit(path, REPLAY, |state| state.put("x", 1_u64)), "is not used"),
         (
             "a stride beyond the newest",
             |path| strides(path, |strides| strides[3] = 2),
@@ -83,7 +83,7 @@ pub fn replays() -> Vec<Damage> {
         (
             "an episode that goes on from nowhere",
             |path| edit_manifest(path, |manifest| manifest["replay"]["open"][0] = 5.into()),
-            "episodes that go on from a row of the replay, got 5",
+            "episodes that continue from a row of the replay, got 5",
         ),
         (
             "episodes without end",

@@ -56,14 +56,16 @@ fn settings_that_may_differ_are_named_and_all_others_refused() {
     assert_eq!(
         error,
         "the checkpoint was made with other settings: actor_learning_rate: 0.001 then, 0.00001 now; discount: 0.99 then, 0.5 now; \
-         tau: 0.005 then, 0.5 now; average_window: 100 then, 3 now; batch_size: 4 then, 8 now; n_step: 1 then, 2 now; set them \
-         as they were, or name them in `Checkpoints::allow_changed` to go on with those of now"
+         tau: 0.005 then, 0.5 now; average_window: 100 then, 3 now; batch_size: 4 then, 8 now; n_step: 1 then, 2 now; \
+         restore the old values, or name the settings in `Checkpoints::allow_changed` to continue with the new values"
     );
     // What is not named stays refused, and is the only thing that is.
     let some = ["actor_learning_rate", "tau", "average_window", "batch_size", "n_step"];
     let error = make(fine.clone(), &schedule).resume(&mut open().allow_changed(some)).unwrap_err().to_string();
     assert!(
-        error.starts_with("the checkpoint was made with other settings: discount: 0.99 then, 0.5 now; set"),
+        error.starts_with(
+            "the checkpoint was made with other settings: discount: 0.99 then, 0.5 now; restore the old values"
+        ),
         "{error}"
     );
 
@@ -105,7 +107,7 @@ fn names_that_are_no_setting_and_settings_that_shape_arrays_are_refused() {
     // Before there is anything to resume, so that it is found on the first day.
     for name in ["learning_rate", "actor_learning_rat", "", "replay_capacity", "trainer.batch_size"] {
         let error = unknown(name);
-        let begins = format!("`{name}` is no setting that may be allowed to change; those of agent and trainer are ");
+        let begins = format!("`{name}` is not a setting; the settings of agent and trainer are ");
         assert!(error.starts_with(&begins) && error.contains("actor_learning_rate, "), "{error}");
         assert!(error.contains("batch_size") && !error[begins.len()..].contains("replay_capacity"), "{error}");
     }

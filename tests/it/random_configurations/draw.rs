@@ -127,9 +127,14 @@ impl Draw {
         TemperatureConfig::Learned(
             LearnedTemperatureConfig::new()
                 .with_initial(self.number(&[0.1, 1.0]))
+                .with_minimum(self.number(&[0.0, 0.1]))
                 .with_learning_rate(self.learning_rate())
                 .with_target_entropy(self.rng.random_bool(0.5).then(|| self.number(&[-1.0, 0.5]))),
         )
+    }
+
+    fn exploration_noise(&mut self) -> ExplorationNoise {
+        self.one_of(&[ExplorationNoise::White, ExplorationNoise::Pink, ExplorationNoise::Adaptive])
     }
 
     /// Sometimes quantiles, of which the networks have fewer or more as often as not.
@@ -192,7 +197,7 @@ impl Draw {
                     .with_value_head(self.value_head())
                     .with_target_reduction(self.reduction())
                     .with_actor_reduction(self.reduction())
-                    .with_exploration_noise(self.one_of(&[ExplorationNoise::White, ExplorationNoise::Pink]))
+                    .with_exploration_noise(self.exploration_noise())
                     .with_target_update_interval(self.count(&[1, 2], &[0, usize::MAX]))
                     .with_reset_at(self.reset_at())
                     .with_adam_epsilon(self.adam_epsilon())

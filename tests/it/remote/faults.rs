@@ -176,7 +176,7 @@ fn a_simulator_that_closes_is_named_and_is_started_again_only_if_asked() {
             Err(error) => {
                 let text = error.to_string();
                 assert!(!restart && text.starts_with("fake was lost earlier (fake in 127.0.0.1:"), "{text}");
-                assert!(text.ends_with(") and is not started again; ask for it by `with_restart(true)`"), "{text}");
+                assert!(text.ends_with(") and is not started again; use `with_restart(true)` to restart it"), "{text}");
             }
         }
     }
@@ -210,7 +210,7 @@ fn a_simulator_that_hangs_is_named_after_the_deadline_and_killed() {
     let error = env.reset(0).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "stuck in sh must answer a reset within 3 s, and did not; if it is slow rather than stuck, choose a later deadline"
+        "stuck in sh must answer a reset within 3 s, and did not; if it is slow, set a longer deadline"
     );
     assert!(!is_process(id));
     assert_eq!(env.process_id(), None);
@@ -251,7 +251,7 @@ fn a_program_that_is_not_there_or_ends_at_once_is_named() {
     let error = RemoteEnvironment::spawn("sh", ["-c", "exit 7"], RemoteOptions::new()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "sh ended before it had answered the first hello: exit status: 7; what it said is on standard error"
+        "sh ended before it had answered the first hello: exit status: 7; its output is on standard error"
     );
     let error = Gymnasium::new("Pendulum-v1").with_python("no-such-python").start().unwrap_err().to_string();
     assert!(error.starts_with("python must be a program that can be started, got `no-such-python`: "), "{error}");
@@ -285,10 +285,10 @@ fn what_a_python_lacks_is_named() {
     for (code, expected) in [
         (
             16,
-            " needs a Python package that cannot be imported; install it with `python -m pip install`, or choose another Python by ACTOR_CRITIC_PYTHON: mujoc",
+            " needs a Python package that cannot be imported; install it with `python -m pip install`, or set ACTOR_CRITIC_PYTHON to another Python: mujoc",
         ),
         (17, " must be registered with Gymnasium; check the id, or write `module:id` for one of your own: mujoc"),
-        (18, " must have boxes of real numbers as spaces; wrap it into an environment that has: mujoc"),
+        (18, " must have boxes of real numbers as spaces; wrap it in an environment with box spaces: mujoc"),
         (99, " failed in the first hello:\nmujoc"),
     ] {
         let python = python_that_fails(folder.path(), code);

@@ -201,7 +201,7 @@ fn an_exception_has_its_traceback_and_a_process_that_ends_its_status() {
     env.reset(0).unwrap();
     let error = env.step(&[-1.75, 0.0]).unwrap_err().to_string();
     assert!(
-        error.ends_with(" ended before it had answered a step: exit status: 3; what it said is on standard error"),
+        error.ends_with(" ended before it had answered a step: exit status: 3; its output is on standard error"),
         "{error}"
     );
 }

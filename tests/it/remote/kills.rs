@@ -77,7 +77,7 @@ fn a_run_goes_on_whichever_simulator_is_killed() {
         let error = trainer.step().unwrap_err().to_string();
         assert!(
             error.contains(&format!(
-                "signal: 9 (SIGKILL); what it said is on standard error, in environment {}",
+                "signal: 9 (SIGKILL); its output is on standard error, in environment {}",
                 kill % 2
             )),
             "{error}"

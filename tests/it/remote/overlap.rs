@@ -115,7 +115,7 @@ fn one_that_is_killed_is_named_by_its_number_and_the_others_keep_their_step() {
     let id = trainer.environments().nth(1).unwrap().process_id().unwrap();
     std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
     let error = trainer.step().unwrap_err().to_string();
-    let expected = "pendulum in sh ended before it had answered a step: signal: 9 (SIGKILL); what it said is on standard error, in \
+    let expected = "pendulum in sh ended before it had answered a step: signal: 9 (SIGKILL); its output is on standard error, in \
                     environment 1, at environment step 31 after 3 updates";
     assert_eq!(error, expected);
     assert_eq!(trainer.environment_steps(), 32);

@@ -76,7 +76,7 @@ fn only_trainers_with_the_secret_are_served() {
 
 #[test]
 fn beyond_this_machine_both_sides_ask_for_a_secret() {
-    let rule = "an address beyond this machine needs a shared secret, got 0.0.0.0:0 without one; set it on both sides, or use \
+    let rule = "an address outside this machine needs a shared secret, got 0.0.0.0:0 without one; set it on both sides, or use \
                 127.0.0.1 and a tunnel";
     assert_eq!(Listener::bind("0.0.0.0:0").unwrap_err().to_string(), rule);
     assert_eq!(RemoteEnvironment::connect("0.0.0.0:0").unwrap_err().to_string(), rule);

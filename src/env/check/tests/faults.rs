@@ -16,7 +16,7 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         (
             Fault::ConstantActions,
             "an agent must be able to act on every axis of the action space, \
-             got the error `axis 0 of an action space must have low below high, got -0 for both; leave out an axis that has no choice`, \
+             got the error `axis 0 of an action space must have low below high, got -0 for both; leave out an axis with a single value`, \
              before the first reset",
         ),
         (

@@ -256,7 +256,7 @@ fn every_fault_is_reported_with_its_rule_values_and_place() {
         ),
         (
             Fault::AcceptsAdded,
-            "a state with an array that nothing takes must be refused, \
+            "a state with an unexpected array must be refused, \
              got no error for one with an array without a name, at step 2 of the episode with seed 0",
         ),
         (

@@ -1,22 +1,22 @@
-//! What a simulator answers.
+//! The answers of a simulator.
 
 use super::ProtocolError;
 use super::body::{Body, put_floats, put_text};
 use super::frame::{Frame, put_frame};
 use super::hello::{Hello, take_head};
 
-/// What a simulator answers to one [`Request`](super::Request).
+/// The answer of a simulator to one [`Request`](super::Request).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To a hello: frame `h`.
+    /// Answer to a hello: frame `h`.
     Hello(Box<Hello>),
-    /// To a reset: frame `o`.
+    /// Answer to a reset: frame `o`.
     Observation {
         /// The first observation of the episode.
         observation: Vec<f32>,
     },
-    /// To a step: frame `s`.
+    /// Answer to a step: frame `s`.
     Step {
         /// The reward, in double precision.
         reward: f64,
@@ -24,10 +24,10 @@ pub enum Answer {
         terminated: bool,
         /// The episode was cut off from outside.
         truncated: bool,
-        /// What the agent sees next.
+        /// The next observation.
         observation: Vec<f32>,
     },
-    /// To a request for a picture: frame `p`.
+    /// Answer to a request for a picture: frame `p`.
     Picture {
         /// Pixels in a row.
         width: u32,
@@ -36,22 +36,22 @@ pub enum Answer {
         /// Red, green and blue of each pixel, row by row from the top.
         pixels: Vec<u8>,
     },
-    /// To anything: frame `e`.
+    /// A failure, in answer to any request: frame `e`.
     Failure {
-        /// What kind of failure it is.
+        /// The kind of failure.
         code: FailureCode,
-        /// What happened, for a reader: such as a traceback.
+        /// A report for a reader, such as a traceback.
         report: String,
     },
 }
 
-/// What kind of failure a simulator reports.
+/// The kind of failure that a simulator reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureCode {
     /// The simulator failed: code 0, and every code without a meaning.
     Failed,
-    /// The request makes no sense to the simulator: code 1.
+    /// The simulator does not understand the request: code 1.
     NotUnderstood,
     /// The shared secret is wrong: code 2.
     Secret,
@@ -83,7 +83,7 @@ impl FailureCode {
 }
 
 impl Answer {
-    /// Says what the answer is, for messages.
+    /// Describes the answer, for messages.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hello(_) => "a simulator's hello",
@@ -120,7 +120,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] with the first rule of the protocol that the frame breaks.
+    /// [`ProtocolError`] with the first rule that the frame breaks.
     pub fn parse(Frame { kind, body }: Frame<'_>) -> Result<Self, ProtocolError> {
         match kind {
             b'h' => {

@@ -2,9 +2,9 @@
 
 use super::ProtocolError;
 
-/// What is left of a body.
+/// The rest of a body.
 pub(super) struct Body<'a> {
-    /// What the frame is, for messages.
+    /// The kind of frame, for messages.
     kind: &'static str,
     rest: &'a [u8],
 }
@@ -45,7 +45,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Takes everything that is left, as numbers.
+    /// Takes the rest, as numbers.
     pub(super) fn remaining_floats(self) -> Result<Vec<f32>, ProtocolError> {
         match self.rest.len() {
             length if length % 4 == 0 => Ok(numbers(self.rest)),
@@ -53,7 +53,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Takes everything that is left, as the pixels of a picture of this size.
+    /// Takes the rest, as the pixels of a picture of this size.
     pub(super) fn pixels(self, width: u32, height: u32) -> Result<Vec<u8>, ProtocolError> {
         match self.rest.len() as u64 {
             found if u128::from(found) == 3 * u128::from(width) * u128::from(height) => Ok(self.rest.to_vec()),
@@ -61,7 +61,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Requires that nothing is left.
+    /// Requires that the body is at its end.
     pub(super) fn finish(self) -> Result<(), ProtocolError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -79,7 +79,7 @@ pub(super) fn put_floats(out: &mut Vec<u8>, values: &[f32]) {
     out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
 }
 
-/// Appends a count: of a text's bytes, or of things that were counted in memory and are far below 2³².
+/// Appends a count of bytes or of items in memory, which is far below 2³².
 pub(super) fn put_count(out: &mut Vec<u8>, count: usize) {
     out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
 }

@@ -1,4 +1,4 @@
-//! Why bytes are no message of the protocol.
+//! Errors of the protocol.
 
 use super::limits::{MAX_BODY, MAX_VERSIONS};
 use crate::space::SpaceError;
@@ -7,7 +7,7 @@ use crate::space::SpaceError;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// A frame that is longer than any frame may be.
+    /// A frame that is longer than allowed.
     #[error(
         "the body of a frame must have at most {MAX_BODY} bytes, got a length of {found}; the other side may not speak this protocol"
     )]
@@ -16,7 +16,7 @@ pub enum ProtocolError {
         found: u64,
     },
     /// The connection closed inside a frame.
-    #[error("a frame must arrive whole, got {found} of {expected} bytes before the connection closed")]
+    #[error("a frame must arrive completely, got {found} of {expected} bytes before the connection closed")]
     HalfFrame {
         /// Bytes of the header, or of header and body once the length is known.
         expected: u64,
@@ -31,18 +31,18 @@ pub enum ProtocolError {
         /// The kind in the header.
         found: u8,
     },
-    /// A frame that does not answer what was asked.
+    /// A frame that does not answer the request.
     #[error("the answer must be {expected}, got {found}; a simulator sends one answer to each request, in order")]
     UnexpectedKind {
-        /// What was waited for.
+        /// The answer that was expected.
         expected: &'static str,
-        /// What came.
+        /// The frame that came.
         found: &'static str,
     },
-    /// Bytes that nobody asked for.
+    /// Bytes without a request.
     #[error("a simulator must send one answer to each request, got {bytes} more bytes after the last answer")]
     Unasked {
-        /// How many.
+        /// Their number.
         bytes: usize,
     },
     /// A body that ends before its last value.
@@ -71,7 +71,7 @@ pub enum ProtocolError {
         /// Bytes of all numbers together.
         found: u64,
     },
-    /// A picture of another size than it says.
+    /// A picture with another number of bytes than its size needs.
     #[error("a picture of {width} by {height} pixels must have 3 bytes for each, got {found} bytes")]
     Pixels {
         /// Pixels in a row.
@@ -95,15 +95,15 @@ pub enum ProtocolError {
         /// Position of the first invalid byte in the text.
         position: usize,
     },
-    /// A hello that does not begin as one.
+    /// A hello without its magic bytes.
     #[error("a hello must begin with `{expected}`, got `{found}`; the other side does not speak this protocol")]
     Magic {
         /// The first eight bytes of every hello.
         expected: &'static str,
-        /// What came instead, other bytes than ASCII escaped.
+        /// The first eight bytes that came, with other bytes than ASCII escaped.
         found: String,
     },
-    /// A hello with more versions than anyone needs.
+    /// A hello with too many versions.
     #[error("a hello must name at most {MAX_VERSIONS} versions, got {found}")]
     Versions {
         /// How many.
@@ -119,12 +119,12 @@ pub enum ProtocolError {
         /// The version of the other side.
         found: u32,
     },
-    /// Spaces that cannot be.
+    /// Spaces that are invalid.
     #[error("the {space} space of the simulator is refused: {source}")]
     Space {
-        /// Which of the two.
+        /// Which space.
         space: &'static str,
-        /// Why.
+        /// The reason.
         source: SpaceError,
     },
 }

@@ -1,4 +1,4 @@
-//! Frames: a length, a kind, a body.
+//! Frames: length, kind, body.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -8,15 +8,15 @@ use super::limits::MAX_BODY;
 /// Bytes before the body: a length of eight, little-endian, and a kind of one.
 pub(super) const HEADER: usize = 9;
 
-/// The least memory that a reader asks for, in bytes.
+/// The smallest buffer of a reader, in bytes.
 const FIRST_BUFFER: usize = 4 * 1024;
 
 /// One frame, as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What the body is: see `docs/protocol.md`.
+    /// The kind of the body: see `docs/protocol.md`.
     pub kind: u8,
-    /// Everything after the header.
+    /// The body: everything after the header.
     pub body: &'a [u8],
 }
 
@@ -30,14 +30,14 @@ pub enum FrameError {
     /// The bytes are no frame.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// The channel failed, or had nothing in time ([`ErrorKind::TimedOut`] or [`ErrorKind::WouldBlock`]).
+    /// The channel failed, or nothing arrived in time ([`ErrorKind::TimedOut`] or [`ErrorKind::WouldBlock`]).
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Reads frames from a channel of bytes, into memory that it uses again.
+/// Reads frames from a channel of bytes, into a reused buffer.
 ///
-/// It never asks for more memory than the largest frame has, and for a large frame only as its bytes arrive.
+/// The buffer never exceeds the size of the largest frame, and for a large frame grows only as its bytes arrive.
 #[derive(Debug, Default)]
 pub struct FrameReader {
     /// Bytes that have arrived are `buffer[start..end]`.
@@ -47,17 +47,17 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Creates a reader without memory.
+    /// Creates a reader without a buffer.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns how many bytes have arrived that belong to no frame yet.
+    /// Returns how many bytes have arrived that are not part of a complete frame.
     pub fn pending(&self) -> usize {
         self.end - self.start
     }
 
-    /// Returns how much memory the reader holds, in bytes: at most that of the largest frame.
+    /// Returns the size of the buffer, in bytes: at most that of the largest frame.
     pub fn memory(&self) -> usize {
         self.buffer.capacity()
     }
@@ -102,7 +102,7 @@ impl FrameReader {
         Ok(())
     }
 
-    /// Makes room for more bytes of a frame of `total`: twice what has arrived of it, so that a length alone takes no memory.
+    /// Makes room for more bytes of a frame of `total`: twice what has arrived of it, so that a length alone allocates nothing.
     fn make_room(&mut self, total: usize) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -116,7 +116,7 @@ impl FrameReader {
     }
 }
 
-/// Appends one frame whose body `write` appends.
+/// Appends one frame with the body that `write` appends.
 pub(super) fn put_frame(out: &mut Vec<u8>, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER]);
@@ -202,7 +202,7 @@ mod tests {
     fn a_frame_that_is_cut_off_says_how_much_of_it_came() {
         let bytes = frame(b's', &[0; 20]);
         let text = |expected, found| {
-            format!("a frame must arrive whole, got {found} of {expected} bytes before the connection closed")
+            format!("a frame must arrive completely, got {found} of {expected} bytes before the connection closed")
         };
         assert_eq!(refusal(&bytes[..5]), text(9, 5));
         assert_eq!(refusal(&bytes[..15]), text(29, 15));

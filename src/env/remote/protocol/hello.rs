@@ -1,4 +1,4 @@
-//! What a simulator says of itself, first.
+//! The hello of a simulator: its first answer.
 
 use super::ProtocolError;
 use super::body::{Body, put_count, put_floats, put_text};
@@ -6,25 +6,25 @@ use super::limits::MAX_VERSIONS;
 use crate::env::Spaces;
 use crate::space::BoxSpace;
 
-/// The version of the protocol that this crate speaks.
+/// The version of the protocol that this crate implements.
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// The first bytes of every hello, in every version.
 pub(super) const MAGIC: &str = "acritic\n";
 
-/// What a simulator says of itself: its name, its versions and its spaces.
+/// The hello of a simulator: its name, its versions and its spaces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hello {
-    /// What is simulated, such as `HalfCheetah-v5`.
+    /// Name of the simulated task, such as `HalfCheetah-v5`.
     pub name: String,
-    /// Programs that decide what a step computes, each with its version.
+    /// Programs whose version changes the results of a step, each with its version.
     pub versions: Vec<(String, String)>,
-    /// The two spaces, flat.
+    /// The two spaces, flattened.
     pub spaces: Spaces,
 }
 
 impl Hello {
-    /// Says the name and the versions in one line: `HalfCheetah-v5 (gymnasium 1.2.3, mujoco 3.4.0)`.
+    /// Shows the name and the versions in one line: `HalfCheetah-v5 (gymnasium 1.2.3, mujoco 3.4.0)`.
     pub fn identity(&self) -> String {
         let versions: Vec<String> = self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         match versions.as_slice() {
@@ -48,7 +48,7 @@ impl Hello {
         }
     }
 
-    /// Reads what follows the head.
+    /// Reads the part after the head.
     pub(super) fn take(body: &mut Body<'_>) -> Result<Self, ProtocolError> {
         let name = body.text()?;
         let count = body.count()?;
@@ -68,13 +68,13 @@ impl Hello {
     }
 }
 
-/// Appends what every hello begins with.
+/// Appends the head of a hello.
 pub(super) fn put_head(out: &mut Vec<u8>) {
     out.extend_from_slice(MAGIC.as_bytes());
     out.extend(PROTOCOL_VERSION.to_le_bytes());
 }
 
-/// Reads what every hello begins with, in every version.
+/// Reads the head of a hello, in every version.
 pub(super) fn take_head(body: &mut Body<'_>) -> Result<(), ProtocolError> {
     let magic: [u8; MAGIC.len()] = body.bytes()?;
     if magic != MAGIC.as_bytes() {

@@ -1,4 +1,4 @@
-//! How much a message may hold.
+//! Limits of messages.
 
 /// Largest body of a frame: 16 MiB. A longer one is refused before any of it is read.
 pub const MAX_BODY: u64 = 1 << 24;

@@ -1,8 +1,8 @@
 //! The protocol between a trainer and a simulator, as bytes and as values.
 //!
-//! `docs/protocol.md` ([rendered](crate::_docs::protocol)) describes it for other languages. Most programs need only
-//! [`RemoteEnvironment`](super::RemoteEnvironment) and [`serve`](super::serve()); use this module to speak the protocol over a channel of
-//! your own.
+//! [`docs/protocol.md`](crate::_docs::protocol) describes it for other languages. Most programs need only
+//! [`RemoteEnvironment`](super::RemoteEnvironment) and [`serve`](super::serve()). Use this module to speak the protocol over your own
+//! channel.
 
 mod answer;
 mod body;

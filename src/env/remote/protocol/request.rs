@@ -1,20 +1,20 @@
-//! What a trainer asks of a simulator.
+//! The requests of a trainer.
 
 use super::ProtocolError;
 use super::body::{Body, put_floats, put_text};
 use super::frame::{Frame, put_frame};
 use super::hello::{put_head, take_head};
 
-/// What a trainer asks of a simulator. Each request gets one [`Answer`](super::Answer).
+/// A request of a trainer to a simulator. Each request gets one [`Answer`](super::Answer).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
-    /// Begins the conversation: frame `H`.
+    /// Opens the connection: frame `H`.
     Hello {
-        /// The shared secret; empty where none is needed.
+        /// The shared secret; empty if none is needed.
         secret: String,
     },
-    /// Begins an episode: frame `R`.
+    /// Starts an episode: frame `R`.
     Reset {
         /// Decides everything random in the episode.
         seed: u64,
@@ -24,12 +24,12 @@ pub enum Request {
         /// One component for each axis of the action space.
         action: Vec<f32>,
     },
-    /// Asks for a picture of the present state: frame `P`.
+    /// Requests a picture of the present state: frame `P`.
     Picture,
 }
 
 impl Request {
-    /// Says what the request is, for messages.
+    /// Describes the request, for messages.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "the first hello",
@@ -56,7 +56,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] with the first rule of the protocol that the frame breaks.
+    /// [`ProtocolError`] with the first rule that the frame breaks.
     pub fn parse(Frame { kind, body }: Frame<'_>) -> Result<Self, ProtocolError> {
         match kind {
             b'H' => {

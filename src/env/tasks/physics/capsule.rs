@@ -1,4 +1,4 @@
-//! Masses and moments of inertia of the bodies that limbs are made of.
+//! Masses and moments of inertia of capsules and balls.
 
 use std::f64::consts::PI;
 
@@ -14,7 +14,7 @@ pub(in crate::env) struct Capsule {
 }
 
 impl Capsule {
-    /// Creates a capsule of a material of so many kg/m³.
+    /// Creates a capsule from a material's density in kg/m³.
     pub(in crate::env) const fn of_density(density: f64, radius: f64, length: f64) -> Self {
         let mass = density * (cylinder_volume(radius, length) + ball_volume(radius));
         Self { mass, radius, length }
@@ -30,7 +30,7 @@ impl Capsule {
     }
 }
 
-/// Returns the mass in kg of a ball of a material of so many kg/m³.
+/// Returns the mass in kg of a ball from its density in kg/m³.
 pub(in crate::env) const fn ball_mass(density: f64, radius: f64) -> f64 {
     density * ball_volume(radius)
 }

@@ -5,7 +5,7 @@ const MIN_IMPEDANCE: f64 = 0.9;
 const MAX_IMPEDANCE: f64 = 0.95;
 const WIDTH: f64 = 0.001;
 
-/// A stop at both ends of a joint, as MuJoCo has it: a critically damped spring that pushes and never pulls.
+/// A stop at both ends of a joint, as in MuJoCo: a critically damped spring that pushes and never pulls.
 ///
 /// Beyond the stop by p (m or rad) and moving out with v, the joint is to accelerate as
 ///

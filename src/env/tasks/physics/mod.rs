@@ -1,4 +1,4 @@
-//! Pieces of physics and of rewards that several tasks share.
+//! Physics and rewards that several tasks share.
 
 pub(super) mod capsule;
 pub(super) mod joint_limit;

@@ -2,7 +2,7 @@
 
 /// Advances the ordinary differential equation `ẏ = derivative(y)` by `dt` seconds, with an error of the order dt⁵.
 ///
-/// The time step of MuJoCo's RK4 integrator: whatever drives the system is held still for the whole of it.
+/// This is the time step of MuJoCo's RK4 integrator: the control input stays constant during the step.
 pub(in crate::env) fn runge_kutta<const N: usize>(
     state: [f64; N],
     dt: f64,

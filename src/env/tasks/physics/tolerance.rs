@@ -1,6 +1,6 @@
-//! Rewards that are 1 where all is well and fade with the distance from there.
+//! Rewards that are 1 at a target and decrease with the distance from it.
 
-/// Returns how near a quantity is to where it should be: 1 at distance 0, 0.1 at `margin`, and 0.1^(x²) at x margins.
+/// Returns 1 at distance 0, 0.1 at `margin`, and 0.1^(x²) at x margins.
 ///
 /// The Gaussian `tolerance` of dm_control, with its default value at the margin.
 pub(in crate::env) fn gaussian_tolerance(distance: f64, margin: f64) -> f64 {

@@ -12,10 +12,10 @@ use schema::{Attribute, Entry, Graph, Model, Node, OperatorSet, Tensor, ValueInf
 
 mod schema;
 
-/// The operators that are used: the first version with `LayerNormalization`.
+/// The opset: the first one with `LayerNormalization`.
 const OPSET: i64 = 17;
 
-/// The format of the file, which came with that version.
+/// The version of the file format that came with that opset.
 const IR_VERSION: i64 = 8;
 
 /// Names of the input and of the output.
@@ -92,7 +92,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Adds what an operation computes before its activation, and returns the name of its output.
+    /// Adds the part of an operation before its activation, and returns the name of its output.
     fn operation(
         &mut self,
         exported: &Exported<'_>,
@@ -131,7 +131,7 @@ impl Writer {
         }
     }
 
-    /// Adds what the network sees of an observation.
+    /// Adds the normalisation of the observation.
     fn input(&mut self, exported: &Exported<'_>) -> String {
         let Some(map) = exported.normalization else { return OBSERVATIONS.to_owned() };
         let centered = self.with("Sub", OBSERVATIONS, "mean", map.mean(), "centered".to_owned());
@@ -152,7 +152,7 @@ impl Writer {
         output
     }
 
-    /// Adds a node of an input and one constant a column.
+    /// Adds a node with one input and one constant for each column.
     fn with(&mut self, operator: &str, input: &str, name: &str, values: &[f32], output: String) -> String {
         let constant = self.constant(name, &[values.len()], values);
         self.node(operator, &[input, &constant], output)

@@ -130,7 +130,7 @@ pub(super) struct Axis {
     pub(super) size: Option<Size>,
 }
 
-/// How long an axis is: a number, or the name of one that is free.
+/// The length of an axis: a number, or the name of a free one.
 #[derive(Clone, PartialEq, Oneof)]
 pub(super) enum Size {
     #[prost(int64, tag = "1")]

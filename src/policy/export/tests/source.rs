@@ -56,7 +56,9 @@ fn a_policy_that_overflows_is_refused() {
     let error = policy(actor).to_rust_source().unwrap_err();
     assert!(matches!(error, PolicyError::Recording(_)));
     assert!(
-        error.to_string().starts_with("the policy must answer the observations of the self-test: the actor's action")
+        error
+            .to_string()
+            .starts_with("the policy must return an action for each observation of the self-test: the actor's action")
     );
 }
 
