@@ -119,7 +119,7 @@ fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
         "tqc" => SacConfig::tqc(),
         "redq" => SacConfig::redq(),
         "droq" => SacConfig::droq(),
-        name => return Ok(train(recommended_or_less(name, task)?, cell, args)?),
+        name => return train(recommended_or_less(name, task)?, cell, args),
     };
     let mut preset = Preset::new(task, algorithm);
     // REDQ and DroQ have as many updates of the critics for one step as for one update of the actor.
