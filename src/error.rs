@@ -1,5 +1,7 @@
 //! The error type of programs that use this crate.
 
+use std::fmt;
+
 use crate::agent::{ActError, AgentError};
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
@@ -15,7 +17,9 @@ use crate::statistics::StatisticsError;
 use crate::target::TargetError;
 
 /// Every error of this crate, for [`Trainer`](crate::train::Trainer) and for `main`.
-#[derive(Debug, thiserror::Error)]
+///
+/// A `main` that returns `Result<(), Error>` prints the message: `Debug` writes what `Display` writes.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A space that cannot be used.
@@ -102,6 +106,13 @@ pub enum Error {
     Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The message, as `Display`: Rust prints the error that `main` returns by `Debug`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A simulator that could not be started or reached.
 impl From<RemoteError> for Error {
     fn from(error: RemoteError) -> Self {
@@ -120,5 +131,17 @@ impl Error {
 
     pub(crate) fn spaces_differ(environment: Spaces, agent: &Spaces) -> Self {
         Self::SpacesDiffer { environment: Box::new(environment), agent: Box::new(agent.clone()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_prints_the_message() {
+        let error = Error::from(ConfigError::Negative { field: "tau", value: -1.0 });
+        let error = Error::Step { environment_step: 7, updates: 1, error: Box::new(error) };
+        assert_eq!(format!("{error:?}"), "tau must be at least 0 and finite, got -1, at environment step 7 after 1 update");
     }
 }

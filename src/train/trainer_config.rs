@@ -37,7 +37,8 @@ const WARMUP_STEPS: usize = 1_000;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainerConfig {
-    /// Episodes to run, at least 1.
+    /// Episodes to run, at least 1; `usize::MAX` for no limit, which is `null` in JSON.
+    #[serde(with = "no_limit")]
     pub episodes: usize,
     /// Most environment steps to run, at least 1; no limit by default. The run ends at this limit or after `episodes`, whichever comes first.
     pub environment_steps: Option<usize>,
@@ -62,6 +63,19 @@ pub struct TrainerConfig {
 }
 
 impl Config for TrainerConfig {}
+
+/// `usize::MAX` as `null`, which a reader understands.
+mod no_limit {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(count: &usize, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*count).filter(|count| *count < usize::MAX).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(usize::MAX))
+    }
+}
 
 /// As JSON.
 impl fmt::Display for TrainerConfig {
@@ -224,9 +238,10 @@ mod tests {
         assert_eq!(serde_json::from_str::<TrainerConfig>(&config.to_string()).unwrap(), config);
         let before = config.resolved().with_environment_steps(None).to_string();
         assert!(before.contains("\"warmup_steps\": 300,\n  \"learning_starts\": 300,\n"), "{before}");
-        assert!(
-            before.starts_with("{\n  \"episodes\": 18446744073709551615,\n  \"environment_steps\": null,"),
-            "{before}"
-        );
+        assert!(before.starts_with("{\n  \"episodes\": null,\n  \"environment_steps\": null,"), "{before}");
+        let before = before.replacen("null", &usize::MAX.to_string(), 1);
+        assert_eq!(serde_json::from_str::<TrainerConfig>(&before).unwrap().episodes, usize::MAX);
+        let limited = serde_json::from_str::<TrainerConfig>(&TrainerConfig::new(7).to_string()).unwrap();
+        assert_eq!(limited.episodes, 7);
     }
 }
