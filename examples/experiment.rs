@@ -25,7 +25,8 @@ use clap::Parser;
 struct Cli {
     /// Algorithms: recommended; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they are;
     /// the recommended setting without one of its parts: without-quantiles, without-layer-norm, without-scaled-rewards,
-    /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step; or with another:
+    /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step,
+    /// without-second-update; or with another:
     /// with-truncation, with-pink-noise-only
     #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
     algorithms: Vec<String>,
@@ -147,6 +148,7 @@ fn recommended_or_less(name: &str, task: Task) -> Result<Preset<SacConfig>, Fail
         "without-scaled-rewards" => sac.scale_rewards = false,
         "without-normalized-observations" => sac.normalize_observations = false,
         "without-n-step" => preset.trainer_config.n_step = 1,
+        "without-second-update" => preset.trainer_config.updates_per_step = 1.0,
         other => return Err(format!("the algorithm must be one that --help lists, got {other}").into()),
     }
     Ok(preset)

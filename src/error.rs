@@ -142,6 +142,9 @@ mod tests {
     fn main_prints_the_message() {
         let error = Error::from(ConfigError::Negative { field: "tau", value: -1.0 });
         let error = Error::Step { environment_step: 7, updates: 1, error: Box::new(error) };
-        assert_eq!(format!("{error:?}"), "tau must be at least 0 and finite, got -1, at environment step 7 after 1 update");
+        assert_eq!(
+            format!("{error:?}"),
+            "tau must be at least 0 and finite, got -1, at environment step 7 after 1 update"
+        );
     }
 }

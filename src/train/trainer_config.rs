@@ -106,9 +106,9 @@ impl TrainerConfig {
     }
 
     /// Makes the settings of a run for [`SacConfig::recommended`](crate::agent::SacConfig::recommended): as [`steps`](Self::steps), with
-    /// returns of three steps, and batches of 128, which take half the time of 256.
+    /// two updates for each step, returns of two steps, and batches of 128, which take half the time of 256.
     pub fn recommended(environment_steps: usize) -> Self {
-        Self::steps(environment_steps).with_batch_size(128).with_n_step(3)
+        Self::steps(environment_steps).with_batch_size(128).with_updates_per_step(2.0).with_n_step(2)
     }
 
     /// Sets the number of environment steps after which the run ends at the latest; `None` for no limit.
