@@ -35,8 +35,8 @@ agent_config! {
         /// Exploration noise: added to the actions in the environment, not to those of an evaluation.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
-        /// Updates between two moves of the targets, at least 1. Default: 1. With more, and a [`tau`](Self::tau) of 1,
-        /// the targets are copies of the networks, renewed at this interval.
+        /// Updates between two moves of the targets, at least 1. Default: 1. With a [`tau`](Self::tau) of 1, the
+        /// targets are copies of the networks, renewed at this interval.
         #[config(default = 1)]
         pub target_update_interval: usize,
     }

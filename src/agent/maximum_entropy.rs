@@ -64,8 +64,8 @@ macro_rules! maximum_entropy_agent {
             /// # Errors
             ///
             /// - as [`new`](Self::new)
-            /// - [`ConfigError::Learned`] if a setting differs that trained networks depend on: normalisation, scaling
-            ///   of rewards, outputs of a critic
+            /// - [`ConfigError::Learned`] if a setting differs that the trained networks depend on:
+            ///   `normalize_observations`, `scale_rewards` (with it also `discount`), the outputs of `value_head`
             pub fn with_config(mut self, config: &$config) -> Result<Self, ConfigError> {
                 config.validate()?;
                 config.check(&self.core)?;

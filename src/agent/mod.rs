@@ -82,7 +82,7 @@ pub struct Normalizes {
 ///
 /// # Examples
 ///
-/// A training loop without a `Trainer`:
+/// A training loop without a `Trainer`, within one episode:
 ///
 /// ```
 /// use actor_critic::prelude::*;

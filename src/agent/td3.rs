@@ -33,7 +33,7 @@ agent_config! {
     pub struct Td3Config for Td3<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
         policy_delay: 2,
-        /// Exploration noise, on actions in the environment.
+        /// Exploration noise: added to the actions in the environment, not to those of an evaluation.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
         /// Standard deviation of the smoothing noise on target actions, `[0, ∞)`. Its unit is half the width of each

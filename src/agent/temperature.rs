@@ -46,7 +46,8 @@ pub struct LearnedTemperatureConfig {
     pub learning_rate: f64,
     /// Target entropy H̄ of the actions in `[−1, 1]`, in nats. Default: −A, where A is the number of action axes[^1].
     ///
-    /// A value means the same randomness in any units of the environment. The most random policy has A log 2 nats.
+    /// The same value asks for the same randomness in any units of the environment. The most random policy has A log 2
+    /// nats.
     ///
     /// [^1]: T. Haarnoja et al. (2018). arXiv:1812.05905, appendix D.
     pub target_entropy: Option<f64>,

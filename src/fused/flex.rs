@@ -1,4 +1,4 @@
-//! The operations on flex: convert tensors to slices, and add nodes to the tape.
+//! The operations on flex: convert tensors to slices, and add nodes to the autodiff graph.
 
 mod stack;
 

@@ -123,7 +123,7 @@ impl ActionBounds {
         (actions - self.center.clone()) / self.half_range.clone()
     }
 
-    /// Returns Σ log(half_range) over the axes: the log-determinant of [`scale`](Self::scale).
+    /// Returns `Σ log(half_range)` over the axes: the log-determinant of [`scale`](Self::scale).
     pub(crate) fn log_volume(&self) -> f64 {
         self.log_volume
     }

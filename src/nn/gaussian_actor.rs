@@ -95,7 +95,7 @@ pub struct GaussianActor {
     pub mean: Linear,
     /// Head of the logarithm of the standard deviation of u, before the clamp to `[−20, 2]`.
     pub log_std: Linear,
-    /// Σ log(half_range) in environment units; 0 for a density of actions in `[−1, 1]`.
+    /// `Σ log(half_range)` in environment units; 0 for a density of actions in `[−1, 1]`.
     pub(crate) log_volume: f64,
 }
 

@@ -48,7 +48,7 @@ per_instruction_set! {
     ///
     /// # Panics
     ///
-    /// Panics for SiLU, whose outputs do not determine the slope.
+    /// Panics for `Silu`, whose outputs do not determine the slope.
     pub(crate) fn activation_gradient(activation: Activation, outputs: &[f32], gradient: &mut [f32])
         = activation_gradient_body
 }
