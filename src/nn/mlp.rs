@@ -36,7 +36,8 @@ impl Mlp {
         Self { layers, norms, blocks, initialization: Initialization::FanIn, dropout: 0.0, activation }
     }
 
-    /// Returns layers of the same widths with new initial weights, drawn as by [`MlpConfig::init`].
+    /// Returns layers of the same widths with new initial weights, drawn as by
+    /// [`MlpConfig::init`](super::MlpConfig::init).
     pub(crate) fn reinitialized(&self, rng: &mut impl Rng) -> Self {
         let before = if self.blocks.is_empty() { self.layers.len() } else { 1 };
         let mut layers: Vec<_> =
