@@ -10,10 +10,10 @@ use crate::space::is_in_range;
 use crate::state::parameters::{self, Visit};
 use crate::state::{State, StateError};
 
-/// What steps of Adam have in common.
+/// Settings of Adam that all networks of an agent share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamConfig {
-    /// Decay of the two moments.
+    /// β₁ and β₂, the decay of the two moments.
     pub(crate) betas: [f64; 2],
     pub(crate) epsilon: f64,
     /// λ, decoupled from the gradient[^1].
@@ -22,17 +22,17 @@ pub(crate) struct AdamConfig {
     pub(crate) weight_decay: f64,
 }
 
-/// The Adam optimizer[^1] of one network, but for its moments.
+/// The Adam optimizer[^1] of one network, without its moments: the running averages of the gradient and of its square.
 ///
-/// burn's own takes powers of β₂ in single precision. Early in training that leaves `1 − β₂ᵗ`, and so the length of every
-/// step, off by 1e-5, which is what PyTorch's gradients are compared to a few updates later.
+/// burn's Adam takes powers of β₂ in single precision. Early in training, `1 − β₂ᵗ`, and so the length of every step,
+/// is then off by 1e-5. A few updates later that is too much for the comparison with PyTorch's gradients.
 ///
-/// [^1]: D. Kingma, J. Ba (2014). *Adam: A Method for Stochastic Optimization*. arXiv:1412.6980, Algorithm 1 in the order of
-/// section 2's last paragraph.
+/// [^1]: D. Kingma, J. Ba (2014). *Adam: A Method for Stochastic Optimization*. arXiv:1412.6980, Algorithm 1 in the
+/// order of section 2's last paragraph.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Adam {
     learning_rate: f64,
-    /// What a schedule multiplies the learning rate by.
+    /// Factor on the learning rate, from a schedule.
     pub(crate) learning_rate_factor: f64,
     config: AdamConfig,
     steps: i32,
@@ -47,7 +47,7 @@ impl Adam {
         (self.learning_rate, self.config) = (learning_rate, config);
     }
 
-    /// Returns the scalars of the next step, with the corrections for the moments' bias folded into two.
+    /// Returns the scalars of the next step. Two of them contain the correction of the moments' bias.
     pub(crate) fn next_step(&mut self) -> AdamStep {
         self.steps = self.steps.saturating_add(1);
         let AdamConfig { betas: [beta_1, beta_2], epsilon, weight_decay } = self.config;
@@ -63,7 +63,7 @@ impl Adam {
         }
     }
 
-    /// Forgets the steps, with which the moments are forgotten; the settings stay.
+    /// Resets the number of steps to 0, so that the moments start again. The settings stay.
     pub(crate) fn begin_anew(&mut self) {
         self.steps = 0;
     }
@@ -72,12 +72,12 @@ impl Adam {
         self.steps > 0
     }
 
-    /// Puts the number of steps.
+    /// Saves the number of steps.
     pub(crate) fn save(&self, state: &mut State) {
         state.put("steps", self.steps as u64);
     }
 
-    /// Returns the same optimizer after the steps of a state.
+    /// Returns the same optimizer with the number of steps of a state.
     pub(crate) fn restored(&self, state: &mut State) -> Result<Self, StateError> {
         let steps: u64 = state.take("steps")?;
         let steps =
@@ -86,7 +86,7 @@ impl Adam {
     }
 }
 
-/// The moments of Adam of the parameters of a module.
+/// Adam's moments of all parameters of a module: running averages of the gradient and of its square.
 #[derive(Default)]
 pub(crate) struct Moments {
     first: TensorContainer<ParamId>,
@@ -94,10 +94,10 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Moves every parameter that has a gradient; those without stay as they are.
+    /// Takes a step with every parameter that has a gradient. The others stay as they are.
     ///
-    /// Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure. The others have
-    /// been moved all the same.
+    /// Returns the first weight, or else the first gradient, that is not finite or larger than
+    /// [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE). The other parameters have moved in any case.
     pub(crate) fn step<M: Module>(
         &mut self,
         module: M,
@@ -110,12 +110,12 @@ impl Moments {
         (module, found.min_by_key(|&(what, ..)| what == OutOfRange::Gradient))
     }
 
-    /// Puts the moments under the paths of their parameters in `module`.
+    /// Saves the moments under the paths of their parameters in `module`.
     pub(crate) fn save<M: Module>(&self, module: &M, state: &mut State) -> Result<(), StateError> {
         parameters::visit(module, &mut Save { moments: self, state })
     }
 
-    /// Takes the moments of the parameters of `module`.
+    /// Loads the moments of the parameters of `module`.
     pub(crate) fn load<M: Module>(module: &M, state: &mut State) -> Result<Self, StateError> {
         let mut load = Load { moments: Self::default(), state };
         parameters::visit(module, &mut load)?;
@@ -123,21 +123,21 @@ impl Moments {
     }
 }
 
-/// Sums of squares of a gradient and of the parameter that it moves, to be read all at once.
+/// Sums of squares of a parameter and of its gradient. All sums are read from the device at once.
 struct Sums {
     id: ParamId,
     gradient: Tensor<1>,
     weight: Tensor<1>,
 }
 
-/// Returns the root of each sum of squares that is out of range.
+/// Returns the square root of each sum of squares that is out of range.
 fn sums_out_of_range(sums: Vec<Sums>) -> Vec<(OutOfRange, ParamId, f32)> {
     if sums.is_empty() {
         return Vec::new();
     }
     let ids: Vec<ParamId> = sums.iter().map(|sums| sums.id).collect();
     let sums = Tensor::cat(sums.into_iter().flat_map(|sums| [sums.weight, sums.gradient]).collect(), 0);
-    // A device that cannot be read from fails at the next loss, with an error of its own.
+    // If the device cannot be read, the next loss fails with an error of its own.
     let sums: Vec<f32> = sums.try_into_vec_as().unwrap_or_default();
     let whats = [OutOfRange::Weight, OutOfRange::Gradient].into_iter().cycle();
     let of_ids = ids.into_iter().flat_map(|id| [id, id]);
@@ -154,7 +154,7 @@ impl Visit for Save<'_> {
     fn parameter<const D: usize>(&mut self, name: &str, id: ParamId, _: Tensor<D>) -> Result<(), StateError> {
         let moments = [&self.moments.first, &self.moments.second];
         for (name, moments) in moment_names(name).iter().zip(moments) {
-            // A parameter that has had no gradient yet has no moments.
+            // Before its first gradient, a parameter has no moments.
             if let Some(moment) = moments.get::<Tensor<D>>(&id) {
                 parameters::put(self.state, name, moment)?;
             }
@@ -183,18 +183,18 @@ impl Visit for Load<'_> {
     }
 }
 
-/// One step under way.
+/// The state of one step.
 struct Step<'a> {
     moments: &'a mut Moments,
     gradients: GradientsParams,
     scalars: AdamStep,
     out_of_range: Vec<(OutOfRange, ParamId, f32)>,
-    /// Empty where the kernel looks at every number as it passes.
+    /// Empty on flex, where the kernel checks every number.
     sums: Vec<Sums>,
 }
 
 impl Step<'_> {
-    /// Moves one parameter, and its moments with it.
+    /// Takes a step with one parameter and its moments.
     fn moved<const D: usize>(&mut self, id: ParamId, parameter: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
         let Moments { first, second } = &mut *self.moments;
         let moments = [&mut *first, &mut *second]
@@ -216,8 +216,8 @@ impl Step<'_> {
     }
 }
 
-/// Returns `(1 − η λ) θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, after `m ← β₁ m + (1 − β₁) g` and
-/// `v ← β₂ v + (1 − β₂) g²`, and m and v.
+/// Computes `m ← β₁ m + (1 − β₁) g` and `v ← β₂ v + (1 − β₂) g²`. Returns
+/// `(1 − η λ) θ − η √(1 − β₂ᵗ)/(1 − β₁ᵗ) · m / (√v + ε √(1 − β₂ᵗ))`, and m and v.
 fn adam_step<const D: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,

@@ -1,4 +1,4 @@
-//! The trait of settings that make an agent, and the sizes of its networks.
+//! The trait of settings that create an agent, and the settings of its networks.
 
 use burn::config::Config;
 use burn::tensor::Device;
@@ -13,35 +13,49 @@ use crate::nn::{
 use crate::rng::{Seed, Stream};
 use crate::state::SaveState;
 
-/// The networks that an agent is made with: perceptrons for actor and critics.
+/// Settings of the networks of an agent: multi-layer perceptrons for the actor and the critics.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::agent::NetworksConfig;
+/// use actor_critic::nn::Activation;
+/// use actor_critic::prelude::*;
+///
+/// let networks = NetworksConfig::new().with_hidden_dims(vec![64, 64]).with_activation(Activation::Silu);
+/// let config = SacConfig::new().with_networks(networks);
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub struct NetworksConfig {
-    /// Width of each hidden layer, of actor and critics. Default: two of 256.
+    /// Width of each hidden layer of actor and critics. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
-    /// The function between two layers, of actor and critics. Default: ReLU.
+    /// Activation function of actor and critics. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// Whether the hidden layers of the actor are residual blocks[^1], as in [`MlpConfig::residual`](crate::nn::MlpConfig::residual). Off by default.
+    /// Whether the actor has SimBa's residual blocks[^1] as hidden layers, see
+    /// [`MlpConfig::residual`](crate::nn::MlpConfig::residual). Off by default.
     ///
-    /// [^1]: H. Lee et al. (2024). *SimBa: Simplicity Bias for Scaling Up Parameters in Deep Reinforcement Learning*. arXiv:2410.09754. The critics
-    /// of M. Nauman et al. (2024), *Bigger, Regularized, Optimistic*, arXiv:2405.16158, have such blocks too, normalised after each layer.
+    /// [^1]: H. Lee et al. (2024). *SimBa: Simplicity Bias for Scaling Up Parameters in Deep Reinforcement Learning*.
+    /// arXiv:2410.09754. The critics of M. Nauman et al. (2024), *Bigger, Regularized, Optimistic*, arXiv:2405.16158,
+    /// have residual blocks too, normalised after each layer.
     #[config(default = false)]
     pub actor_residual: bool,
-    /// Whether the hidden layers of critics are residual blocks. Off by default.
+    /// Whether the critics have residual blocks as hidden layers. Off by default.
     #[config(default = false)]
     pub critic_residual: bool,
-    /// Whether the hidden layers of critics are normalised, as in [`QNetworkConfig::layer_norm`]. Off by default.
+    /// Whether the critics have layer normalisation, see [`QNetworkConfig::layer_norm`]. Off by default.
     #[config(default = false)]
     pub critic_layer_norm: bool,
-    /// Probability that a number of a hidden layer of a critic is dropped in an update, in `[0, 1)`, as in [`QNetworkConfig::dropout`]. Default: 0.
+    /// Dropout probability of the hidden units of critics, in `[0, 1)`, see [`QNetworkConfig::dropout`]. Default: 0.
     #[config(default = 0.0)]
     pub critic_dropout: f64,
 }
 
-/// The settings of an algorithm that can make its agent with the usual networks.
+/// The settings of an algorithm that can create its agent with the bundled networks.
 pub trait AgentConfig: Clone {
-    /// The agent.
+    /// The agent of these settings.
     type Agent: Agent + SaveState;
 
     /// Creates the agent.
@@ -54,7 +68,7 @@ pub trait AgentConfig: Clone {
     /// Returns the settings of the networks.
     fn networks_mut(&mut self) -> &mut NetworksConfig;
 
-    /// As [`init`](Self::init), with networks of these hidden layers.
+    /// As [`init`](Self::init), with hidden layers of these widths.
     ///
     /// # Errors
     ///
@@ -71,7 +85,7 @@ pub trait AgentConfig: Clone {
         config.init(spaces, device, seed)
     }
 
-    /// Multiplies the learning rates of an agent by `factor` from now on.
+    /// Multiplies the configured learning rates of an agent by `factor` from now on, in `[0, ∞)`.
     ///
     /// # Errors
     ///
@@ -79,10 +93,10 @@ pub trait AgentConfig: Clone {
     fn set_learning_rate_factor(agent: &mut Self::Agent, factor: f64) -> Result<(), ConfigError>;
 }
 
-/// What the networks of an agent are made of.
+/// What is needed to create the bundled networks.
 pub(super) struct DefaultNetworks<'a> {
     pub(super) config: &'a NetworksConfig,
-    /// Values of a critic for a pair.
+    /// Outputs of a critic for each pair of observation and action.
     pub(super) value_dim: usize,
     pub(super) spaces: &'a Spaces,
     pub(super) device: &'a Device,
@@ -106,7 +120,7 @@ impl DefaultNetworks<'_> {
         actor.init(self.spaces, &mut self.seed.stream(Stream::ActorWeights), self.device)
     }
 
-    /// Creates so many critics.
+    /// Creates `count` critics.
     pub(super) fn critics(&self, count: usize) -> Result<Ensemble<QNetwork>, ConfigError> {
         let critic = QNetworkConfig::new()
             .with_hidden_dims(self.config.hidden_dims.clone())

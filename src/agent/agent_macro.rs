@@ -1,8 +1,10 @@
-//! Code that all agents share, written once as a macro.
+//! The code that all agents share, as a macro.
 
-/// Implements what every agent is, once, for a struct of `core`, `config` and the fields in brackets, which are saved in this order.
+/// Implements the methods and traits of an agent, for a struct with `core`, `config` and the fields in brackets. The
+/// state saves these fields in this order.
 ///
-/// The algorithm brings four methods: `learn` (an update, of a batch as networks see it), `reset_own`, `act_exploring` and `forget_episode`.
+/// The algorithm adds four methods: `learn` (an update, from a batch in the units of the networks), `reset_own`,
+/// `act_exploring` and `forget_episode`.
 macro_rules! agent {
     ($agent:ident, $config:ident, $metrics:ident, $actor:ident, $name:literal, [$($field:ident),*]) => {
         impl<A, C: Critic> std::fmt::Debug for $agent<A, C> {
@@ -12,11 +14,11 @@ macro_rules! agent {
         }
 
         impl<A: $actor, C: Critic> $agent<A, C> {
-            /// Returns the policy for deployment: the actor without autodiff, and its normalisation of observations.
+            /// Returns the policy for deployment: the actor without autodiff, with its normalisation of observations.
             ///
             /// # Errors
             ///
-            /// None, for an actor that is in use: it fits its spaces.
+            /// None for the actor of an agent, since it fits the spaces.
             pub fn policy(&self) -> Result<$crate::policy::Policy, $crate::policy::PolicyError>
             where
                 A: Clone + Into<$crate::policy::PolicyNetwork>,
@@ -24,36 +26,41 @@ macro_rules! agent {
                 $crate::policy::Policy::deployed(self.actor().clone(), &self.core.boundary)
             }
 
-            /// Returns the normalisation of observations; `None` if networks see them as they are.
+            /// Returns the statistics that normalise observations; `None` if the setting is off.
             pub fn normalization(&self) -> Option<&$crate::policy::Normalization> {
                 self.core.boundary.normalization.as_ref()
             }
 
-            /// Returns the actor, off the tape.
+            /// Returns the actor, without autodiff.
             ///
-            /// It takes normalised observations and returns actions in `[−1, 1]`. To train on with other settings, use
-            /// [`with_config`](Self::with_config), which keeps all that belongs to it. The first call after an update copies the weights.
+            /// It takes normalised observations and returns actions in `[−1, 1]`. The first call after an update copies
+            /// the weights. To train further with other settings, use [`with_config`](Self::with_config), which also
+            /// keeps optimizers and statistics.
             pub fn actor(&self) -> &A {
                 self.core.actor.module()
             }
 
-            /// Returns the critics, off the tape, as [`actor`](Self::actor).
+            /// Returns the critics, without autodiff. See [`actor`](Self::actor).
             pub fn critics(&self) -> &$crate::nn::Ensemble<C> {
                 self.core.critics.module()
             }
 
-            /// Returns the targets of the critics, Q′, as [`actor`](Self::actor).
+            /// Returns the target critics, Q′, without autodiff. See [`actor`](Self::actor).
             pub fn target_critics(&self) -> &$crate::nn::Ensemble<C> {
                 self.core.target_critics.module()
             }
 
-            /// Lets actor, critics and targets begin anew now, as the setting `reset_at` does after given updates, with weights from the seed's stream
-            /// [`Resets`](crate::rng::Stream::Resets).
+            /// Resets the actor, the critics and the targets to new initial weights now, as `reset_at` does after given
+            /// updates.
+            ///
+            /// The weights come from the stream [`Resets`](crate::rng::Stream::Resets) of the seed.
             ///
             /// # Errors
             ///
-            /// - [`ConfigError::NotReinitializable`] if a network does not know how its weights began; nothing is changed
-            /// - [`ConfigError::OutputShape`] if a network of your own begins anew in another shape; nothing is changed
+            /// On an error nothing is changed.
+            ///
+            /// - [`ConfigError::NotReinitializable`] if a network of your own does not implement `reinitialized`
+            /// - [`ConfigError::OutputShape`] if a network of your own returns another shape after the reset
             pub fn reset_networks(&mut self) -> Result<(), ConfigError> {
                 self.core.reset_networks()?;
                 self.reset_own();

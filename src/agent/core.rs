@@ -1,4 +1,4 @@
-//! Parts of all agents: an actor, critics, their targets, and the boundary to the environment.
+//! The parts that all agents have: an actor, critics, target networks, and the conversion of units.
 
 use std::fmt::Display;
 
@@ -23,35 +23,36 @@ use crate::nn::{Actor, Critic, Ensemble, HeadLoss, Reduction, StochasticActor};
 use crate::rng::{Seed, Stream};
 use crate::state::{State, StateError, expect_same_config};
 
-/// Actor and critics with their optimizers and targets, and the boundary. Batches are those of the inside.
+/// Actor and critics with their optimizers and targets, and the conversion of units. Batches are in the units of the
+/// networks.
 pub(crate) struct Core<A, C: Critic> {
     pub(crate) actor: Learner<A>,
-    /// μ′; `None` where next actions come from the actor itself.
+    /// μ′; `None` for algorithms without a target actor.
     pub(crate) target_actor: Option<TargetNetwork<A>>,
     pub(crate) critics: Learner<Ensemble<C>>,
     pub(crate) target_critics: TargetNetwork<Ensemble<C>>,
     pub(crate) critic_count: usize,
-    /// Updates over the life of the agent.
+    /// Number of updates since the agent was created.
     updates: usize,
     /// `None` if the critics have no dropout.
     masks: Option<Masks>,
     seed: Seed,
-    /// How often the networks have begun anew.
+    /// Number of resets of the networks.
     resets: usize,
     pub(crate) boundary: Boundary,
     pub(crate) settings: Shared,
 }
 
-/// The gradient of the critics' loss.
+/// The loss of the critics and its gradient.
 pub(super) struct CriticGradient {
-    /// Mean over batch and critics, in the units that critics learn.
+    /// Mean over the batch and the critics, in the units of the critics.
     pub(super) loss: f64,
     pub(super) gradients: Gradients,
-    /// `Qᵢ − y`
+    /// `Qᵢ − y`.
     errors: Matrix,
 }
 
-/// What a step of the critics has brought.
+/// The result of a step of the critics.
 pub(crate) struct CriticStep {
     /// Mean over the critics, in squared units of the reward.
     pub(crate) loss: f64,
@@ -59,7 +60,7 @@ pub(crate) struct CriticStep {
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {
-    /// Joins networks.
+    /// Creates the learners and their targets from networks.
     pub(crate) fn new(
         actor: A,
         critics: Ensemble<C>,
@@ -99,12 +100,12 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(core)
     }
 
-    /// Gives the actor a target of its own.
+    /// Adds a target of the actor.
     pub(crate) fn with_target_actor(self) -> Self {
         Self { target_actor: Some(TargetNetwork::of(&self.actor)), ..self }
     }
 
-    /// Takes other settings; what was learned stays.
+    /// Replaces the settings. Networks, optimizers and statistics stay.
     pub(crate) fn reconfigure(&mut self, settings: Shared) -> Result<(), ConfigError> {
         settings.require_same_units(&self.settings)?;
         self.check_resets(&settings)?;
@@ -114,7 +115,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Requires networks that can begin anew, if they are to.
+    /// Checks that the networks can be reset, if the settings ask for resets.
     fn check_resets(&self, settings: &Shared) -> Result<(), ConfigError> {
         if settings.reset_at.is_empty() {
             return Ok(());
@@ -122,20 +123,20 @@ impl<A: Actor, C: Critic> Core<A, C> {
         self.reinitialized().map(drop)
     }
 
-    /// Draws new initial weights, which differ from one reset to the next.
+    /// Draws new initial weights, other ones for each reset.
     fn reinitialized(&self) -> Result<(A, Ensemble<C>), ConfigError> {
         let mut rng = self.seed.stream(Stream::Resets);
-        // More words than any networks have weights.
+        // Each reset has 2⁴⁰ words of the stream, more than any network has weights.
         rng.set_word_pos((self.resets as u128) << 40);
         reinitialized(self.actor.module(), self.critics.module(), &mut rng)
     }
 
-    /// Returns whether networks begin anew after the update under way.
+    /// Returns whether the networks are reset after this update.
     pub(crate) fn resets_networks(&self) -> bool {
         self.settings.reset_at.contains(&self.updates)
     }
 
-    /// Lets all networks begin anew, and forgets the moments of their optimizers.
+    /// Resets all networks and the moments of their optimizers.
     pub(crate) fn reset_networks(&mut self) -> Result<(), ConfigError> {
         let (actor, critics) = self.reinitialized()?;
         let (actor, critics) = in_form(actor, critics, &self.boundary, self.settings.value_head.value_dim())?;
@@ -156,12 +157,12 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Returns the critics that count, with their masks for n rows.
+    /// Returns the critics that a reduction uses, with their dropout masks for n rows.
     pub(super) fn members(&mut self, reduction: &Reduction, n: usize, rng: &mut ChaCha8Rng) -> Members {
         self.dropping(reduction.members(self.critic_count, rng), n)
     }
 
-    /// Gives critics with dropout their masks for n rows.
+    /// Adds dropout masks for n rows, if the critics have dropout.
     pub(super) fn dropping(&mut self, members: Members, n: usize) -> Members {
         match &mut self.masks {
             Some(masks) => masks.give(members, n, &self.boundary.place),
@@ -169,7 +170,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         }
     }
 
-    /// Computes Q′(o′, a′) of the critics that count: numbers whose mean it is, `[n, m]`.
+    /// Computes the values Q′(o′, a′) of some critics, `[n, m]`. The value of a row is the mean of its m numbers.
     pub(super) fn next_values(
         &self,
         (reduction, members): (&Reduction, &Members),
@@ -181,8 +182,9 @@ impl<A: Actor, C: Critic> Core<A, C> {
         self.settings.value_head.next_values(reduction, outputs)
     }
 
-    /// Begins an update: computes Q(o, a) of each critic and steps towards the targets y, by the gradient of the mean of `w (Qᵢ(o, a) − y)²` over the batch, or by
-    /// that of the loss of another [`ValueHead`](crate::nn::ValueHead).
+    /// Takes a step of the critics towards the targets y: computes Q(o, a) and the gradient of the mean of
+    /// `w (Qᵢ(o, a) − y)²` over the batch, or of the loss of another [`ValueHead`](crate::nn::ValueHead). Counts the
+    /// update.
     pub(crate) fn step_critics(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticStep, AgentError> {
         let CriticGradient { loss, gradients, errors } = self.critic_gradient(batch, targets)?;
         self.minimize_critics(loss, gradients)?;
@@ -194,7 +196,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(CriticStep { loss: loss / self.settings.value_head.loss_scale(self.boundary.reward_factor()), td_errors })
     }
 
-    /// Of a scalar head: `∂/∂Qᵢ = 2 w (Qᵢ − y) / n`.
+    /// Computes the gradient of the loss. For a scalar head: `∂/∂Qᵢ = 2 w (Qᵢ − y) / n`.
     pub(super) fn critic_gradient(&mut self, batch: &Inside, targets: &Matrix) -> Result<CriticGradient, AgentError> {
         let all = self.dropping(Members::up_to(self.critic_count), batch.len());
         let inputs = [&batch.observations, &batch.actions];
@@ -204,25 +206,25 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(CriticGradient { loss, gradients: q.pull_to_parameters(&gradient), errors })
     }
 
-    /// Takes one gradient step on the critics; `loss` is that before it, in the units that critics learn.
+    /// Takes one gradient step on the critics. `loss` is the loss before the step, in the units of the critics.
     pub(crate) fn minimize_critics(&mut self, loss: f64, gradients: Gradients) -> Result<(), AgentError> {
         let stepped = self.critics.check_loss(loss).and_then(|()| self.critics.step(gradients));
         stepped.map_err(|error| self.cause(error))
     }
 
-    /// Returns whether the update under way moves the actor.
+    /// Returns whether this update moves the actor.
     pub(crate) fn moves_actor(&self) -> bool {
         self.updates.is_multiple_of(self.settings.policy_delay)
     }
 
-    /// Takes one gradient step on the actor; returns the loss before it, in units of the reward.
+    /// Takes one gradient step on the actor. Returns the loss before the step, in units of the reward.
     pub(crate) fn step_actor(&mut self, loss: f64, gradients: Gradients) -> Result<f64, AgentError> {
         let stepped = self.actor.check_loss(loss).and_then(|()| self.actor.step(gradients));
         stepped.map_err(|error| self.cause(error))?;
         Ok(loss / self.boundary.reward_factor())
     }
 
-    /// Moves every target a share τ of the way, if the update under way does: `θ′ ← τ θ + (1 − τ) θ′`.
+    /// Moves every target towards its network, if this update is one that does: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self) -> Result<(), AgentError> {
         if !self.updates.is_multiple_of(self.settings.target_update_interval) {
             return Ok(());
@@ -234,7 +236,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(())
     }
 
-    /// Names the weight that made a loss diverge, if that is what did.
+    /// Replaces a diverged loss by the weight that caused it, if there is one.
     fn cause(&self, error: AgentError) -> AgentError {
         let AgentError::Diverged { .. } = error else { return error };
         (self.critics.weight_out_of_range())
@@ -244,7 +246,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
             .unwrap_or(error)
     }
 
-    /// Returns the state, which begins with what must be the same wherever it is restored.
+    /// Returns the state. It begins with the values that a restore compares.
     pub(crate) fn save_state(&self, algorithm: &str, config: &impl Display) -> Result<State, StateError> {
         let mut state = State::new();
         state.put_text("algorithm", algorithm);
@@ -265,9 +267,10 @@ impl<A: Actor, C: Critic> Core<A, C> {
         Ok(state)
     }
 
-    /// Takes what [`save_state`](Self::save_state) has put, and returns the core that it describes.
+    /// Returns the core that [`save_state`](Self::save_state) has saved.
     ///
-    /// A setting that the saved configuration lacks is newer than the file, and had its value of `default`.
+    /// A setting that the saved configuration does not have was added after the file was written. Its value is that of
+    /// `default`.
     pub(crate) fn restored<D: Display>(
         &self,
         algorithm: &str,
@@ -300,13 +303,13 @@ impl<A: Actor, C: Critic> Core<A, C> {
     }
 }
 
-/// Takes a count; files from before it was kept have none, and did not need it.
+/// Loads a count. It is 0 in files from versions that did not save it.
 fn count(state: &mut State, name: &str) -> Result<usize, StateError> {
     if state.shape(name).is_ok() { state.take_count(name) } else { Ok(0) }
 }
 
 impl<A: Actor, C: Critic> Core<A, C> {
-    /// Returns the best action for each observation, one after another, with noise if there is any.
+    /// Writes the greedy action for each observation, with noise if there is any.
     pub(crate) fn act_into(
         &self,
         observations: &[f32],
@@ -320,7 +323,7 @@ impl<A: Actor, C: Critic> Core<A, C> {
 }
 
 impl<A: StochasticActor, C: Critic> Core<A, C> {
-    /// Draws an action for each observation, one after another.
+    /// Samples an action for each observation.
     pub(crate) fn draw_into(
         &self,
         observations: &[f32],
@@ -332,7 +335,7 @@ impl<A: StochasticActor, C: Critic> Core<A, C> {
         self.draw_with(&observations, &noise, actions)
     }
 
-    /// As [`draw_into`](Self::draw_into), from observations as networks see them and standard normal noise, `[n, A]`.
+    /// As [`draw_into`](Self::draw_into), from normalised observations and standard normal noise, `[n, A]`.
     pub(crate) fn draw_with(&self, observations: &Matrix, noise: &Matrix, actions: &mut [f32]) -> Result<(), ActError> {
         let sample = self.actor.network().sample(observations, noise, &self.boundary.place);
         self.boundary.write_actions(sample.actions, None, actions)

@@ -20,14 +20,23 @@ use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 
 agent_config! {
-    /// Settings of [`Ddpg`]. See the table in [`crate::agent`] for sources and the lab's values.
+    /// Settings of [`Ddpg`]. The table in [`crate::agent`] has the sources of the defaults, and the lab's values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use actor_critic::prelude::*;
+    /// let config = DdpgConfig::new().with_actor_learning_rate(1e-4);
+    /// assert_eq!((config.discount, config.tau), (0.99, 0.005));
+    /// ```
     pub struct DdpgConfig for Ddpg<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
         policy_delay: 1,
-        /// Noise on the actions taken in the environment.
+        /// Exploration noise: added to the actions in the environment, not to those of an evaluation.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
-        /// Updates between two steps of the targets, at least 1. Default: 1. More, with a [`tau`](Self::tau) of 1, copy the networks at intervals.
+        /// Updates between two moves of the targets, at least 1. Default: 1. With a [`tau`](Self::tau) of 1, the
+        /// targets are copies of the networks, renewed at this interval.
         #[config(default = 1)]
         pub target_update_interval: usize,
     }
@@ -45,11 +54,12 @@ impl DdpgConfig {
 }
 
 agent_metrics! {
-    /// What one [`Ddpg`] update reports.
+    /// The metrics of one [`Ddpg`] update.
     pub struct DdpgMetrics {
         /// Mean of `(Q(o, a) − y)²` before the step, in squared units of the reward.
         critic_loss,
-        /// Mean of `−Q(o, μ(o))` before the latest step of the actor, after that of the critic, in units of the reward; 0 before the first.
+        /// Mean of `−Q(o, μ(o))` at the latest step of the actor, in units of the reward: before that step and after
+        /// the critic's. 0 before the first.
         actor_loss,
     }
 }
@@ -70,16 +80,16 @@ agent!(Ddpg, DdpgConfig, DdpgMetrics, Actor, "ddpg", [exploration, actor_loss]);
 deterministic_agent!(Ddpg, DdpgConfig);
 
 impl<A: Actor, C: Critic> Ddpg<A, C> {
-    /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
+    /// Creates an agent from networks and moves them to `device`. The targets start as copies.
     ///
     /// # Errors
     ///
     /// - as [`DdpgConfig::validate`]
-    /// - [`ConfigError::OutputShape`] if a network answers a batch with the wrong shape
+    /// - [`ConfigError::OutputShape`] if a network returns the wrong shape for a batch
     ///
     /// # Panics
     ///
-    /// Panics if a network refuses a batch of the right shape.
+    /// Panics if a network panics on a batch of the right shape.
     pub fn new(
         actor: A,
         critic: C,
@@ -107,7 +117,8 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         next_values * &batch.discounts + &batch.rewards
     }
 
-    /// Takes an update: the critic towards y, the actor towards larger Q, then the targets a share τ of the way, each if its turn has come.
+    /// Takes an update: the critic towards y, the actor towards larger Q, the targets towards their networks; actor and
+    /// targets only if it is their turn.
     fn learn(&mut self, batch: &Inside) -> Result<Update<DdpgMetrics>, AgentError> {
         let targets = self.targets(batch);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;
@@ -119,12 +130,12 @@ impl<A: Actor, C: Critic> Ddpg<A, C> {
         Ok(Update { metrics: DdpgMetrics { critic_loss, actor_loss: self.actor_loss.0 }, td_errors })
     }
 
-    /// Returns the critic, as [`actor`](Self::actor).
+    /// Returns the critic, without autodiff. See [`actor`](Self::actor).
     pub fn critic(&self) -> &C {
         &self.critics().critics[0]
     }
 
-    /// Returns the target of the critic, Q′, as [`actor`](Self::actor).
+    /// Returns the target critic, Q′, without autodiff. See [`actor`](Self::actor).
     pub fn target_critic(&self) -> &C {
         &self.target_critics().critics[0]
     }

@@ -1,4 +1,4 @@
-//! Parts that DDPG and TD3 share: noise on the actions, and a target of the actor.
+//! Code that DDPG and TD3 share: noise on actions, and the target actor.
 
 use super::AgentError;
 use super::core::Core;
@@ -11,7 +11,7 @@ use crate::matrix::Matrix;
 use crate::nn::{Actor, Critic};
 use crate::state::{State, StateError};
 
-/// The loss of the latest step of the actor, in units of the reward; 0 before the first.
+/// The loss at the latest step of the actor, in units of the reward; 0 before the first.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ActorLoss(pub(super) f64);
 
@@ -22,7 +22,7 @@ impl Saved for ActorLoss {
     }
 
     fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
-        // DDPG's files from before it had a delay have none: every update overwrites it.
+        // Files of DDPG from before `policy_delay` do not have it, and did not need it: every update overwrites it.
         if state.shape(name).is_err() {
             return Ok(Self::default());
         }
@@ -52,16 +52,18 @@ impl<A: Actor, C: Critic> Core<A, C> {
     }
 }
 
-/// The methods of an agent with fields `core`, `exploration` and `config`, whose actor is deterministic.
+/// Implements the methods of an agent with a deterministic actor and the fields `core`, `exploration` and `config`.
 macro_rules! deterministic_agent {
     ($agent:ident, $config:ident) => {
         impl<A: Actor, C: Critic> $agent<A, C> {
-            /// Takes other settings: networks, targets, optimizers and statistics stay; the noise is that of `config`.
+            /// Replaces the settings. Networks, targets, optimizers and statistics stay. The noise becomes that of
+            /// `config`.
             ///
             /// # Errors
             ///
             /// - as the `validate` of the settings
-            /// - [`ConfigError::Learned`] if the units in which the networks have learned would change
+            /// - [`ConfigError::Learned`] if a setting differs that the trained networks depend on:
+            ///   `normalize_observations`, `scale_rewards` (with it also `discount`), the outputs of `value_head`
             pub fn with_config(mut self, config: &$config) -> Result<Self, ConfigError> {
                 config.validate()?;
                 let noise = config.noise.init(self.core.boundary.spaces.action().dim())?;
@@ -71,11 +73,11 @@ macro_rules! deterministic_agent {
                 Ok(self)
             }
 
-            /// Replaces the noise of the configuration by a process of your own.
+            /// Replaces the exploration noise by a process of your own.
             ///
             /// # Errors
             ///
-            /// [`ConfigError::NoiseDim`] if it does not have one axis per action axis.
+            /// [`ConfigError::NoiseDim`] if it does not have one number for each action axis.
             pub fn with_noise(mut self, noise: Box<dyn $crate::noise::ActionNoise>) -> Result<Self, ConfigError> {
                 self.core.boundary.check_noise(noise.as_ref())?;
                 self.exploration.replace(noise);
@@ -91,7 +93,7 @@ macro_rules! deterministic_agent {
                 self.core.set_learning_rate_factor(factor)
             }
 
-            /// Multiplies the noise on actions by `factor` from now on, in `[0, ∞)`.
+            /// Multiplies the exploration noise by `factor` from now on, in `[0, ∞)`.
             ///
             /// # Errors
             ///
@@ -102,7 +104,7 @@ macro_rules! deterministic_agent {
                 Ok(())
             }
 
-            /// Returns the target of the actor, μ′, as [`actor`](Self::actor).
+            /// Returns the target actor, μ′, without autodiff. See [`actor`](Self::actor).
             pub fn target_actor(&self) -> &A {
                 self.core.target_actor.as_ref().expect("a deterministic policy has a target").module()
             }

@@ -1,4 +1,4 @@
-//! Dropout masks of critics, drawn on the host.
+//! Dropout masks of the critics, drawn on the host.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -7,7 +7,7 @@ use crate::fused::Members;
 use crate::matrix::{Buffer, Place};
 use crate::nn::Dropout;
 
-/// What masks are drawn by.
+/// Draws dropout masks.
 pub(super) struct Masks {
     dropout: Dropout,
     pub(super) rng: ChaCha8Rng,
@@ -18,12 +18,12 @@ impl Masks {
         Self { dropout, rng }
     }
 
-    /// Returns the same with another generator.
+    /// Returns the same dropout with another generator.
     pub(super) fn with_rng(&self, rng: ChaCha8Rng) -> Self {
         Self { dropout: self.dropout, rng }
     }
 
-    /// Gives each critic a mask for n rows.
+    /// Draws a mask for n rows for each critic.
     pub(super) fn give(&mut self, members: Members, n: usize, place: &Place) -> Members {
         let masks = (0..members.len()).map(|_| {
             let mut mask = Buffer::new(n * self.dropout.dim);
@@ -35,13 +35,13 @@ impl Masks {
     }
 }
 
-/// Fills a mask. It draws the distances between the numbers that are dropped, so few draws do for a small probability.
+/// Fills a mask. It draws the distances between dropped units, so a small probability needs few draws.
 fn fill(mask: &mut [f32], probability: f64, rng: &mut ChaCha8Rng) {
     mask.fill((1.0 / (1.0 - probability)) as f32);
     let log_kept = libm::log1p(-probability);
     let mut next = 0;
     loop {
-        // Of the numbers from `next` on, how many are kept before the first that is dropped: P(≥ k) = (1 − p)ᵏ.
+        // The number of units from `next` on that are kept before the first dropped one: P(≥ k) = (1 − p)ᵏ.
         let uniform: f64 = rng.random();
         let kept = libm::log1p(-uniform) / log_kept;
         if kept >= (mask.len() - next) as f64 {

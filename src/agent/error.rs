@@ -7,20 +7,20 @@ use crate::config::ConfigError;
 use crate::space::MAX_MAGNITUDE;
 use crate::target::TargetError;
 
-/// Why an agent could not act or learn.
+/// Errors of acting and learning.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AgentError {
-    /// No action came out: a bad observation, or a network that has diverged.
+    /// No action was computed: the observation is bad, or a network has diverged.
     #[error(transparent)]
     Act(#[from] ActError),
-    /// An empty batch, or one of the wrong shapes. Nothing was changed.
+    /// The batch is empty, or its shapes are wrong. Nothing was changed.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// A loss, or the norm of a gradient, is no longer a number; the step it would have led to was not taken.
+    /// A loss, or the norm of a gradient, is not finite. The step that it belongs to was not taken.
     #[error("{quantity} must be finite, got {value}: training has diverged")]
     Diverged {
-        /// Which loss.
+        /// Name of the loss, or "gradient norm".
         quantity: &'static str,
         /// Its value.
         value: f64,
@@ -30,22 +30,22 @@ pub enum AgentError {
         "{quantity} of the {network} must be finite and at most {MAX_MAGNITUDE:e} in magnitude, got {value:e} in {parameter}: training has diverged"
     )]
     Parameter {
-        /// A weight, or the gradient of one.
+        /// "weight" or "gradient".
         quantity: &'static str,
-        /// Which network.
+        /// Name of the network.
         network: &'static str,
         /// Path of the parameter in the network.
         parameter: String,
-        /// The first such value.
+        /// The first value out of range.
         value: f64,
     },
-    /// A target network that does not belong to its source.
+    /// A target network does not have the parameters of its source.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// Networks that could not be [reset](super::SacConfig::reset_at).
+    /// The networks could not be [reset](super::SacConfig::reset_at).
     #[error("the networks could not be reset: {0}")]
     Reset(#[source] ConfigError),
-    /// A tensor could not be read back from the device.
+    /// A tensor could not be read from the device.
     #[error("a tensor could not be read from the device")]
     Read(#[from] TensorReadError),
 }

@@ -1,4 +1,4 @@
-//! Networks with gradients: an output, and the gradient of parameters or actions from the gradient of the output.
+//! Forward and backward passes of networks: from an output and its gradient to the gradient of parameters or actions.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -9,14 +9,14 @@ use crate::fused::{FlatLearner, Members};
 use crate::matrix::{HostMatrix, Matrix, Place};
 use crate::nn::{ActionSample, Actor, Critic, Ensemble, StochasticActor};
 
-/// What a gradient is asked for.
+/// Which gradient is needed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Of {
     Parameters,
     Actions,
 }
 
-/// Values of critics, and the way back from their gradient.
+/// Values of critics, with what the backward pass needs.
 pub(crate) struct Values<'a, M> {
     /// Q(o, a) of each critic, `[n, critics]`.
     pub(crate) values: Matrix,
@@ -31,7 +31,7 @@ enum ValuesBack<'a, M> {
 }
 
 impl<C: Critic> Learner<Ensemble<C>> {
-    /// Computes Q(o, a) of some of the critics; only all of them have a gradient of their parameters.
+    /// Computes Q(o, a) of some critics. A gradient of the parameters needs all of them.
     pub(crate) fn evaluate<'a>(
         &'a mut self,
         members: &'a Members,
@@ -63,7 +63,7 @@ impl<C: Critic> Learner<Ensemble<C>> {
 }
 
 impl<C: Critic> Values<'_, Ensemble<C>> {
-    /// Returns the gradient of the critics' parameters from that of the values.
+    /// Backpropagates the gradient of the values to the parameters of the critics.
     pub(crate) fn pull_to_parameters(self, values: &Matrix) -> Gradients {
         match self.back {
             ValuesBack::Flat { learner, members, inputs } => {
@@ -76,7 +76,7 @@ impl<C: Critic> Values<'_, Ensemble<C>> {
         }
     }
 
-    /// Returns the gradient of the actions from that of the values.
+    /// Backpropagates the gradient of the values to the actions.
     pub(crate) fn pull_to_actions(self, values: &Matrix) -> Matrix {
         match self.back {
             ValuesBack::Flat { learner, members, inputs } => {
@@ -86,7 +86,7 @@ impl<C: Critic> Values<'_, Ensemble<C>> {
             }
             ValuesBack::Module { values: output, actions, .. } => {
                 let gradients = product_sum(output, self.place.tensor(values)).backward();
-                // A critic that ignores the action has no gradient of it.
+                // There is no gradient if the critic ignores the action.
                 let gradient = actions.grad(&gradients).unwrap_or_else(|| actions.clone().inner().zeros_like());
                 self.place.take(gradient)
             }
@@ -94,11 +94,11 @@ impl<C: Critic> Values<'_, Ensemble<C>> {
     }
 }
 
-/// Actions of a policy, and the way back from their gradient.
+/// Actions of a policy, with what the backward pass needs.
 pub(crate) struct Actions<'a, M> {
     /// `[n, A]`
     pub(crate) actions: Matrix,
-    /// log π(a∣o), `[n, 1]`, if they were drawn from a density.
+    /// log π(a∣o), `[n, 1]`, if the policy has a density.
     pub(crate) log_probs: Option<Matrix>,
     back: ActionsBack<'a, M>,
     place: &'a Place,
@@ -111,7 +111,7 @@ enum ActionsBack<'a, M> {
 }
 
 impl<A: Actor> Learner<A> {
-    /// Computes the best action for each observation.
+    /// Computes the greedy action for each observation.
     pub(crate) fn act<'a>(&'a mut self, observations: &'a Matrix, place: &'a Place) -> Actions<'a, A> {
         match &mut self.networks {
             Networks::Flat { learner, .. } => {
@@ -130,7 +130,7 @@ impl<A: Actor> Learner<A> {
 }
 
 impl<A: StochasticActor> Learner<A> {
-    /// Draws an action for each observation, as a function of standard normal noise.
+    /// Samples an action for each observation, as a function of standard normal noise.
     pub(crate) fn sample<'a>(
         &'a mut self,
         observations: &'a Matrix,
@@ -163,7 +163,8 @@ impl<'a, A: Module> Actions<'a, A> {
         }
     }
 
-    /// Returns the gradient of the policy's parameters from that of the actions and of every log π(a∣o), which has the same.
+    /// Backpropagates to the parameters of the policy: the gradient of the actions, and `log_prob`, the gradient of
+    /// each log π(a∣o).
     pub(crate) fn pull_to_parameters(self, actions: &Matrix, log_prob: f64) -> Gradients {
         match self.back {
             ActionsBack::Flat { learner, observations, noise, outputs } => {
@@ -186,7 +187,7 @@ impl<'a, A: Module> Actions<'a, A> {
     }
 }
 
-/// Returns a number whose gradient in `output` is `gradient`.
+/// Returns a scalar whose gradient with respect to `output` is `gradient`.
 fn product_sum(output: Tensor<2>, gradient: Tensor<2>) -> Tensor<1> {
     (output * gradient).sum()
 }

@@ -7,12 +7,12 @@ use crate::matrix::Buffer;
 use crate::noise::ActionNoise;
 use crate::state::{State, StateError};
 
-/// Most environments that a state can have noise for.
+/// Limit of processes in a saved state.
 const MAX_PROCESSES: usize = 1 << 16;
 
-/// Noise processes of one kind, one for each environment, which share a random stream.
+/// Noise processes of one kind, one for each environment. They share a random stream.
 pub(crate) struct Exploration {
-    /// One for each environment that has been acted in, at least one.
+    /// One for each environment that the agent has acted in, at least one.
     processes: Vec<Box<dyn ActionNoise>>,
     rng: ChaCha8Rng,
     factor: f64,
@@ -23,7 +23,7 @@ impl Exploration {
         Self { processes: vec![process], rng, factor: 1.0 }
     }
 
-    /// Replaces the kind of noise; the random stream stays.
+    /// Replaces the process. The random stream stays.
     pub(crate) fn replace(&mut self, process: Box<dyn ActionNoise>) {
         self.processes = vec![process];
     }
@@ -40,7 +40,7 @@ impl Exploration {
         self.factor = factor;
     }
 
-    /// Draws so many numbers, a displacement of so many axes for each environment, in half-ranges.
+    /// Draws noise for `numbers / axes` environments, in units of half the width of each action axis.
     pub(crate) fn sample(&mut self, numbers: usize, axes: usize) -> Buffer {
         while self.processes.len() < numbers / axes {
             self.processes.push(self.processes[0].fresh());

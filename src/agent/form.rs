@@ -1,4 +1,4 @@
-//! The form of networks: flat memory or a module.
+//! The form of a network: its parameters in one array (flat), or a burn module.
 
 use burn::module::Module;
 
@@ -7,10 +7,10 @@ use crate::config::ConfigError;
 use crate::fused::Flat;
 use crate::nn::{Actor, Critic, Ensemble};
 
-/// A network with the same weights in flat memory, if there are kernels for all that it computes.
+/// A network, and the same weights in flat form if the kernels can compute all of it.
 pub(super) type InForm<M> = (M, Option<Flat>);
 
-/// Moves networks to the device, checks them, and finds their form.
+/// Moves networks to the device, checks them, and chooses their form.
 pub(super) fn in_form<A: Actor, C: Critic>(
     actor: A,
     critics: Ensemble<C>,

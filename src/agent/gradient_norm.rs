@@ -8,8 +8,8 @@ use super::AgentError;
 
 /// Scales the gradients of `module` so that their common Euclidean norm is at most `max_norm`.
 ///
-/// burn's own clipping by norm treats each tensor apart, which changes the direction of the step. As PyTorch's
-/// `clip_grad_norm_`, this adds 1e-6 to the norm before dividing by it.
+/// burn clips each tensor separately, which changes the direction of the step. As PyTorch's `clip_grad_norm_`, this
+/// function adds 1e-6 to the norm before it divides.
 pub(crate) fn clip_gradient_norm<M: Module>(
     gradients: GradientsParams,
     module: &M,
@@ -26,7 +26,7 @@ pub(crate) fn clip_gradient_norm<M: Module>(
     Ok(scale.scaled)
 }
 
-/// Returns what a gradient of this norm is multiplied by, if it is longer than `max_norm`.
+/// Returns the factor for a gradient of this norm; `None` if the norm is at most `max_norm`.
 pub(crate) fn clip_factor(norm: f64, max_norm: f64) -> Result<Option<f64>, AgentError> {
     if !norm.is_finite() {
         return Err(AgentError::Diverged { quantity: "gradient norm", value: norm });

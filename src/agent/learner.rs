@@ -1,4 +1,4 @@
-//! The learner: a network, its optimizer, and the step that changes its parameters.
+//! The learner: a network with its optimizer, and the step that changes its parameters.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -22,28 +22,28 @@ pub(crate) struct Learner<M> {
 
 /// The weights of a network, in one of two forms.
 pub(super) enum Networks<M> {
-    /// In one piece of memory that the kernels work on.
+    /// In one array, for the kernels.
     Flat { learner: FlatLearner, view: View<M> },
-    /// As a module of burn.
+    /// As a burn module.
     Module(Modules<M>),
 }
 
-/// The same weights twice: on the tape, and off it for everything that needs no gradient of theirs.
+/// The same weights twice: tracked by autodiff, and without autodiff for everything that needs no gradient of them.
 pub(super) struct Modules<M> {
-    /// Both are only away during a step.
+    /// Both are `None` only during a step.
     pub(super) tracked: Option<M>,
     pub(super) plain: Option<M>,
     moments: Moments,
 }
 
-/// The gradient of a loss in the parameters of a network.
+/// The gradient of a loss with respect to the parameters of a network.
 pub(crate) enum Gradients {
-    /// In the memory of the learner.
+    /// It is in the memory of the learner.
     Flat,
     Module(GradientsParams),
 }
 
-/// What a network and its loss are called in an error.
+/// Names of a network and its loss in errors.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Names {
     pub(crate) network: &'static str,
@@ -53,7 +53,7 @@ pub(crate) struct Names {
 pub(crate) const ACTOR: Names = Names { network: "actor", loss: "actor loss" };
 pub(crate) const CRITIC: Names = Names { network: "critic", loss: "critic loss" };
 
-/// What the learners of an agent have in common.
+/// Settings that the learners of an agent share.
 #[derive(Clone, Copy)]
 pub(crate) struct StepRule {
     pub(crate) adam: AdamConfig,
@@ -67,19 +67,19 @@ impl<M> std::fmt::Debug for Learner<M> {
 }
 
 impl<M: Module> Learner<M> {
-    /// Begins with the weights of a module; the flat ones are the same, if there are kernels for all that it computes.
+    /// Creates a learner with the weights of a network, in flat form if there is one.
     pub(crate) fn new(weights: InForm<M>, names: Names, learning_rate: f64, rule: StepRule) -> Self {
         let (networks, adam) = (Networks::new(weights), Adam::new(learning_rate, rule.adam));
         Self { networks, adam, max_gradient_norm: rule.max_gradient_norm, names }
     }
 
-    /// Takes other weights, as [`new`](Self::new), and forgets the moments of the optimizer; its settings stay.
+    /// Replaces the weights and resets the moments of the optimizer. The settings stay.
     pub(crate) fn begin_anew(&mut self, weights: InForm<M>) {
         self.networks = Networks::new(weights);
         self.adam.begin_anew();
     }
 
-    /// Returns the network as a module off the tape.
+    /// Returns the network as a module without autodiff.
     pub(crate) fn module(&self) -> &M {
         match &self.networks {
             Networks::Flat { learner, view } => view.module(&learner.flat),
@@ -87,7 +87,7 @@ impl<M: Module> Learner<M> {
         }
     }
 
-    /// Returns the network to be run.
+    /// Returns the network for forward passes.
     pub(crate) fn network(&self) -> Network<'_, M> {
         match &self.networks {
             Networks::Flat { learner, .. } => Network::Flat(&learner.flat),
@@ -95,7 +95,7 @@ impl<M: Module> Learner<M> {
         }
     }
 
-    /// Returns the flat parameters, if that is the form of the network.
+    /// Returns the flat parameters; `None` in module form.
     pub(crate) fn flat(&self) -> Option<&Flat> {
         match &self.networks {
             Networks::Flat { learner, .. } => Some(&learner.flat),
@@ -103,7 +103,7 @@ impl<M: Module> Learner<M> {
         }
     }
 
-    /// Requires a loss that a step may be taken down.
+    /// Checks that a loss is finite.
     pub(crate) fn check_loss(&self, value: f64) -> Result<(), AgentError> {
         if value.is_finite() { Ok(()) } else { Err(AgentError::Diverged { quantity: self.names.loss, value }) }
     }
@@ -143,23 +143,23 @@ impl<M: Module> Learner<M> {
         }
     }
 
-    /// Takes another learning rate and other rules; the moments of the optimizer stay.
+    /// Replaces the learning rate and the other settings. The moments of the optimizer stay.
     pub(crate) fn reconfigure(&mut self, learning_rate: f64, rule: StepRule) {
         self.adam.reconfigure(learning_rate, rule.adam);
         self.max_gradient_norm = rule.max_gradient_norm;
     }
 
-    /// Multiplies the configured learning rate from now on.
+    /// Multiplies the configured learning rate by `factor` from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
         self.adam.learning_rate_factor = factor;
     }
 
-    /// Returns the first weight that is not a number, or beyond all measure.
+    /// Returns an error that names the first weight out of range; `None` if there is none.
     pub(crate) fn weight_out_of_range(&self) -> Option<AgentError> {
         weight_out_of_range(self.names.network, self.module())
     }
 
-    /// Returns network and optimizer.
+    /// Returns the state of network and optimizer.
     pub(crate) fn save_state(&self) -> Result<State, StateError> {
         let (module, mut optimizer) = (self.module(), State::new());
         self.adam.save(&mut optimizer);
@@ -176,7 +176,7 @@ impl<M: Module> Learner<M> {
         Ok(state)
     }
 
-    /// Returns the same learner with network and optimizer of the part `part` of a state.
+    /// Returns the same learner with the network and the optimizer in the part `part` of a state.
     pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let load = |mut state: State| {
             let network = parameters::load_parameters(self.module(), state.take_state("network"));
@@ -217,7 +217,7 @@ impl<M: Module> Learner<M> {
 
 #[cfg(test)]
 impl Gradients {
-    /// Returns the gradient of one parameter of the learner that it belongs to.
+    /// Returns the gradient of one parameter of the learner.
     pub(crate) fn of<M: Module>(&self, learner: &Learner<M>, id: burn::module::ParamId) -> Vec<f64> {
         let single: Vec<f32> = match (self, &learner.networks) {
             (Self::Flat, Networks::Flat { learner, .. }) => learner.gradient_of(id),
@@ -234,7 +234,8 @@ impl Gradients {
     }
 }
 
-/// Returns an error that names the first weight of `module` that is not a number, or beyond all measure.
+/// Returns an error that names the first weight of `module` that is not finite or larger than
+/// [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE).
 pub(crate) fn weight_out_of_range<M: Module>(network: &'static str, module: &M) -> Option<AgentError> {
     let (parameter, value) = parameters::find(module, |value| !is_in_range(value))?;
     let quantity = OutOfRange::Weight.name();
@@ -256,12 +257,12 @@ impl<M: Module> Modules<M> {
         Self { plain: Some(tracked.valid()), tracked: Some(tracked), moments }
     }
 
-    /// Returns the network whose parameters are leaves of the tape.
+    /// Returns the network with autodiff.
     pub(super) fn tracked(&self) -> &M {
         self.tracked.as_ref().expect("it is only away during a step")
     }
 
-    /// Returns the network off the tape.
+    /// Returns the network without autodiff.
     pub(super) fn plain(&self) -> &M {
         self.plain.as_ref().expect("it is only away during a step")
     }

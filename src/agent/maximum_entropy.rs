@@ -1,4 +1,4 @@
-//! Parts that agents with a stochastic policy and a temperature share.
+//! Code that agents with a stochastic policy and a temperature share.
 
 use super::core::Core;
 use super::learner::Gradients;
@@ -8,16 +8,16 @@ use crate::config::ConfigError;
 use crate::nn::{Critic, StochasticActor};
 use crate::state::{State, StateError};
 
-/// The gradient of the actor's loss.
+/// The loss of the actor and its gradient.
 pub(super) struct ActorGradient {
-    /// In the units that critics learn.
+    /// In the units of the critics.
     pub(super) loss: f64,
     pub(super) gradients: Gradients,
     /// Mean of log π(a∣o) over the batch, if the policy has a density.
     pub(super) log_prob: Option<f64>,
 }
 
-/// What the latest step of the actor and of the temperature reported.
+/// Metrics of the latest step of the actor and the temperature.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ActorStep {
     /// Loss of the actor, in units of the reward.
@@ -33,7 +33,7 @@ impl Saved for ActorStep {
     }
 
     fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError> {
-        // Files from before there was a delay have none: every update overwrites it.
+        // Files from before `policy_delay` do not have it, and did not need it: every update overwrites it.
         if state.shape(name).is_err() {
             return Ok(Self::default());
         }
@@ -42,7 +42,7 @@ impl Saved for ActorStep {
     }
 }
 
-/// Requires a density of a policy whose entropy decides the temperature.
+/// Checks that the policy has a density, if the temperature is learned.
 pub(super) fn check_density<A: StochasticActor, C: Critic>(
     core: &Core<A, C>,
     temperature: &TemperatureConfig,
@@ -54,15 +54,18 @@ pub(super) fn check_density<A: StochasticActor, C: Critic>(
     }
 }
 
-/// The methods of an agent with fields `core`, `temperature`, `exploration` and `config`, whose settings have `check`.
+/// Implements the methods of an agent with the fields `core`, `temperature`, `exploration` and `config`. The settings
+/// have a method `check`.
 macro_rules! maximum_entropy_agent {
     ($agent:ident, $config:ident) => {
         impl<A: StochasticActor, C: Critic> $agent<A, C> {
-            /// Takes other settings: networks, targets, optimizers, a learned temperature and statistics stay.
+            /// Replaces the settings. Networks, targets, optimizers, a learned temperature and statistics stay.
             ///
             /// # Errors
             ///
-            /// As [`new`](Self::new), or [`ConfigError::Learned`] if the units in which the networks have learned would change.
+            /// - as [`new`](Self::new)
+            /// - [`ConfigError::Learned`] if a setting differs that the trained networks depend on:
+            ///   `normalize_observations`, `scale_rewards` (with it also `discount`), the outputs of `value_head`
             pub fn with_config(mut self, config: &$config) -> Result<Self, ConfigError> {
                 config.validate()?;
                 config.check(&self.core)?;
@@ -74,7 +77,8 @@ macro_rules! maximum_entropy_agent {
                 Ok(self)
             }
 
-            /// Returns the temperature α, in units of the reward per nat.
+            /// Returns the temperature α, in units of the reward per nat (the unit of an entropy with natural
+            /// logarithms).
             #[doc(alias = "alpha")]
             pub fn temperature(&self) -> f64 {
                 self.temperature.value() / self.core.boundary.reward_factor()

@@ -1,4 +1,4 @@
-//! Agents: choose an algorithm and its settings, and make an agent.
+//! Agents: choose an algorithm and its settings, and create an agent.
 //!
 //! | Setting | [`DdpgConfig`] | lab | [`SacConfig`] | lab | [`Td3Config`] |
 //! |---|---|---|---|---|---|
@@ -12,10 +12,12 @@
 //! | `normalize_observations` | on | off | on | off | on |
 //! | `scale_rewards` | off | off | off | off | off |
 //!
-//! [`SacConfig::recommended`] is the setting to start with; the guide [Choose an algorithm](crate::_docs::choose_an_algorithm) compares the others. [`SacConfig::tqc`], [`SacConfig::redq`] and
-//! [`SacConfig::droq`] are named variants. The defaults are those of Stable-Baselines3, except the noise of DDPG
-//! and TD3, and the normalisation, which are off there. "Lab" is a course exercise whose runs the examples reproduce ([Lab](crate::_docs::lab)).
-//! [Units](crate::_docs::units) explains the last two rows.
+//! Start with [`SacConfig::recommended`]; the guide [Choose an algorithm](crate::_docs::choose_an_algorithm) compares
+//! the others. [`SacConfig::tqc`], [`SacConfig::redq`] and [`SacConfig::droq`] are named variants.
+//!
+//! The defaults are those of Stable-Baselines3, except the noise of DDPG and TD3, and the normalisation, which are off
+//! there. Noise is in half-ranges: a half-range is half the width of an action axis. "Lab" is a course exercise whose
+//! runs the examples reproduce ([Lab](crate::_docs::lab)). [Units](crate::_docs::units) explains the last two rows.
 
 use burn::tensor::Device;
 
@@ -59,7 +61,7 @@ pub use sac::{Sac, SacConfig, SacMetrics};
 pub use td3::{Td3, Td3Config, Td3Metrics};
 pub use temperature::{LearnedTemperatureConfig, TemperatureConfig};
 
-/// Which numbers an agent normalises before its networks see them.
+/// The numbers that an agent normalises before its networks see them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Normalizes {
     /// Whether it normalises observations.
@@ -70,42 +72,79 @@ pub struct Normalizes {
 
 /// A learning agent: explores, and updates its networks from batches.
 ///
-/// An agent owns its networks, optimizers and exploration. Environment, replay and the number of updates belong to the
-/// [`Trainer`](crate::train::Trainer) or to a loop of your own.
+/// An agent owns its networks, optimizers and exploration noise. The environment, the replay and the number of updates
+/// belong to the [`Trainer`](crate::train::Trainer) or to a loop of your own.
 ///
 /// # Contract
 ///
 /// - Actions lie inside the action space of [`Act::spaces`].
-/// - A call that returns an error because of its argument leaves the agent as it was.
+/// - If a call returns an error because of its argument, the agent does not change.
+///
+/// # Examples
+///
+/// A training loop without a `Trainer`, within one episode:
+///
+/// ```
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let mut env = Pendulum::v1();
+/// let mut agent = Td3Config::new().init_with(&[16], &Spaces::of(&env)?, &device, Seed(0))?;
+/// let mut replay = ReplayBuffer::new(1_000, 3, 1)?;
+/// let mut rng = Seed(0).stream(Stream::Replay);
+/// let mut observation = env.reset(0)?;
+/// agent.observe(&observation)?;
+/// for _ in 0..20 {
+///     let action = agent.explore(&[&observation])?.remove(0);
+///     let step = env.step(&action)?;
+///     agent.observe_step(0, &step)?;
+///     replay.push(&Transition {
+///         observation: &observation,
+///         action: &action,
+///         reward: step.reward,
+///         next_observation: &step.observation,
+///         terminated: step.terminated,
+///     })?;
+///     observation = step.observation;
+///     if replay.len() >= 8 {
+///         let update = agent.update(&replay.sample(8, agent.discount(), &mut rng)?)?;
+///         assert!(update.metrics.critic_loss.is_finite());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Agent: Act {
-    /// What an update reports.
+    /// The type of the metrics of an update.
     type Metrics: Metrics;
 
-    /// Returns the device that the networks are on.
+    /// Returns the device of the networks.
     fn device(&self) -> &Device;
 
-    /// Returns the action to learn from for each of several environments, in the order of their numbers: with exploration noise, in
-    /// environment units.
+    /// Returns an action with exploration noise for each of several environments, in environment units. The position of
+    /// an observation is the number of its environment.
     ///
     /// # Errors
     ///
     /// As [`Act::act`], or [`ActError::NonFiniteNoise`] if a noise process of your own breaks its contract.
     fn explore(&mut self, observations: &[&[f32]]) -> Result<Vec<Vec<f32>>, ActError>;
 
-    /// Writes the actions to learn from of n environments into `actions`, `[n, A]` row by row, from their observations, `[n, O]` row by row.
+    /// As [`explore`](Self::explore), but writes the actions of n environments into `actions`, `[n, A]`, from their
+    /// observations, `[n, O]`, both row by row.
     ///
-    /// Calls [`explore`](Self::explore) by default. Implement it where actions need no memory of their own.
+    /// By default it calls [`explore`](Self::explore). Override it to avoid the allocation of the actions.
     ///
     /// # Errors
     ///
-    /// As [`explore`](Self::explore), or [`ActError::ActionShape`] if it does not give as many actions as fit into `actions`.
+    /// As [`explore`](Self::explore), or [`ActError::ActionShape`] if the number of actions differs from the length of
+    /// `actions`.
     fn explore_into(&mut self, observations: &[f32], actions: &mut [f32]) -> Result<(), ActError> {
         let (dim, axes) = (self.spaces().observation().dim(), self.spaces().action().dim());
         let rows: Vec<&[f32]> = observations.chunks(dim).collect();
         write_rows(&self.explore(&rows)?, axes, actions)
     }
 
-    /// Called with the first observation of each episode of a training run. Does nothing unless the agent keeps statistics.
+    /// Receives the first observation of each episode of a training run. Does nothing by default; an agent that
+    /// normalises observations counts it.
     ///
     /// # Errors
     ///
@@ -115,7 +154,8 @@ pub trait Agent: Act {
         Ok(())
     }
 
-    /// Called with every step of an environment of a training run, by its number. Does nothing unless the agent keeps statistics.
+    /// Receives every step of a training run, with the number of its environment. Does nothing by default; an agent
+    /// that normalises observations or scales rewards counts it.
     ///
     /// # Errors
     ///
@@ -125,28 +165,29 @@ pub trait Agent: Act {
         Ok(())
     }
 
-    /// Returns what the agent normalises by itself, for a [`Diagnosis`](crate::train::Diagnosis). Nothing by default.
+    /// Returns which numbers the agent normalises, for a [`Diagnosis`](crate::train::Diagnosis). Nothing by default.
     fn normalizes(&self) -> Normalizes {
         Normalizes::default()
     }
 
-    /// Returns the weight of the future γ. Whoever draws a batch passes it to the replay, which computes the [discounts](Batch::discounts).
+    /// Returns the discount γ. Pass it to the replay when you draw a batch, which then has the
+    /// [discounts](Batch::discounts).
     fn discount(&self) -> f64;
 
-    /// Takes one update: a gradient step on the critics, and on the actor when its turn has come.
+    /// Takes one update: a gradient step on the critics, and on the actor if it is its turn.
     ///
-    /// The batch is in environment units; the agent normalises it.
+    /// The batch is in environment units. The agent normalises it.
     ///
     /// # Errors
     ///
-    /// - [`AgentError::Batch`] if the batch is empty, or its transitions are of other spaces; nothing is changed. Its numbers were
-    ///   checked when it was made
-    /// - [`AgentError::Diverged`] if a loss is not finite; networks that come before it in the update have moved, the one
-    ///   it belongs to has not
+    /// - [`AgentError::Batch`] if the batch is empty, or its transitions are of other spaces; nothing is changed. The
+    ///   numbers of a batch were checked when it was made
+    /// - [`AgentError::Diverged`] if a loss is not finite; its network has not moved, those before it in the update
+    ///   have
     /// - [`AgentError::Parameter`] if a weight or a gradient is not finite, or too large; its network may have moved
     fn update(&mut self, batch: &Batch) -> Result<Update<Self::Metrics>, AgentError>;
 
-    /// Called at the end of every episode of an environment. Does nothing unless the agent keeps something for each episode.
+    /// Receives the end of every episode, with the number of its environment. Does nothing by default.
     fn end_episode(&mut self, environment: usize) {
         let _ = environment;
     }
@@ -155,14 +196,14 @@ pub trait Agent: Act {
 /// The result of an update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update<M> {
-    /// Losses and other measures, in environment units.
+    /// Losses and other metrics, in environment units.
     pub metrics: M,
-    /// Temporal difference error of each transition before the step: `|y − Q(o, a)|`, the mean over critics, in the units that critics
-    /// learn. `None` unless the batch has [`weights`](Batch::weights).
+    /// Temporal difference error of each transition before the step: `|y − Q(o, a)|`, the mean over the critics, in the
+    /// units of the critics. `None` if the batch has no [`weights`](Batch::weights).
     pub td_errors: Option<Vec<f32>>,
 }
 
-/// The numbers that an update reports, for observers that do not know the algorithm.
+/// The metrics of an update by name, for observers that do not know the algorithm.
 pub trait Metrics {
     /// Names, in the order of [`values`](Self::values).
     const NAMES: &'static [&'static str];

@@ -1,4 +1,4 @@
-//! A network without gradients, in one of two forms: run by the kernels, or by burn.
+//! A network without gradients, in one of two forms: flat parameters for the kernels, or a burn module.
 
 use std::sync::OnceLock;
 
@@ -8,13 +8,13 @@ use crate::fused::{Flat, Members};
 use crate::matrix::{Matrix, Place};
 use crate::nn::{Actor, Critic, Ensemble, StochasticActor};
 
-/// A network to be run.
+/// A network for forward passes.
 pub(crate) enum Network<'a, M> {
     Flat(&'a Flat),
     Module(&'a M),
 }
 
-/// Actions that were drawn, and the log-density of each, if the policy has a density.
+/// Sampled actions, and the log-density of each if the policy has a density.
 pub(crate) struct Sample {
     /// `[n, A]`
     pub(crate) actions: Matrix,
@@ -23,7 +23,7 @@ pub(crate) struct Sample {
 }
 
 impl<A: Actor> Network<'_, A> {
-    /// Returns the best action for each observation.
+    /// Returns the greedy action for each observation.
     pub(crate) fn act(&self, observations: &Matrix, place: &Place) -> Matrix {
         match self {
             Self::Flat(flat) => {
@@ -36,7 +36,7 @@ impl<A: Actor> Network<'_, A> {
 }
 
 impl<A: StochasticActor> Network<'_, A> {
-    /// Draws an action for each observation.
+    /// Samples an action for each observation.
     pub(crate) fn sample(&self, observations: &Matrix, noise: &Matrix, place: &Place) -> Sample {
         match self {
             Self::Flat(flat) => {
@@ -54,7 +54,7 @@ impl<A: StochasticActor> Network<'_, A> {
 }
 
 impl<C: Critic> Network<'_, Ensemble<C>> {
-    /// Returns Q(o, a) of some of the critics side by side, `[n, critics]`.
+    /// Returns Q(o, a) of some critics, side by side, `[n, critics]`.
     pub(crate) fn q_values(&self, members: &Members, observations: &Matrix, actions: &Matrix, place: &Place) -> Matrix {
         match self {
             Self::Flat(flat) => {
@@ -69,9 +69,9 @@ impl<C: Critic> Network<'_, Ensemble<C>> {
     }
 }
 
-/// A module that is made of flat parameters when somebody asks for it.
+/// A burn module that is created from flat parameters on demand.
 pub(crate) struct View<M> {
-    /// Of the same kind, with parameters of any age.
+    /// A module of the same shape. Its parameters may be old.
     template: M,
     module: OnceLock<M>,
 }
@@ -85,7 +85,7 @@ impl<M: Module> View<M> {
         self.module.get_or_init(|| flat.store(self.template.clone()))
     }
 
-    /// Notes that the parameters have moved.
+    /// Drops the module, since the parameters have changed.
     pub(crate) fn moved(&mut self) {
         self.module.take();
     }

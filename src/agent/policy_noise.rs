@@ -14,20 +14,38 @@ use crate::noise::PinkNoiseConfig;
 use crate::rng::{Seed, Stream};
 use crate::state::{State, StateError};
 
-/// How the noise ξ of an action, `tanh(mean + deviation · ξ)`, depends on that of the step before.
+/// The exploration noise of SAC: how the noise ξ of an action, `tanh(mean + deviation · ξ)`, depends on the steps
+/// before.
 ///
-/// An action has the same distribution with each, and only the actions of a training run are drawn so: updates and
+/// Each ξ is standard normal in any case. Only the actions of a training run use this noise: updates and
 /// [`SampleActions`](crate::policy::SampleActions) have independent noise.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::agent::{ExplorationNoise, LearnedTemperatureConfig};
+/// use actor_critic::prelude::*;
+///
+/// let temperature = LearnedTemperatureConfig::new().with_minimum(0.01);
+/// let config = SacConfig::new()
+///     .with_temperature(TemperatureConfig::Learned(temperature))
+///     .with_exploration_noise(ExplorationNoise::Adaptive);
+/// assert!(config.validate().is_ok());
+/// assert!(SacConfig::new().with_exploration_noise(ExplorationNoise::Adaptive).validate().is_err()); // no minimum
+/// ```
 #[derive(Config, Debug, PartialEq, Copy)]
 pub enum ExplorationNoise {
-    /// Not at all.
+    /// White noise: independent of the steps before.
     White,
-    /// It is correlated over an episode, at every scale of time: [`PinkNoise`](crate::noise::PinkNoise) with a standard deviation of 1.
+    /// Pink noise: correlated over an episode, at every time scale; [`PinkNoise`](crate::noise::PinkNoise) with a
+    /// standard deviation of 1.
     Pink,
-    /// Pink in an episode that begins while the temperature is at its [minimum](super::LearnedTemperatureConfig::minimum), and white in others.
+    /// Pink noise in an episode that starts while the temperature is at its
+    /// [minimum](super::LearnedTemperatureConfig::minimum), white noise in other episodes. The minimum must be
+    /// positive.
     ///
-    /// The temperature falls to its minimum where no action is better than another, so before a sparse reward is found. Pink noise finds it sooner. Afterwards, white noise
-    /// stays closer to the policy. The minimum must be positive.
+    /// The temperature falls to its minimum as long as no action is better than another, for example before a sparse
+    /// reward is found. Pink noise finds the reward sooner. Afterwards, white noise stays closer to the policy.
     Adaptive,
 }
 
@@ -46,7 +64,7 @@ impl ExplorationNoise {
 pub(super) enum PolicyNoise {
     White(ChaCha8Rng),
     Pink(Exploration),
-    /// Pink in the episodes of these environments, white in others.
+    /// The flag of an environment is true if its episode has pink noise.
     Adaptive(Exploration, Vec<bool>),
 }
 
@@ -67,7 +85,7 @@ impl PolicyNoise {
         })
     }
 
-    /// Returns noise of another kind, if it is another; the random stream stays.
+    /// Changes the kind of noise. The same kind keeps its state, and the random stream stays in any case.
     pub(super) fn reconfigured(self, noise: ExplorationNoise, axes: usize) -> Result<Self, ConfigError> {
         match (self, noise) {
             (pink @ Self::Pink(_), ExplorationNoise::Pink) => Ok(pink),
@@ -97,7 +115,7 @@ impl PolicyNoise {
         }
     }
 
-    /// Begins another episode of an environment, at a temperature that is at its minimum or not.
+    /// Ends an episode of an environment. `is_at_minimum` is about the temperature at the start of the next one.
     pub(super) fn end_episode(&mut self, environment: usize, is_at_minimum: bool) {
         match self {
             Self::White(_) => {}
@@ -111,7 +129,7 @@ impl PolicyNoise {
     }
 }
 
-/// Under the name that files have had from before there was another noise than the white.
+/// The name in a state. It is older than the other kinds of noise.
 const WHITE: &str = "exploration_rng";
 
 impl Saved for PolicyNoise {
@@ -165,7 +183,8 @@ mod tests {
         Boundary::new(&Spaces::new(space.clone(), space).unwrap(), &crate::test_device()).unwrap()
     }
 
-    /// The mean over steps of the products of neighbours, for each of two environments: 0 for white noise, and for pink noise about a half.
+    /// The mean over the steps of the product of two successive numbers, for each of two environments: 0 for white
+    /// noise, about a half for pink noise.
     fn correlations(noise: &mut PolicyNoise) -> [f32; 2] {
         let boundary = boundary();
         let draws: Vec<Vec<f32>> =

@@ -1,11 +1,11 @@
-//! Networks that begin anew.
+//! Resets of networks to new initial weights.
 
 use rand::rngs::ChaCha8Rng;
 
 use crate::config::ConfigError;
 use crate::nn::{Actor, Critic, Ensemble};
 
-/// Returns networks of the same shapes with new initial weights, drawn for the actor, then for each critic.
+/// Returns networks of the same shapes with new initial weights, drawn first for the actor, then for each critic.
 pub(super) fn reinitialized<A: Actor, C: Critic>(
     actor: &A,
     critics: &Ensemble<C>,

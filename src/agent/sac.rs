@@ -22,26 +22,34 @@ use crate::replay::Batch;
 use crate::rng::{Seed, Stream};
 
 agent_config! {
-    /// Settings of [`Sac`]. See the table in [`crate::agent`] for sources and the lab's values.
+    /// Settings of [`Sac`]. The table in [`crate::agent`] has the sources of the defaults, and the lab's values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use actor_critic::prelude::*;
+    /// let config = SacConfig::new().with_temperature(TemperatureConfig::Fixed(0.1));
+    /// assert_eq!((config.critic_count, config.tau), (2, 0.005));
+    /// ```
     pub struct SacConfig for Sac<GaussianActor, QNetwork> {
         learning_rate: 3e-4,
         policy_delay: 1,
-        /// The weight of the entropy, fixed or learned.
+        /// The temperature: the weight of the entropy, fixed or learned.
         #[config(default = "TemperatureConfig::Learned(LearnedTemperatureConfig::new())")]
         pub temperature: TemperatureConfig,
-        /// Critics that [`init`](Self::init) creates, at least 1. Default: 2.
+        /// Number of critics that [`init`](Self::init) creates, at least 1. Default: 2.
         #[config(default = 2)]
         pub critic_count: usize,
-        /// How the noise of actions depends on that of the step before. Default: not at all.
+        /// How the noise of an action depends on the steps before. Default: white noise, which does not.
         #[config(default = "ExplorationNoise::White")]
         pub exploration_noise: ExplorationNoise,
-        /// Updates between two steps of the target, at least 1. Default: 1. More, with a [`tau`](Self::tau) of 1, copy the critics at intervals.
+        /// Updates between two moves of the target critics, at least 1. Default: 1. With [`tau`](Self::tau) 1: copies.
         #[config(default = 1)]
         pub target_update_interval: usize,
-        /// How the values of the target critics become one in the targets. Default: the smallest.
+        /// How the values of the target critics are reduced to one in the targets. Default: the minimum.
         #[config(default = "Reduction::Minimum")]
         pub target_reduction: Reduction,
-        /// How the values of the critics become one in the loss of the actor. Default: the smallest.
+        /// How the values of the critics are reduced to one in the loss of the actor. Default: the minimum.
         #[config(default = "Reduction::Minimum")]
         pub actor_reduction: Reduction,
     }
@@ -59,7 +67,7 @@ impl SacConfig {
         Sac::new(actor, critics, networks.spaces, self, networks.device, networks.seed)
     }
 
-    /// Checks what depends on the networks.
+    /// Checks the settings that depend on the networks.
     fn check<A: StochasticActor, C: Critic>(&self, core: &Core<A, C>) -> Result<(), ConfigError> {
         self.target_reduction.check("target_reduction", core.critic_count)?;
         self.actor_reduction.check("actor_reduction", core.critic_count)?;
@@ -68,13 +76,13 @@ impl SacConfig {
 }
 
 agent_metrics! {
-    /// What one [`Sac`] update reports. All but the loss of the critics is of the latest step of the actor, and 0 before the first.
+    /// The metrics of a [`Sac`] update. All but `critic_loss` are of the latest step of the actor, 0 before the first.
     pub struct SacMetrics {
         /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
         critic_loss,
-        /// Mean of `α log π(a∣o) − min Q(o, a)` before the step of the actor, after that of the critics, in units of the reward.
+        /// Mean of `α log π(a∣o) − min Q(o, a)` before the actor's step and after the critics', in units of the reward.
         actor_loss,
-        /// Mean of `−log π(a∣o)`, in nats, for actions in `[−1, 1]`; 0 for a policy without a density.
+        /// Mean of `−log π(a∣o)` for actions in `[−1, 1]`, in nats (natural logarithm); 0 for policies without density.
         entropy,
         /// The temperature α after the update, in units of the reward per nat.
         temperature,
@@ -147,7 +155,7 @@ impl<A: StochasticActor, C: Critic> Sac<A, C> {
         next_values * &batch.discounts + &batch.rewards
     }
 
-    /// Computes `J = mean (α log π(a∣o) − min Q(o, a))` and its gradient: `∂J/∂Q = −1/n` for the smallest, `∂J/∂log π = α/n`.
+    /// Computes `J = mean (α log π − min Q)` and its gradient: `∂J/∂Q = −1/n` of the minimum, `∂J/∂log π = α/n`.
     pub(super) fn actor_gradient(&mut self, batch: &Inside, noise: &Matrix) -> Result<ActorGradient, AgentError> {
         let (n, alpha, reduction) = (batch.len() as f64, self.temperature.value(), &self.config.actor_reduction);
         let members = self.core.members(reduction, batch.len(), &mut self.update_rng);

@@ -1,15 +1,15 @@
-//! The fields of an agent's state.
+//! How the fields of an agent are saved and restored.
 
 use rand::rngs::ChaCha8Rng;
 
 use crate::state::{State, StateError};
 
-/// One field of an agent's state.
+/// A field of an agent that can be saved.
 pub(crate) trait Saved: Sized {
-    /// Puts it under a name.
+    /// Saves the field under a name.
     fn put(&self, name: &str, state: &mut State) -> Result<(), StateError>;
 
-    /// Takes it from under a name; `self` is what it will replace.
+    /// Returns the field that was saved under a name. `self` is the present value, which it replaces.
     fn restored(&self, name: &str, state: &mut State) -> Result<Self, StateError>;
 }
 

@@ -1,13 +1,15 @@
-//! Settings that all algorithms share, written once.
+//! Settings that all algorithms share.
 
 use super::adam::AdamConfig;
 use super::learner::StepRule;
 use crate::config::{ConfigError, adam_epsilon, at_least, at_most, decay, in_unit_interval, non_negative, positive};
 use crate::nn::ValueHead;
 
-/// Declares the settings of an algorithm: those that all share, with the learning rate of both networks and the delay of the actor by default, and its own.
+/// Declares the settings of an algorithm: the shared ones, with the defaults of the learning rates and of
+/// `policy_delay`, and its own.
 ///
-/// One of its own is `target_update_interval`, a number or an `Option`, which is then `policy_delay` by default. The algorithm brings two methods: `validate_own`, and `build`, which makes the agent from the default networks.
+/// The algorithm must have a `target_update_interval`, a number, or an `Option` whose default is `policy_delay`. It
+/// also has two methods: `validate_own`, and `build`, which creates the agent from the bundled networks.
 macro_rules! agent_config {
     (
         $(#[$attribute:meta])*
@@ -20,54 +22,66 @@ macro_rules! agent_config {
         $(#[$attribute])*
         #[derive(burn::config::Config, Debug, PartialEq)]
         pub struct $name {
-            /// Weight of the future γ, in `[0, 1]`.
+            /// Discount γ, the weight of the future, in `[0, 1]`.
             #[config(default = 0.99)]
             pub discount: f64,
-            /// Share τ of the source that is copied into each target at a time, in `[0, 1]`.
+            /// Weight τ of the network when a target moves towards it, in `[0, 1]`: `θ′ ← τ θ + (1 − τ) θ′`.
             #[config(default = 0.005)]
             pub tau: f64,
-            /// Adam's step for the actor, `(0, ∞)`.
+            /// Learning rate of the actor, `(0, ∞)`.
             #[config(default = $rate)]
             pub actor_learning_rate: f64,
-            /// Adam's step for the critics, `(0, ∞)`.
+            /// Learning rate of the critics, `(0, ∞)`.
             #[config(default = $rate)]
             pub critic_learning_rate: f64,
-            /// Adam's β₁ and β₂, the decay of its two moments, in `[0, 1)`. Default: 0.9 and 0.999.
+            /// Adam's β₁ and β₂, the decay rates of its running averages of the gradient and of its square, in
+            /// `[0, 1)`. Default: 0.9 and 0.999.
             #[config(default = "[0.9, 0.999]")]
             pub adam_betas: [f64; 2],
             /// Adam's ε, `[1e-30, ∞)`. PyTorch's default; burn's is 1e-5.
             #[config(default = 1e-8)]
             pub adam_epsilon: f64,
-            /// Decoupled weight decay λ of actor and critics, `[0, ∞)`: a step also multiplies each weight by 1 − λ times the learning rate, as PyTorch's `AdamW`. Default: 0.
+            /// Decoupled weight decay λ of actor and critics, as in PyTorch's `AdamW`, `[0, ∞)`: each step multiplies a
+            /// weight by 1 − λ times the learning rate. Default: 0.
             #[config(default = 0.0)]
             pub weight_decay: f64,
-            /// Largest norm of the gradient of the actor, and of all critics together, `(0, ∞)`. Off by default.
+            /// Largest norm of the gradient: one limit for the actor, and one for all critics together, `(0, ∞)`. Off
+            /// by default.
             pub max_gradient_norm: Option<f64>,
-            /// Updates of the critics for one of the actor, at least 1. Default: 1; TD3's is 2. REDQ has as many as updates a step.
+            /// Updates of the critics for each update of the actor, at least 1. Default: 1; TD3's is 2. REDQ uses as
+            /// many as there are updates in a step.
             #[config(default = $delay)]
             pub policy_delay: usize,
-            /// Numbers of updates after which actor, critics and targets begin anew[^1], each at least 1, with fresh moments of the optimizers and a learned
-            /// temperature at its first value. What the environment has shown stays: the replay and the normalisation. Default: none.
+            /// Numbers of updates after which the agent resets its networks[^1]. Empty by default; at most 1,000
+            /// numbers, each at least 1.
             ///
-            /// At most 1,000 numbers. With many updates a step, one reset in so many of them keeps networks able to learn[^2]:
-            /// `(1..10).map(|k| k * 200_000).collect()`. Networks of your own have to implement [`reinitialized`](crate::nn::Critic::reinitialized).
+            /// A reset gives actor, critics and targets new initial weights, clears the state of the optimizers, and
+            /// returns a learned temperature to its first value. The replay and the statistics of normalisation stay.
+            /// With many updates in each step, regular resets keep networks able to learn[^2]:
+            /// `(1..10).map(|k| k * 200_000).collect()`. Networks of your own must implement
+            /// [`reinitialized`](crate::nn::Critic::reinitialized).
             ///
             /// [^1]: E. Nikishin et al. (2022). *The Primacy Bias in Deep Reinforcement Learning*. arXiv:2205.07802.
             ///
-            /// [^2]: P. D'Oro et al. (2023). *Sample-Efficient Reinforcement Learning by Breaking the Replay Ratio Barrier*. ICLR.
+            /// [^2]: P. D'Oro et al. (2023). *Sample-Efficient Reinforcement Learning by Breaking the Replay Ratio
+            /// Barrier*. ICLR.
             #[config(default = "vec![]")]
             pub reset_at: Vec<usize>,
-            /// Whether networks see observations in units of their own spread, which is measured along the run. On by default.
+            /// Whether the agent normalises observations by their mean and standard deviation over the run. On by
+            /// default. See [Units](crate::_docs::units).
             #[config(default = true)]
             pub normalize_observations: bool,
-            /// Whether critics learn rewards scaled to a discounted return with a spread of 10, which is measured along the run. Off by default. The first thing
-            /// to try if rewards are far from 1: metrics stay in the units of the environment, whatever the setting.
+            /// Whether the agent scales rewards, so that the discounted return has a standard deviation of 10 over the
+            /// run. Off by default.
+            ///
+            /// Try it first if rewards are far from 1. Metrics stay in the units of the environment.
             #[config(default = false)]
             pub scale_rewards: bool,
-            /// What critics say about the return, and how they learn it. Default: one number, its mean.
+            /// What critics return, and their loss. Default: one number, the expected return.
             #[config(default = "crate::nn::ValueHead::Scalar")]
             pub value_head: $crate::nn::ValueHead,
-            /// The networks that [`init`](Self::init) creates. Networks of your own, which `new` takes, do not look at it.
+            /// Settings of the networks that [`init`](Self::init) creates. Agents made by `new` from your own networks
+            /// ignore it.
             #[config(default = "crate::agent::NetworksConfig::new()")]
             pub networks: $crate::agent::NetworksConfig,
             $($(#[$field_attribute])* pub $field: $type,)*
@@ -84,7 +98,7 @@ macro_rules! agent_config {
                 self.validate_own()
             }
 
-            /// Creates an agent with the networks of [`networks`](Self::networks).
+            /// Creates an agent with the bundled networks, in the sizes of [`networks`](Self::networks).
             ///
             /// # Errors
             ///
@@ -145,7 +159,7 @@ macro_rules! agent_config {
     };
 }
 
-/// Declares what an update reports, one `f64` a field, under the names of the fields.
+/// Declares the metrics of an update, one `f64` field each, under the names of the fields.
 macro_rules! agent_metrics {
     ($(#[$attribute:meta])* pub struct $name:ident { $($(#[$field_attribute:meta])* $field:ident,)* }) => {
         $(#[$attribute])*
@@ -166,7 +180,7 @@ macro_rules! agent_metrics {
 
 pub(super) use {agent_config, agent_metrics};
 
-/// Longest list of resets: a checkpoint holds the settings, which may not be long.
+/// Most resets: a checkpoint contains the settings, which must be short.
 const MAX_RESETS: usize = 1000;
 
 /// The settings that all algorithms share.
@@ -203,13 +217,13 @@ impl Shared {
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }
 
-    /// Requires that `self` sees the same as `old`, whose networks have learned with it.
+    /// Checks that `self` agrees with the settings that the networks were trained with, where they depend on them.
     pub(crate) fn require_same_units(&self, old: &Self) -> Result<(), ConfigError> {
         let fields = [
             ("normalize_observations", self.normalize_observations == old.normalize_observations),
             ("scale_rewards", self.scale_rewards == old.scale_rewards),
             ("value_head", self.value_head.value_dim() == old.value_head.value_dim()),
-            // The statistics of the discounted return belong to it.
+            // The statistics of the discounted return depend on it.
             ("discount", self.discount == old.discount || !self.scale_rewards),
         ];
         match fields.into_iter().find(|(_, same)| !same) {
@@ -218,7 +232,7 @@ impl Shared {
         }
     }
 
-    /// Returns how networks are stepped.
+    /// Returns the settings of the optimizers.
     pub(crate) fn step_rule(&self) -> StepRule {
         StepRule { adam: self.adam, max_gradient_norm: self.max_gradient_norm }
     }

@@ -8,18 +8,18 @@ use crate::fused::Flat;
 use crate::state::{State, StateError, parameters};
 use crate::target::{TargetError, follow};
 
-/// A slow copy of a network, in the form of the network that it follows.
+/// A target network, in the same form as its network.
 pub(crate) enum TargetNetwork<M> {
     Flat {
         flat: Flat,
         view: View<M>,
     },
-    /// It is only away while it moves.
+    /// `None` only while it moves.
     Module(Option<M>),
 }
 
 impl<M: Module> TargetNetwork<M> {
-    /// Begins as a copy.
+    /// Creates a target as a copy.
     pub(crate) fn of(source: &Learner<M>) -> Self {
         let module = source.module().clone();
         match source.flat() {
@@ -42,14 +42,14 @@ impl<M: Module> TargetNetwork<M> {
         }
     }
 
-    /// Moves a share τ of the way: `θ′ ← τ θ + (1 − τ) θ′`.
+    /// Moves towards the network: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self, source: &Learner<M>, tau: f64) -> Result<(), TargetError> {
         match (&mut *self, source.flat()) {
             (Self::Flat { flat, view }, Some(source)) => {
                 flat.follow(source, tau);
                 view.moved();
             }
-            // Moved out, not cloned: a parameter with a single owner is blended in place.
+            // Moved, not cloned: a parameter with a single owner is updated in place.
             (Self::Module(module), _) => *module = follow(module, source.module(), tau)?,
             (Self::Flat { .. }, None) => unreachable!("a target has the form of its source"),
         }
@@ -60,7 +60,7 @@ impl<M: Module> TargetNetwork<M> {
         parameters::save_parameters(self.module())
     }
 
-    /// Returns the same target with the parameters of the part `part` of a state.
+    /// Returns the same target with the parameters in the part `part` of a state.
     pub(crate) fn restored(&self, part: &str, state: &mut State) -> Result<Self, StateError> {
         let module = parameters::load_parameters(self.module(), state.take_state(part));
         let module = module.map_err(|error| error.within(part))?;

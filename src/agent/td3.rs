@@ -22,19 +22,29 @@ use crate::rng::{Seed, Stream};
 
 agent_config! {
     /// Settings of [`Td3`]; the defaults are the paper's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use actor_critic::prelude::*;
+    /// let config = Td3Config::new().with_policy_delay(3);
+    /// assert_eq!((config.smoothing_std, config.target_update_interval), (0.2, None)); // targets move with the actor
+    /// ```
     pub struct Td3Config for Td3<DeterministicActor, QNetwork> {
         learning_rate: 1e-3,
         policy_delay: 2,
-        /// Noise on the actions taken in the environment.
+        /// Exploration noise: added to the actions in the environment, not to those of an evaluation.
         #[config(default = "NoiseConfig::Gaussian(GaussianNoiseConfig::new())")]
         pub noise: NoiseConfig,
-        /// Standard deviation of the noise on target actions, in units of the half-range, `[0, ∞)`.
+        /// Standard deviation of the smoothing noise on target actions, `[0, ∞)`. Its unit is half the width of each
+        /// action axis.
         #[config(default = 0.2)]
         pub smoothing_std: f64,
-        /// Largest noise on target actions, in the same units, `[0, ∞)`.
+        /// Largest smoothing noise, in the same unit, `[0, ∞)`.
         #[config(default = 0.5)]
         pub smoothing_clip: f64,
-        /// Updates between two steps of the targets, at least 1. Default: as [`policy_delay`](Self::policy_delay). With a [`tau`](Self::tau) of 1, they are copies.
+        /// Updates between two moves of the targets, at least 1. Default: [`policy_delay`](Self::policy_delay). With a
+        /// [`tau`](Self::tau) of 1, the targets are copies.
         #[config(default = "None")]
         pub target_update_interval: Option<usize>,
     }
@@ -54,11 +64,11 @@ impl Td3Config {
 }
 
 agent_metrics! {
-    /// What one [`Td3`] update reports.
+    /// The metrics of one [`Td3`] update.
     pub struct Td3Metrics {
         /// Mean of `(Qᵢ(o, a) − y)²` over batch and critics, before the step, in squared units of the reward.
         critic_loss,
-        /// Mean of `−Q₁(o, μ(o))` before the last step of the actor, in units of the reward; 0 before the first.
+        /// Mean of `−Q₁(o, μ(o))` before the latest step of the actor, in units of the reward; 0 before the first.
         actor_loss,
     }
 }
@@ -67,7 +77,8 @@ agent_metrics! {
 ///
 /// [`docs/algorithms/td3.md`](crate::_docs::td3) lists every detail and where it differs from the paper.
 ///
-/// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
+/// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*.
+/// arXiv:1802.09477.
 pub struct Td3<A, C: Critic> {
     pub(super) core: Core<A, C>,
     exploration: Exploration,
@@ -80,16 +91,16 @@ agent!(Td3, Td3Config, Td3Metrics, Actor, "td3", [exploration, update_rng, actor
 deterministic_agent!(Td3, Td3Config);
 
 impl<A: Actor, C: Critic> Td3<A, C> {
-    /// Creates an agent from networks, which are moved to `device`; its targets begin as copies of them.
+    /// Creates an agent from networks, which it moves to `device`. Targets start as copies.
     ///
     /// # Errors
     ///
     /// - as [`Td3Config::validate`]
-    /// - [`ConfigError::OutputShape`] if a network answers a batch with the wrong shape
+    /// - [`ConfigError::OutputShape`] if a network returns the wrong shape for a batch
     ///
     /// # Panics
     ///
-    /// Panics if a network refuses a batch of the right shape.
+    /// Panics if a network panics on a batch of the right shape.
     pub fn new(
         actor: A,
         critics: Ensemble<C>,
@@ -125,7 +136,7 @@ impl<A: Actor, C: Critic> Td3<A, C> {
         self.learn_with(batch, next_noise)
     }
 
-    /// Takes an update: the critics towards y, and, if their turn has come, the actor and the targets.
+    /// Takes an update: the critics towards y, and, if it is their turn, the actor and the targets.
     pub(super) fn learn_with(&mut self, batch: &Inside, next_noise: Matrix) -> Result<Update<Td3Metrics>, AgentError> {
         let targets = self.targets(batch, next_noise);
         let CriticStep { loss: critic_loss, td_errors } = self.core.step_critics(batch, &targets)?;

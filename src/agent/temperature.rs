@@ -11,36 +11,51 @@ use crate::fused::{self, OutOfRange, check_squares, moment_names};
 use crate::space::is_in_range;
 use crate::state::{State, StateError};
 
-/// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in units of the reward per nat.
+/// The temperature α of a [`SacConfig`](super::SacConfig): the weight of the entropy, in units of the reward per nat. A
+/// nat is the unit of an entropy with natural logarithms.
 ///
-/// With [`scale_rewards`](super::SacConfig::scale_rewards) the settings are in units of the scaled reward; reported values are in those of the environment.
+/// With [`scale_rewards`](super::SacConfig::scale_rewards) these settings are in units of the scaled reward. Metrics
+/// are in units of the environment's reward.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::agent::LearnedTemperatureConfig;
+/// use actor_critic::prelude::*;
+///
+/// let learned = LearnedTemperatureConfig::new().with_initial(0.2).with_minimum(0.01);
+/// let config = SacConfig::new().with_temperature(TemperatureConfig::Learned(learned));
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub enum TemperatureConfig {
-    /// The same value throughout, `[0, ∞)`.
+    /// A constant temperature, `[0, ∞)`.
     Fixed(f64),
-    /// A value that is adjusted until the policy's entropy meets a target.
+    /// A temperature that is adjusted until the entropy of the policy is at a target.
     Learned(LearnedTemperatureConfig),
 }
 
-/// Settings of a temperature that is learned.
+/// Settings of a learned temperature. Stable-Baselines3's `ent_coef="auto"`.
 #[derive(Config, Debug, PartialEq)]
 pub struct LearnedTemperatureConfig {
-    /// Value at the start, `(0, ∞)`. Default: 1.
+    /// Initial value, `(0, ∞)`. Default: 1.
     #[config(default = 1.0)]
     pub initial: f64,
-    /// Adam's step on log α, `(0, ∞)`. Default: 3e-4.
+    /// Learning rate of log α, `(0, ∞)`. Default: 3e-4.
     #[config(default = 3e-4)]
     pub learning_rate: f64,
-    /// Target entropy H̄ of the action in `[−1, 1]`, in nats. Default: −A, the number of action axes[^1].
+    /// Target entropy H̄ of the actions in `[−1, 1]`, in nats. Default: −A, where A is the number of action axes[^1].
     ///
-    /// The same value asks for the same randomness in any units. The most random policy there is has A log 2.
+    /// The same value asks for the same randomness in any units of the environment. The most random policy has A log 2
+    /// nats.
     ///
     /// [^1]: T. Haarnoja et al. (2018). arXiv:1812.05905, appendix D.
     pub target_entropy: Option<f64>,
-    /// Smallest value, `[0, initial]`. Default: 0, no limit.
+    /// Minimum of α, `[0, initial]`. Default: 0, no minimum.
     ///
-    /// Where no action is better than another, as long as a sparse reward is not found, the entropy is above its target and α falls without end. The policy then follows
-    /// errors of the critics and explores no more. A smallest value keeps it random.
+    /// Use it for sparse rewards. Before the first reward no action is better than another, the entropy is above its
+    /// target, and α falls towards 0. The policy then follows the errors of the critics and stops exploring. A minimum
+    /// keeps it random.
     #[config(default = 0.0)]
     pub minimum: f64,
 }
@@ -69,7 +84,7 @@ impl TemperatureConfig {
 }
 
 impl TemperatureConfig {
-    /// Returns the smallest value that is set for a learned one, 0 for none.
+    /// Returns the minimum of a learned temperature; 0 for a fixed one.
     pub(super) fn minimum(&self) -> f64 {
         match self {
             Self::Fixed(_) => 0.0,
@@ -91,18 +106,18 @@ pub(crate) enum Temperature {
     Learned { log_value: LogTemperature, target_entropy: f64, value: f64 },
 }
 
-/// log α, its optimizer and its moments: in host memory on every device, since an update needs α there.
+/// log α with its optimizer. It is in host memory on every device, since an update needs α there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogTemperature {
     value: f32,
     moments: [f32; 2],
     adam: Adam,
-    /// The smallest value, −∞ for none.
+    /// The minimum of log α; −∞ for none.
     minimum: f32,
 }
 
 impl LogTemperature {
-    /// Takes a step of Adam down the loss.
+    /// Takes a step of Adam.
     fn step(&mut self, gradient: f64) -> Result<(), AgentError> {
         let Self { value, moments: [first, second], adam, minimum } = self;
         let [value, first, second] = [value, first, second].map(std::slice::from_mut);
@@ -140,7 +155,7 @@ impl Temperature {
         }
     }
 
-    /// Takes other settings; a learned value stays if it is to be learned further.
+    /// Replaces the settings. A learned value stays, if the new settings also learn it.
     pub(crate) fn reconfigure(&mut self, config: &TemperatureConfig, boundary: &Boundary, adam: AdamConfig) {
         match (&mut *self, config) {
             (Self::Learned { log_value, target_entropy, .. }, TemperatureConfig::Learned(config)) => {
@@ -152,7 +167,7 @@ impl Temperature {
         }
     }
 
-    /// Begins anew, if it is learned: the value is the first again, and the moments of the optimizer are forgotten.
+    /// Resets a learned temperature to its first value, and its optimizer.
     pub(crate) fn begin_anew(&mut self, config: &TemperatureConfig) {
         if let (Self::Learned { log_value, value, .. }, TemperatureConfig::Learned(config)) = (self, config) {
             log_value.adam.begin_anew();
@@ -167,7 +182,8 @@ impl Temperature {
         }
     }
 
-    /// Whether a learned value is at its minimum, or within a tenth of it: steps of Adam carry it beyond now and then.
+    /// Returns whether a learned temperature is at its minimum, or at most 0.1 above it in log α: steps of Adam
+    /// sometimes lift it a little.
     pub(crate) fn is_at_minimum(&self) -> bool {
         match self {
             Self::Fixed(_) => false,
@@ -175,16 +191,18 @@ impl Temperature {
         }
     }
 
-    /// Multiplies the configured learning rate from now on.
+    /// Multiplies the configured learning rate by `factor` from now on.
     pub(crate) fn set_learning_rate_factor(&mut self, factor: f64) {
         if let Self::Learned { log_value, .. } = self {
             log_value.adam.learning_rate_factor = factor;
         }
     }
 
-    /// Takes one gradient step down `J = −log α (log π + H̄)`, with the mean of log π(a∣o) over a batch, and returns J before it.
+    /// Takes one gradient step on `J = −log α (log π + H̄)`, where log π is the mean of log π(a∣o) over a batch.
+    /// Returns J before the step.
     ///
-    /// `∂J/∂log α = −(log π + H̄)`. The loss of a temperature that is fixed, or of a policy without a density, is 0.
+    /// `∂J/∂log α = −(log π + H̄)`. If the temperature is fixed, or the policy has no density, it does nothing and
+    /// returns 0.
     pub(crate) fn update(&mut self, log_prob: Option<f64>) -> Result<f64, AgentError> {
         let (Self::Learned { log_value, target_entropy, value }, Some(log_prob)) = (self, log_prob) else {
             return Ok(0.0);
@@ -216,7 +234,7 @@ impl Saved for Temperature {
             learner.put_state("optimizer", optimizer);
             learner.put("learning_rate_factor", log_value.adam.learning_rate_factor);
             part.put_state("learner", learner);
-            // Not the exponential of the parameter before the first update.
+            // Before the first update it is not exactly the exponential of log α.
             part.put("value", *value);
         }
         state.put_state(name, part);
@@ -271,7 +289,7 @@ impl LogTemperature {
     }
 }
 
-/// The settings for a number that is no weight.
+/// Returns the settings without weight decay: α is no weight.
 fn undecayed(adam: AdamConfig) -> AdamConfig {
     AdamConfig { weight_decay: 0.0, ..adam }
 }

@@ -1,4 +1,4 @@
-//! Updates, looked into: what they compute along the way is not public.
+//! Tests of updates that read intermediate results, which are not public.
 
 use crate::matrix::Matrix;
 use crate::replay::{Batch, Transition};
@@ -16,7 +16,7 @@ fn read(matrix: Matrix) -> Vec<f64> {
     matrix.into_values().unwrap().iter().map(|&x| f64::from(x)).collect()
 }
 
-/// Makes a batch of columns, one row a transition.
+/// Makes a batch from columns, one row for each transition.
 fn batch_of(columns: &[Vec<f32>; 5], discount: f64) -> Batch {
     let [observations, actions, rewards, next_observations, terminated] = columns;
     let n = rewards.len();

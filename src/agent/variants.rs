@@ -4,20 +4,24 @@ use super::{ExplorationNoise, LearnedTemperatureConfig, NetworksConfig, SacConfi
 use crate::nn::{QuantilesConfig, Reduction, ValueHead};
 
 impl SacConfig {
-    /// The recommended setting, the same for every task: two critics with quantiles and layer normalisation, rewards scaled.
+    /// The recommended setting, the same for every task: two critics with quantiles and layer normalisation, scaled
+    /// rewards.
     ///
-    /// Begin with it, and change nothing but the length of the run, in [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended). It is [`tqc`](Self::tqc) with:
+    /// Start with it. Choose only the length of the run, in
+    /// [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended). It differs from [`tqc`](Self::tqc) in:
     ///
     /// - two critics, no quantile dropped, layers of 128, layer normalisation[^1]
     /// - learning rates of 1e-3, a τ of 0.01
     /// - [`scale_rewards`](Self::scale_rewards)
-    /// - a [minimum](LearnedTemperatureConfig::minimum) of the temperature, and pink noise[^2] in episodes that begin there ([`ExplorationNoise::Adaptive`]), so that it finds
-    ///   sparse rewards
+    /// - a [minimum](LearnedTemperatureConfig::minimum) of the temperature, and pink noise[^2] in episodes that start
+    ///   there ([`ExplorationNoise::Adaptive`]), to find sparse rewards
     ///
     /// `docs/results.md` ([rendered](crate::_docs::results)) shows what it reaches on every bundled task.
     ///
-    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*. arXiv:2110.02034.
-    /// [^2]: O. Eberhard et al. (2023). *Pink Noise Is All You Need: Colored Noise Exploration in Deep Reinforcement Learning*. ICLR.
+    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*.
+    /// arXiv:2110.02034.
+    /// [^2]: O. Eberhard et al. (2023). *Pink Noise Is All You Need: Colored Noise Exploration in Deep Reinforcement
+    /// Learning*. ICLR.
     ///
     /// # Examples
     ///
@@ -45,12 +49,14 @@ impl SacConfig {
             .with_temperature(TemperatureConfig::Learned(temperature))
     }
 
-    /// Truncated quantile critics, TQC[^1]: five critics with 25 quantiles each, of whose pool targets leave out the largest ten.
+    /// Truncated quantile critics, TQC[^1]: five critics with 25 quantiles each. Targets drop the ten largest of all
+    /// quantiles.
     ///
-    /// The networks are two layers of 256, where the paper has critics of three layers of 512. [`docs/algorithms/tqc.md`](crate::_docs::tqc) has the details.
+    /// The networks have two layers of 256; the paper's critics have three layers of 512.
+    /// [`docs/algorithms/tqc.md`](crate::_docs::tqc) has the details.
     ///
-    /// [^1]: A. Kuznetsov et al. (2020). *Controlling Overestimation Bias with Truncated Mixture of Continuous Distributional Quantile
-    /// Critics*. arXiv:2005.04269.
+    /// [^1]: A. Kuznetsov et al. (2020). *Controlling Overestimation Bias with Truncated Mixture of Continuous
+    /// Distributional Quantile Critics*. arXiv:2005.04269.
     pub fn tqc() -> Self {
         let quantiles = QuantilesConfig::new().with_count(25).with_dropped(2);
         Self::new()
@@ -60,12 +66,14 @@ impl SacConfig {
             .with_actor_reduction(Reduction::Mean)
     }
 
-    /// Randomized ensembled double Q-learning, REDQ[^1]: ten critics, of which two that are drawn anew for every update make the targets.
+    /// Randomized ensembled double Q-learning, REDQ[^1]: ten critics. The targets use the smaller value of two of them,
+    /// drawn again for every update.
     ///
-    /// It is meant for [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20, of which the last moves the actor.
-    /// [`docs/algorithms/redq.md`](crate::_docs::redq) has the details.
+    /// Use it with [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20: the actor moves at every
+    /// 20th update. [`docs/algorithms/redq.md`](crate::_docs::redq) has the details.
     ///
-    /// [^1]: X. Chen et al. (2021). *Randomized Ensembled Double Q-Learning: Learning Fast Without a Model*. arXiv:2101.05982.
+    /// [^1]: X. Chen et al. (2021). *Randomized Ensembled Double Q-Learning: Learning Fast Without a Model*.
+    /// arXiv:2101.05982.
     pub fn redq() -> Self {
         Self::new()
             .with_critic_count(10)
@@ -74,12 +82,13 @@ impl SacConfig {
             .with_policy_delay(20)
     }
 
-    /// Dropout Q-functions, DroQ[^1]: two critics with dropout and layer normalisation do what REDQ needs ten for.
+    /// Dropout Q-functions, DroQ[^1]: two critics with dropout and layer normalisation in place of REDQ's ten critics.
     ///
-    /// It is meant for [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20, of which the last moves the actor.
-    /// [`docs/algorithms/droq.md`](crate::_docs::droq) has the details.
+    /// Use it with [`updates_per_step`](crate::train::TrainerConfig::updates_per_step) 20: the actor moves at every
+    /// 20th update. [`docs/algorithms/droq.md`](crate::_docs::droq) has the details.
     ///
-    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*. arXiv:2110.02034.
+    /// [^1]: T. Hiraoka et al. (2022). *Dropout Q-Functions for Doubly Efficient Reinforcement Learning*.
+    /// arXiv:2110.02034.
     pub fn droq() -> Self {
         let networks = NetworksConfig::new().with_critic_layer_norm(true).with_critic_dropout(0.01);
         Self::new().with_networks(networks).with_actor_reduction(Reduction::Mean).with_policy_delay(20)

@@ -1,4 +1,4 @@
-//! Running a program: forward, and backward from the gradient of its output.
+//! Forward and backward passes of a program.
 
 use std::ops::Range;
 
@@ -6,19 +6,19 @@ use super::kernel::{self, Layer};
 use super::program::{MASK, Program, Source, Step};
 use crate::matrix::Buffer;
 
-/// The memory of a program for a number of rows: the output of each step, and its gradient.
+/// The memory of a program for a number of rows: the output of each step and its gradient.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     rows: usize,
     outputs: Vec<Vec<f32>>,
-    /// Where the output goes into a single layer, that before the activation of the step.
+    /// Gradients of the outputs. For a step that only feeds one layer, of its output before the activation.
     gradients: Vec<Vec<f32>>,
-    /// Whether a gradient has had a contribution.
+    /// Whether a step has already added to this gradient.
     reached: Vec<bool>,
 }
 
 impl Workspace {
-    /// Makes room. Nothing is allocated for as many rows of the same program as before.
+    /// Resizes the memory. It allocates nothing for the same program with as many rows as before.
     fn prepare(&mut self, program: &Program, rows: usize) {
         self.rows = rows;
         let steps = program.steps.len();
@@ -39,22 +39,22 @@ impl Workspace {
         self.reached.resize(steps, false);
     }
 
-    /// Returns the output of a program that has run here.
+    /// Returns the output of the latest forward pass.
     pub(super) fn output(&self, program: &Program) -> &[f32] {
         &self.outputs[program.steps.len() - 1]
     }
 }
 
-/// What gradients are wanted of.
+/// Which gradient is needed.
 pub(super) enum Wanted<'a> {
-    /// All parameters.
+    /// That of all parameters.
     Parameters(&'a mut [f32]),
-    /// One of the inputs.
+    /// That of one input.
     Input(usize, &'a mut [f32]),
 }
 
 impl Wanted<'_> {
-    /// Returns whether the gradient of the output of a step is needed for it.
+    /// Returns whether the gradient of a step's output is needed.
     fn needs(&self, program: &Program, source: Source) -> bool {
         let [parameters, first, second] = program.matters[source.0];
         match self {
@@ -66,7 +66,7 @@ impl Wanted<'_> {
 }
 
 impl Program {
-    /// Computes the output for rows of the inputs.
+    /// Computes the output for the rows of the inputs.
     pub(super) fn forward(&self, parameters: &[f32], inputs: [&[f32]; 3], workspace: &mut Workspace) {
         let rows = inputs[0].len() / self.widths[0];
         workspace.prepare(self, rows);
@@ -115,7 +115,8 @@ impl Program {
         Layer { weight: &parameters[weight..bias], bias: &parameters[bias..bias + outputs] }
     }
 
-    /// Computes gradients from that of the output, of the inputs of the last [`forward`](Self::forward) in this workspace.
+    /// Backpropagates the gradient of the output. The workspace and the inputs must be those of the last
+    /// [`forward`](Self::forward).
     pub(super) fn backward(
         &self,
         parameters: &[f32],
@@ -155,7 +156,7 @@ impl Program {
                         to.iter_mut().zip(from).zip(factor).for_each(|((to, from), factor)| *to = from * factor);
                     }
                 }),
-                // A layer has given each part its gradient.
+                // The layer has added the gradient of each part.
                 Step::Join(_) if self.into_layer[i] => {}
                 Step::Join([left, right]) => {
                     let (width, middle) = (self.widths[i], self.widths[left.0]);
@@ -195,7 +196,7 @@ impl Program {
     }
 }
 
-/// The gradients of the steps before one, that it contributes to.
+/// The gradients of earlier steps.
 struct To<'a, 'w> {
     program: &'a Program,
     wanted: &'a Wanted<'w>,
@@ -204,7 +205,7 @@ struct To<'a, 'w> {
 }
 
 impl To<'_, '_> {
-    /// Adds a contribution, which `write` writes, to the gradient of the output of a step, if it is needed.
+    /// Adds a contribution to the gradient of a step's output, if that is needed. `write` computes the contribution.
     fn add(&mut self, source: Source, write: impl FnOnce(&mut [f32])) {
         if !self.wanted.needs(self.program, source) {
             return;
@@ -218,7 +219,7 @@ impl To<'_, '_> {
         gradient.iter_mut().zip(&*more).for_each(|(sum, x)| *sum += x);
     }
 
-    /// Adds what a layer contributes to some columns of its input, which are a source or the parts of one.
+    /// Adds the contribution of a layer to columns of its input. The input is one step or a join of several.
     fn through_layer(
         &mut self,
         layer: &Layer<'_>,
@@ -260,7 +261,7 @@ fn join((left, left_width): (&[f32], usize), (right, right_width): (&[f32], usiz
     }
 }
 
-/// Multiplies a matrix by some columns of a mask of so many rows; without a mask nothing is dropped.
+/// Multiplies a matrix by columns of a mask with that many rows. An empty mask drops nothing.
 fn masked(matrix: &[f32], (mask, rows): (&[f32], usize), columns: Range<usize>, to: &mut [f32]) {
     if mask.is_empty() {
         return to.copy_from_slice(matrix);
@@ -271,7 +272,6 @@ fn masked(matrix: &[f32], (mask, rows): (&[f32], usize), columns: Range<usize>, 
     }
 }
 
-/// Copies some columns of a matrix.
 fn columns_of(matrix: &[f32], width: usize, columns: Range<usize>, to: &mut [f32]) {
     for (to, from) in to.chunks_exact_mut(columns.len()).zip(matrix.chunks_exact(width)) {
         to.copy_from_slice(&from[columns.clone()]);

@@ -1,4 +1,4 @@
-//! Networks whose parameters lie in one piece of memory.
+//! Flat networks: their parameters are in one array.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -12,11 +12,11 @@ use super::program::{Program, size};
 use crate::matrix::{Buffer, HostMatrix, Matrix};
 
 thread_local! {
-    /// For outputs that no gradient is pulled back from.
+    /// For forward passes without a backward pass.
     static WORKSPACE: RefCell<Workspace> = RefCell::default();
 }
 
-/// Some of the networks of an ensemble, each with a mask if it has dropout.
+/// Some networks of an ensemble, each with a mask if it has dropout.
 #[derive(Debug, Clone)]
 pub(crate) struct Members {
     which: Which,
@@ -26,24 +26,24 @@ pub(crate) struct Members {
 
 #[derive(Debug, Clone)]
 enum Which {
-    /// The first so many.
+    /// The first networks, by their number.
     UpTo(usize),
-    /// These, in ascending order.
+    /// These networks, in ascending order.
     Only(Vec<usize>),
 }
 
 impl Members {
-    /// The first so many.
+    /// Selects the first `count` networks.
     pub(crate) fn up_to(count: usize) -> Self {
         Self { which: Which::UpTo(count), masks: Vec::new() }
     }
 
-    /// These, in ascending order.
+    /// Selects these networks, which are in ascending order.
     pub(crate) fn only(members: Vec<usize>) -> Self {
         Self { which: Which::Only(members), masks: Vec::new() }
     }
 
-    /// Gives each a mask.
+    /// Adds a mask for each network.
     pub(crate) fn with_masks(self, masks: Vec<Matrix>) -> Self {
         debug_assert_eq!(masks.len(), self.len(), "a mask for each");
         Self { masks, ..self }
@@ -64,34 +64,34 @@ impl Members {
         (0..count).chain(only.iter().copied())
     }
 
-    /// Returns the mask of the network that comes at this place.
+    /// Returns the mask of the network at a position of the selection.
     pub(crate) fn mask(&self, place: usize) -> Option<&Matrix> {
         self.masks.get(place)
     }
 
-    /// Returns the inputs of the network that comes at this place, its mask among them.
+    /// Returns the inputs of the network at a position of the selection, with its mask.
     fn inputs<'a>(&'a self, place: usize, [first, second]: [&'a [f32]; 2]) -> [&'a [f32]; 3] {
         [first, second, self.mask(place).map_or(&[], |mask| mask.host().values())]
     }
 }
 
-/// Networks of one kind, a policy or the critics of an ensemble, as the kernels run them.
+/// A policy, or the critics of an ensemble, in flat form.
 #[derive(Debug, Clone)]
 pub(crate) struct Flat {
     pub(super) programs: Vec<Program>,
     pub(super) parameters: Vec<f32>,
-    /// What becomes of the output; `None` for critics.
+    /// Converts the output to actions; `None` for critics.
     head: Option<Head>,
 }
 
 impl Flat {
-    /// Copies the parameters of a policy.
+    /// Creates the flat form of a policy.
     pub(crate) fn policy<M: Module>(PolicyProgram { program, head }: PolicyProgram, module: &M) -> Self {
         let programs = vec![program];
         Self { parameters: Program::load(&programs, module), programs, head: Some(head) }
     }
 
-    /// Copies the parameters of an ensemble whose members have a program each; `None` if their outputs differ in width.
+    /// Creates the flat form of an ensemble, with one program for each critic; `None` if their outputs differ in width.
     pub(crate) fn critics<M: Module>(programs: Vec<Program>, module: &M) -> Option<Self> {
         let outputs = programs.first()?.outputs();
         let alike = programs.iter().all(|program| program.outputs() == outputs);
@@ -102,7 +102,7 @@ impl Flat {
         self.head.expect("a policy has a head")
     }
 
-    /// Takes the parameters of a module.
+    /// Replaces the parameters by those of a module.
     pub(crate) fn load<M: Module>(&mut self, module: &M) {
         self.parameters = Program::load(&self.programs, module);
     }
@@ -112,7 +112,7 @@ impl Flat {
         Program::store(&self.programs, &self.parameters, module)
     }
 
-    /// Returns the columns that the output of one network has.
+    /// Returns the number of outputs of one network.
     fn columns(&self) -> usize {
         self.programs[0].outputs()
     }
@@ -121,13 +121,13 @@ impl Flat {
         (&self.programs[member], &self.parameters[self.range(member)])
     }
 
-    /// Returns where the parameters of a network lie.
+    /// Returns the range of the parameters of a network.
     fn range(&self, member: usize) -> Range<usize> {
         let start = size(&self.programs[..member]);
         start..start + self.programs[member].parameters
     }
 
-    /// Computes the outputs of some of the networks side by side.
+    /// Computes the outputs of some networks side by side.
     pub(crate) fn run(&self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
         WORKSPACE.with_borrow_mut(|workspace| {
             let mut outputs = SideBySide::new(members.len(), self.columns());
@@ -140,7 +140,7 @@ impl Flat {
         })
     }
 
-    /// Moves a share τ of the way to the parameters of `source`, which are as many.
+    /// Moves towards the parameters of `source`: `θ′ ← τ θ + (1 − τ) θ′`.
     pub(crate) fn follow(&mut self, source: &Self, tau: f64) {
         if tau == 1.0 {
             self.parameters.copy_from_slice(&source.parameters);
@@ -150,7 +150,8 @@ impl Flat {
     }
 }
 
-/// Networks that learn: parameters, their gradient, the moments of Adam, and what a forward pass keeps for the backward pass.
+/// Flat networks with what learning needs: the gradient, Adam's moments (running averages of the gradient and its
+/// square), and the memory of passes.
 #[derive(Debug)]
 pub(crate) struct FlatLearner {
     pub(crate) flat: Flat,
@@ -173,7 +174,7 @@ impl FlatLearner {
         }
     }
 
-    /// As [`Flat::run`], keeping what a gradient is pulled back with.
+    /// As [`Flat::run`], but keeps what a backward pass needs.
     pub(crate) fn evaluate(&mut self, members: &Members, inputs: [&[f32]; 2]) -> HostMatrix {
         let mut outputs = SideBySide::new(members.len(), self.flat.columns());
         for (place, member) in members.iter().enumerate() {
@@ -185,7 +186,8 @@ impl FlatLearner {
         outputs.finish()
     }
 
-    /// Computes the gradient of all parameters from that of the outputs of the last [`evaluate`](Self::evaluate), of `all` networks.
+    /// Backpropagates the gradient of the outputs of the last [`evaluate`](Self::evaluate), of `all` networks, to their
+    /// parameters.
     pub(crate) fn pull_to_parameters(&mut self, all: &Members, inputs: [&[f32]; 2], outputs: &HostMatrix) {
         for member in all.iter() {
             let range = self.flat.range(member);
@@ -196,8 +198,8 @@ impl FlatLearner {
         }
     }
 
-    /// Computes the gradient of the second input, of so many columns, from that of the outputs of the last
-    /// [`evaluate`](Self::evaluate).
+    /// Backpropagates the gradient of the outputs of the last [`evaluate`](Self::evaluate) to the second input, which
+    /// has `columns` columns.
     pub(crate) fn pull_to_actions(
         &mut self,
         members: &Members,
@@ -222,7 +224,7 @@ impl FlatLearner {
     }
 }
 
-/// The outputs of several networks, one after another in each row.
+/// The outputs of several networks, side by side in each row.
 struct SideBySide {
     values: Buffer,
     members: usize,
@@ -252,7 +254,7 @@ impl SideBySide {
     }
 }
 
-/// Returns the columns of the network that comes at this place.
+/// Returns the columns of the network at a position of the selection.
 fn part_of(outputs: &HostMatrix, place: usize, columns: usize) -> Buffer {
     let [rows, width] = outputs.dims();
     let mut part = Buffer::new(rows * columns);

@@ -1,4 +1,4 @@
-//! Adam on parameters that lie in one piece of memory, and its state by the names of the parameters.
+//! Adam for flat networks, and its state by the names of the parameters.
 
 use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
@@ -18,13 +18,12 @@ impl FlatLearner {
         sum
     }
 
-    /// Multiplies the gradient.
     pub(crate) fn scale_gradient(&mut self, factor: f64) {
         kernel::scale(&mut self.gradient, factor as f32);
     }
 
-    /// Takes a step of Adam. Says where the first weight is, or else the first gradient, that is not a number, or beyond all measure; the
-    /// others have been moved all the same.
+    /// Takes a step of Adam. Returns the first weight, or else the first gradient, that is not finite or larger than
+    /// [`MAX_MAGNITUDE`](crate::space::MAX_MAGNITUDE). The other parameters have moved in any case.
     pub(crate) fn step(&mut self, step: AdamStep) -> Option<(OutOfRange, ParamId, f32)> {
         let Self { flat: Flat { parameters, programs, .. }, gradient, first_moments, second_moments, .. } = self;
         let mut in_range = true;
@@ -39,13 +38,13 @@ impl FlatLearner {
         first(OutOfRange::Weight, parameters).or_else(|| first(OutOfRange::Gradient, gradient))
     }
 
-    /// Puts the moments under the names of their parameters.
+    /// Saves the moments under the names of their parameters.
     pub(crate) fn save_moments<M: Module>(&self, module: &M, state: &mut State) -> Result<(), StateError> {
         let mut save = Save { slots: Slots::new(&self.flat.programs), learner: self, state };
         parameters::visit(module, &mut save)
     }
 
-    /// Takes the moments; without any, there has been no step.
+    /// Loads the moments. A state without moments is from before the first step.
     pub(crate) fn load_moments<M: Module>(&mut self, module: &M, state: &mut State) -> Result<(), StateError> {
         let Self { flat, first_moments, second_moments, .. } = self;
         let slots = Slots::new(&flat.programs);
@@ -59,12 +58,12 @@ impl FlatLearner {
     }
 }
 
-/// Names of the moments of the parameter `name`.
+/// Returns the names of the moments of the parameter `name`.
 pub(crate) fn moment_names(name: &str) -> [String; 2] {
     ["first_moments", "second_moments"].map(|moments| format!("{moments}.{name}"))
 }
 
-/// Requires a mean of squares, whose root is taken.
+/// Checks that averages of squares are not negative, since Adam takes their root.
 pub(crate) fn check_squares(name: &str, squares: &[f32]) -> Result<(), StateError> {
     match squares.iter().find(|&&square| square < 0.0) {
         Some(square) => Err(StateError::invalid(name, "at least 0", square)),

@@ -1,4 +1,4 @@
-//! The operations on flex: convert tensors to slices, and add nodes to the tape.
+//! The operations on flex: convert tensors to slices, and add nodes to the autodiff graph.
 
 mod stack;
 
@@ -62,7 +62,7 @@ impl<C: CheckpointStrategy> NetworkOps for Autodiff<Flex, C> {
     }
 }
 
-/// What a sample of the squashed Gaussian is made of.
+/// A sample of the tanh Gaussian: its distribution and its noise.
 #[derive(Debug, Clone)]
 struct Sample {
     distribution: FlexTensor,
@@ -90,7 +90,7 @@ impl Sample {
     }
 }
 
-/// The chain rule through a sample of the squashed Gaussian.
+/// The backward pass of a sample.
 #[derive(Debug)]
 struct SampleGradient;
 
@@ -107,7 +107,7 @@ impl Backward<Flex, 1> for SampleGradient {
     }
 }
 
-/// Puts a perceptron on the tape, as a node of `N` inputs and parameters.
+/// Adds a perceptron to the autodiff graph, as a node with `N` inputs and parameters.
 fn tracked<C: CheckpointStrategy, const N: usize>(
     inputs: Tensors<Autodiff<Flex, C>>,
     parameters: Tensors<Autodiff<Flex, C>>,
@@ -132,7 +132,7 @@ fn tracked<C: CheckpointStrategy, const N: usize>(
     }
 }
 
-/// What the backward pass needs of the forward pass.
+/// What the backward pass needs from the forward pass.
 #[derive(Debug, Clone)]
 struct Saved {
     input: Input,
@@ -157,7 +157,7 @@ fn forward(inputs: Vec<FlexTensor>, parameters: Vec<FlexTensor>, shape: MlpShape
     (output.clone(), Saved { input, stack, hidden, output })
 }
 
-/// The chain rule through a perceptron.
+/// The backward pass of a perceptron.
 #[derive(Debug)]
 struct PerceptronGradient;
 
@@ -207,7 +207,7 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Keeps the memory of a tensor that nobody else holds.
+/// Keeps the memory of a tensor for reuse, if it has a single owner.
 fn recycle(tensor: FlexTensor) {
     if tensor.is_unique()
         && let Ok(values) = tensor.into_data().try_into_vec()
@@ -229,7 +229,7 @@ impl ParameterOps for Flex {
         let mut in_range = true;
         kernel::adam(theta, slice(&gradient), m, v, step, &mut in_range);
         if !in_range {
-            // A weight is the cause and a gradient what comes of it.
+            // Report a weight first: a bad gradient follows from it.
             let first = |values: &[f32]| values.iter().copied().find(|&value| !is_in_range(value));
             let weight = first(theta).map(|value| (OutOfRange::Weight, value));
             report(weight.or_else(|| first(slice(&gradient)).map(|value| (OutOfRange::Gradient, value))));
@@ -245,7 +245,7 @@ impl ParameterOps for Flex {
     }
 }
 
-/// Returns the elements of a tensor to be overwritten; they are copied first if somebody else holds them.
+/// Returns the elements of a tensor for writing. Copies them first if the memory is shared.
 fn in_place(tensor: &mut FlexTensor) -> &mut [f32] {
     let whole = tensor.as_slice::<f32>().is_some_and(|elements| elements.len() == tensor.storage::<f32>().len());
     if !whole {

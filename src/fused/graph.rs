@@ -1,4 +1,4 @@
-//! A policy as a list of steps with their numbers, for exporters.
+//! The computation of a policy with its weights, for exporters.
 
 use burn::module::Module;
 
@@ -6,12 +6,12 @@ use super::policy::PolicyProgram;
 use super::program::{Program, Step};
 use crate::activation::Activation;
 
-/// What a node computes from the outputs of earlier nodes, which are named by their place.
+/// The operation of a node. `of`, `left` and `right` are the positions of earlier nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operation {
-    /// The observation, as the network sees it.
+    /// The observation, in the units of the network.
     Input,
-    /// `activation(x)`, number by number.
+    /// `activation(x)`, element by element.
     Activate { of: usize, activation: Option<Activation> },
     /// `activation(x · factor + offset)`, axis by axis.
     Affine { of: usize, factor: Vec<f32>, offset: Vec<f32>, activation: Option<Activation> },
@@ -21,12 +21,13 @@ pub(crate) enum Operation {
     Sum { left: usize, right: usize },
     /// `activation(x W + b)`, with W of shape `[inputs, outputs]`, row by row.
     Linear { of: usize, weight: Vec<f32>, bias: Vec<f32>, activation: Option<Activation> },
-    /// `activation((x − mean)/√(var + ε) · γ + β)`, with ε of [`NORM_EPSILON`](super::NORM_EPSILON) and the biased variance.
+    /// `activation((x − mean)/√(var + ε) · γ + β)`, with ε of [`NORM_EPSILON`](super::NORM_EPSILON) and the biased
+    /// variance.
     LayerNorm { of: usize, gamma: Vec<f32>, beta: Vec<f32>, activation: Option<Activation> },
 }
 
 impl Operation {
-    /// Returns the function that the output goes through last.
+    /// Returns the activation after the operation.
     pub(crate) fn activation(&self) -> Option<Activation> {
         match self {
             Self::Input | Self::Join { .. } | Self::Sum { .. } => None,
@@ -37,7 +38,7 @@ impl Operation {
         }
     }
 
-    /// Returns the numbers of the operation, list by list.
+    /// Returns the two lists of weights of the operation.
     pub(crate) fn numbers(&self) -> [&[f32]; 2] {
         match self {
             Self::Input | Self::Activate { .. } | Self::Join { .. } | Self::Sum { .. } => [&[], &[]],
@@ -48,21 +49,21 @@ impl Operation {
     }
 }
 
-/// One step, and the numbers that its output has.
+/// An operation and the width of its output.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub(crate) operation: Operation,
     pub(crate) width: usize,
 }
 
-/// The steps from an observation to the best action before it is squashed by tanh: the output of the last node.
+/// The computation from an observation to the greedy action before tanh. The last node has the output.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
 }
 
 impl Graph {
-    /// Reads the numbers of a policy; `None` if its output cannot be cut to the actions.
+    /// Creates the graph of a policy; `None` if its output cannot be reduced to the means.
     pub(crate) fn new<M: Module>(policy: PolicyProgram, module: &M) -> Option<Self> {
         let PolicyProgram { program, head } = policy;
         let programs = [program];
@@ -77,7 +78,7 @@ impl Graph {
                     Step::Affine { of, factor, offset } => {
                         Operation::Affine { of: of.0, factor: factor.clone(), offset: offset.clone(), activation: None }
                     }
-                    // Nothing is dropped when a policy acts.
+                    // There is no dropout when a policy acts.
                     Step::Dropout { of, activation, .. } => Operation::Activate { of: of.0, activation: *activation },
                     Step::Silu { of } => Operation::Activate { of: of.0, activation: Some(Activation::Silu) },
                     Step::Join([left, right]) => Operation::Join { left: left.0, right: right.0 },
@@ -107,7 +108,8 @@ impl Graph {
 }
 
 impl Node {
-    /// Keeps the first columns: a Gaussian policy's best action does not depend on its standard deviation.
+    /// Keeps the first columns of the output: the greedy action of a Gaussian policy does not depend on its standard
+    /// deviation.
     fn keep(&mut self, columns: usize) -> Option<()> {
         if columns == self.width {
             return Some(());

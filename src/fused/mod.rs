@@ -1,19 +1,20 @@
-//! Kernels for the CPU: several operations in one. Use this module to switch them off.
+//! Kernels for the CPU. Use this module to switch them off.
 //!
-//! On burn's default CPU backend, flex, agents with bundled networks learn and act on kernels alone, without burn's tape: the parameters of
-//! a network lie in one piece of memory, and an update allocates nothing.
+//! On burn's default CPU backend, flex, agents with bundled networks learn and act with kernels only, without burn's
+//! autodiff. The parameters of a network are in one array, and an update allocates nothing.
 //!
-//! Networks of your own use burn's autodiff. There, some operations have two forms that agree up to rounding. One consists of burn's
-//! operations, works on every backend, and is written where the equation is. The other is a kernel that replaces it on flex:
-//! an [`Mlp`](crate::nn::Mlp), forward and backward; a sample of the squashed Gaussian with its density; the steps of Adam; the
-//! steps of a target.
+//! Networks of your own use burn's autodiff. There, some operations have two implementations that agree up to rounding.
+//! One uses burn's operations and works on every backend. The other is a kernel that replaces it on flex: an
+//! [`Mlp`](crate::nn::Mlp), forward and backward; a sample of a Gaussian after tanh, with its density; a step of Adam;
+//! a step of a target network.
 //!
-//! Fusion is on unless the environment variable `ACTOR_CRITIC_FUSION` is `off`, or inside [`without`].
+//! Kernels are on, unless the environment variable `ACTOR_CRITIC_FUSION` is `off`, or inside [`without`].
 //!
-//! The kernels use the newest of the instruction sets `portable`, `avx2` (with FMA) and `avx512` that the processor has. To use another one, set
-//! the environment variable `ACTOR_CRITIC_ISA` to its name, for example to measure its effect or to look for the cause of a
-//! difference. On x86-64 the last two give the same bits, and `portable` rounds a multiply-add twice; elsewhere there is only
-//! `portable`. An unknown or unsupported value is reported once on standard error and ignored.
+//! Kernels use the newest of the instruction sets `portable`, `avx2` (with FMA) and `avx512` that the processor has. To
+//! use another one, for example to measure its effect or to find the cause of a difference, set the environment
+//! variable `ACTOR_CRITIC_ISA` to its name. On x86-64, `avx2` and `avx512` give the same bits; `portable` rounds a
+//! multiply-add twice. Other processors have only `portable`. An unknown or unsupported value is reported once on
+//! standard error and ignored.
 
 mod execute;
 mod flat;
@@ -34,22 +35,22 @@ use burn::tensor::Tensor;
 
 use crate::activation::Activation;
 
-/// The environment variable that turns fusion off for a whole process.
+/// The environment variable that turns kernels off for a process.
 const VARIABLE: &str = "ACTOR_CRITIC_FUSION";
 
 static ON_AT_START: LazyLock<bool> = LazyLock::new(|| std::env::var_os(VARIABLE).is_none_or(|value| value != "off"));
 
 thread_local! {
-    /// What this thread is told, instead of what the variable says.
+    /// Overrides the variable on this thread.
     static SWITCHED: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// Returns whether kernels are used on this thread, where there are some. An agent or a policy asks once, when it is made.
+/// Returns whether this thread uses kernels where they exist. An agent or a policy asks once, when it is created.
 pub fn enabled() -> bool {
     cfg!(feature = "flex") && SWITCHED.get().unwrap_or(*ON_AT_START)
 }
 
-/// Calls `f` without fused kernels on this thread: every operation is one of burn's.
+/// Calls `f` without kernels on this thread: every operation is one of burn's.
 ///
 /// # Examples
 ///
@@ -76,19 +77,19 @@ fn switched<R>(on: bool, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The layers of a perceptron as an operation takes them.
+/// The shape of a perceptron.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "flex"), allow(dead_code, reason = "only a kernel reads it"))]
 pub(crate) struct MlpShape {
-    /// The function after each layer but the last.
+    /// The activation after each layer but the last.
     pub(crate) activation: Activation,
-    /// Whether it also stands after the last.
+    /// Whether the last layer has the activation too.
     pub(crate) activate_last: bool,
-    /// How many of the last layers share an input and stand side by side in the output, at least 1.
+    /// Number of heads, at least 1: the last layers, which share an input and are side by side in the output.
     pub(crate) heads: usize,
 }
 
-/// The scalars of one step of Adam, in double precision until they meet the parameters.
+/// The scalars of one step of Adam. They are in double precision until they are applied.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamStep {
     pub(crate) beta_1: f64,
@@ -101,7 +102,7 @@ pub(crate) struct AdamStep {
     pub(crate) keep: f64,
 }
 
-/// What Adam has met that no number can come back from.
+/// What was out of range in a step of Adam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum OutOfRange {
     Gradient,
@@ -118,7 +119,7 @@ impl OutOfRange {
 }
 
 thread_local! {
-    /// What the kernel of Adam has met: an operation that burn dispatches returns tensors and nothing else.
+    /// Result of the kernel of Adam. An operation that burn dispatches can return only tensors.
     static REPORTED: Cell<Option<(OutOfRange, f32)>> = const { Cell::new(None) };
 }
 
@@ -127,7 +128,7 @@ fn report(out_of_range: Option<(OutOfRange, f32)>) {
     REPORTED.set(out_of_range);
 }
 
-/// Takes what the last [`adam`] of this thread has met.
+/// Takes the report of the last [`adam`] on this thread.
 pub(crate) fn take_report() -> Option<(OutOfRange, f32)> {
     REPORTED.take()
 }
@@ -146,7 +147,7 @@ pub(crate) use program::{Builder, Source};
 #[cfg(feature = "flex")]
 pub(crate) use operation::{adam, blend, perceptron, squash};
 
-/// Returns whether there is a kernel for a tensor: for all operations but [`perceptron`], which finds out itself.
+/// Returns whether there are kernels for a tensor. [`perceptron`] has further conditions and checks them itself.
 #[cfg(feature = "flex")]
 pub(crate) fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
     enabled() && operation::is_flex(&tensor.clone().into_dispatch())
@@ -155,7 +156,7 @@ pub(crate) fn applies<const D: usize>(tensor: &Tensor<D>) -> bool {
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::{adam, applies, blend, perceptron, squash};
 
-/// Without flex, no kernel ever applies.
+/// Without flex there are no kernels.
 #[cfg(not(feature = "flex"))]
 mod absent {
     use burn::nn::Linear;

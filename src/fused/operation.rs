@@ -1,4 +1,4 @@
-//! The operations that burn dispatches to a kernel.
+//! The operations for which burn's dispatch calls a kernel.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{
@@ -10,10 +10,10 @@ use burn::tensor::{DType, Tensor};
 
 use super::{AdamStep, MlpShape};
 
-/// More layers than this go through burn's operations: the number of inputs of a node is part of its type.
+/// Perceptrons with more layers use burn's operations: the number of inputs of a node is part of its type.
 pub(super) const MAX_LAYERS: usize = 5;
 
-/// Any number of tensors as one argument of an operation.
+/// A list of tensors as one argument of an operation.
 pub struct Tensors<B: BackendTypes>(pub(super) Vec<FloatTensor<B>>);
 
 impl<B: Backend> ExtensionType<B> for Tensors<B> {
@@ -47,10 +47,10 @@ impl<B: Backend> ExtensionType<B> for Tensors<B> {
     }
 }
 
-/// Networks as single nodes of the tape.
+/// Networks as single nodes of the autodiff graph.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait NetworkOps: Backend {
-    /// Takes one or two inputs, which are put side by side, and weight and bias of each layer in turn.
+    /// Computes a perceptron, from one or two inputs side by side, and the weight and bias of each layer in turn.
     fn perceptron(
         #[extension_type] inputs: Tensors<Self>,
         #[extension_type] parameters: Tensors<Self>,
@@ -66,10 +66,10 @@ pub(super) trait NetworkOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Passes over the parameters of a network, off the tape.
+/// Operations on the parameters of a network, without autodiff.
 #[backend_extension(Flex)]
 pub(super) trait ParameterOps: Backend {
-    /// Returns the parameter and the two moments.
+    /// Returns the parameter and its two moments.
     fn adam(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -81,7 +81,7 @@ pub(super) trait ParameterOps: Backend {
     fn blend(target: FloatTensor<Self>, source: FloatTensor<Self>, tau: f64) -> FloatTensor<Self>;
 }
 
-/// Returns the output of a perceptron, or its inputs if there is no kernel for it.
+/// Returns the output of a perceptron, or the inputs if there is no kernel for it.
 pub(crate) fn perceptron<'a, const I: usize>(
     inputs: [Tensor<2>; I],
     layers: impl Iterator<Item = &'a Linear>,
@@ -113,7 +113,7 @@ pub(crate) fn perceptron<'a, const I: usize>(
     Ok(Tensor::from_dispatch(output))
 }
 
-/// Returns whether each layer takes what the one before it gives, and every head what the last of those gives.
+/// Returns whether the widths of successive layers match, and those of the heads.
 fn connected(columns: usize, widths: &[[usize; 2]], heads: usize) -> bool {
     let Some(first_head) = widths.len().checked_sub(heads) else { return false };
     let (layers, heads) = widths.split_at(first_head);
@@ -137,7 +137,7 @@ pub(crate) fn squash(distribution: Tensor<2>, noise: Tensor<2>, log_std_range: (
     ))
 }
 
-/// Takes one step of Adam in place; returns the parameter and the two moments.
+/// Takes one step of Adam in place. Returns the parameter and its two moments.
 pub(crate) fn adam<const D: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,
@@ -154,12 +154,12 @@ pub(crate) fn adam<const D: usize>(
     (Tensor::from_dispatch(parameter), [Tensor::from_dispatch(first), Tensor::from_dispatch(second)])
 }
 
-/// Moves a target a share `tau` of the way to a source, in place.
+/// Moves a target towards a source, in place: `θ′ ← τ θ + (1 − τ) θ′`.
 pub(crate) fn blend<const D: usize>(target: Tensor<D>, source: Tensor<D>, tau: f64) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as ParameterOps>::blend(target.into_dispatch(), source.into_dispatch(), tau))
 }
 
-/// Returns whether a tensor lies on flex, on or off the tape, in single precision.
+/// Returns whether a tensor is on flex in single precision, with or without autodiff.
 pub(super) fn is_flex(tensor: &DispatchTensor) -> bool {
     let kind = match &tensor.kind {
         DispatchTensorKind::Autodiff(inner) => inner,

@@ -1,31 +1,31 @@
-//! From the output of a policy's layers to actions, and the gradients back.
+//! Heads of policies: from the output of the layers to actions, and back for gradients.
 
 use super::kernel;
 use super::program::Program;
 use crate::matrix::{Buffer, HostMatrix};
 
-/// What becomes of the output of a policy's layers.
+/// Converts the output of a policy's layers to actions.
 #[derive(Debug, Clone, Copy)]
 pub enum Head {
-    /// `a = tanh(f)`, whatever the noise.
+    /// `a = tanh(f)`, without noise.
     Tanh,
-    /// The same, `clamp(tanh(f) + clamp(std · noise, ±clip), ±1)` as a sample.
+    /// As [`Tanh`](Self::Tanh); a sample is `clamp(tanh(f) + clamp(std · noise, ±clip), ±1)`.
     ClippedNoise {
         /// Standard deviation.
         std: f64,
         /// Largest noise.
         clip: f64,
     },
-    /// Mean and log standard deviation of u side by side, `a = tanh(u)`.
+    /// `a = tanh(u)`, where the output is the mean and the log standard deviation of u, side by side.
     Gaussian {
-        /// Where the log standard deviation is clamped to.
+        /// Range of the clamp of the log standard deviation.
         log_std_range: (f64, f64),
-        /// What the log-density loses to normalisation and units.
+        /// What the log-density loses by the normalisation of the Gaussian and by the units.
         constant: f64,
     },
 }
 
-/// The layers of a policy, from observation to its head.
+/// The layers of a policy and its head.
 #[derive(Debug, Clone)]
 pub struct PolicyProgram {
     pub(crate) program: Program,
@@ -33,7 +33,7 @@ pub struct PolicyProgram {
 }
 
 impl Head {
-    /// Returns the number of action axes that an output of so many columns has.
+    /// Returns the number of action axes of an output with that many columns.
     pub(super) fn axes(self, columns: usize) -> usize {
         match self {
             Self::Tanh | Self::ClippedNoise { .. } => columns,
@@ -41,7 +41,7 @@ impl Head {
         }
     }
 
-    /// Returns the best action of each row.
+    /// Returns the greedy action of each row.
     pub(crate) fn greedy(self, outputs: &HostMatrix) -> HostMatrix {
         let [rows, columns] = outputs.dims();
         let axes = self.axes(columns);
@@ -52,7 +52,7 @@ impl Head {
         HostMatrix::new(actions, axes)
     }
 
-    /// Returns an action for each row, as a function of standard normal noise, and the log-density of each, if there is one.
+    /// Returns an action for each row, as a function of standard normal noise, and its log-density if there is one.
     pub(crate) fn sample(self, outputs: &HostMatrix, noise: &HostMatrix) -> (HostMatrix, Option<HostMatrix>) {
         match self {
             Self::Tanh => (self.greedy(outputs), None),
@@ -86,7 +86,7 @@ impl Head {
         kernel::Squash { distribution: outputs.values(), noise: noise.values(), axes, log_std_range, constant }
     }
 
-    /// Returns the gradient of the output from that of the [best actions](Self::greedy).
+    /// Returns the gradient of the output, from the gradient of the [greedy actions](Self::greedy).
     pub(crate) fn pull_back_greedy(self, outputs: &HostMatrix, actions: &HostMatrix) -> HostMatrix {
         let ([rows, columns], [_, axes]) = (outputs.dims(), actions.dims());
         let mut gradient = Buffer::new(rows * columns);
@@ -102,7 +102,8 @@ impl Head {
         HostMatrix::new(gradient, columns)
     }
 
-    /// Returns the gradient of the output from that of the [sample](Self::sample): of its actions, and of every log-density the same.
+    /// Returns the gradient of the output of a [sample](Self::sample), from the gradients of its actions and of every
+    /// log-density.
     pub(crate) fn pull_back(
         self,
         outputs: &HostMatrix,
@@ -114,7 +115,7 @@ impl Head {
         match self {
             Self::Tanh => self.pull_back_greedy(outputs, actions),
             Self::ClippedNoise { .. } => {
-                // What was clamped to a bound does not move.
+                // An action that was clamped to a bound has no gradient.
                 let moves = self.sample(outputs, noise).0.map(|action| f32::from(action.abs() < 1.0));
                 self.pull_back_greedy(outputs, &actions.clone().zip(&moves, |gradient, moves| gradient * moves))
             }

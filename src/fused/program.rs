@@ -1,7 +1,7 @@
-//! A network as a list of steps over matrices: the form that the kernels run without a tape.
+//! Programs: networks as lists of steps over matrices, which the kernels run without autodiff.
 //!
-//! A bundled network describes itself with a [`Builder`]. Its parameters then lie one after another in one piece of memory, where a step of
-//! Adam and a step of a target are one pass.
+//! A bundled network describes itself with a [`Builder`]. Its parameters are then in one array, and a step of Adam or
+//! of a target is one pass.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::nn::{LayerNorm, Linear};
@@ -9,36 +9,37 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::activation::Activation;
 
-/// The number of a step, whose output others take.
+/// The position of a step whose output is an input of other steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source(pub(super) usize);
 
 /// One step of a program.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// The first or the second input, or the mask of dropout.
+    /// The first input, the second input, or the dropout mask.
     Input(usize),
     /// `x · factor + offset`, column by column.
     Affine { of: Source, factor: Vec<f32>, offset: Vec<f32> },
     /// Two outputs side by side.
     Join([Source; 2]),
-    /// The sum of two outputs of one width.
+    /// The sum of two outputs of the same width.
     Sum([Source; 2]),
-    /// `activation(x W + b)`, with W from `weight` on in the parameters, and b after it.
+    /// `activation(x W + b)`. W starts at `weight` in the parameters, and b follows it.
     Linear { of: Source, weight: usize, activation: Option<Activation> },
-    /// `activation((x − mean)/√(var + ε) · γ + β)` of each row, with γ from `gamma` on in the parameters, and β after it.
+    /// `activation((x − mean)/√(var + ε) · γ + β)` of each row. γ starts at `gamma` in the parameters, and β follows
+    /// it.
     LayerNorm { of: Source, gamma: usize, activation: Option<Activation> },
-    /// `activation(x · k)`, with k in the columns of the mask from `start` on.
+    /// `activation(x · k)`. k are the columns of the mask from `start` on.
     Dropout { of: Source, start: usize, activation: Option<Activation> },
-    /// `x σ(x)`, whose slope is not a function of the value, so a step that keeps x.
+    /// `x σ(x)`. It is a step of its own, since its slope needs x: the output does not determine it.
     Silu { of: Source },
 }
 
-/// The input that is the mask of dropout: what each number is multiplied by.
+/// The input with the dropout mask, by which units are multiplied.
 pub(super) const MASK: usize = 2;
 
 impl Step {
-    /// Returns the steps that this one takes the outputs of.
+    /// Returns the steps that this one takes its inputs from.
     pub(super) fn sources(&self) -> &[Source] {
         match self {
             Self::Input(_) => &[],
@@ -51,7 +52,7 @@ impl Step {
         }
     }
 
-    /// Returns the function that the output has gone through last.
+    /// Returns the activation of the step.
     pub(super) fn activation(&self) -> Option<Activation> {
         match self {
             Self::Linear { activation, .. } | Self::LayerNorm { activation, .. } | Self::Dropout { activation, .. } => {
@@ -66,12 +67,12 @@ impl Step {
     }
 }
 
-/// Where a parameter of the network lies.
+/// The place of a parameter of the network in the array.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) id: ParamId,
     start: usize,
-    /// Of one row, and from one row to the next.
+    /// The columns of the parameter, and the distance from one row to the next.
     columns: usize,
     stride: usize,
     rows: usize,
@@ -87,19 +88,19 @@ impl Slot {
     }
 }
 
-/// The steps of a network, the last of which is its output.
+/// The steps of a network. The last one has the output.
 #[derive(Debug, Clone)]
 pub struct Program {
     pub(super) steps: Vec<Step>,
     /// Columns of the output of each step.
     pub(super) widths: Vec<usize>,
-    /// Whether the output of a step goes into a single layer and nowhere else, by itself or as a part of a join. That layer then multiplies
-    /// the gradient by the slope of the step's activation as it computes it.
+    /// Whether a step only feeds one layer, directly or as part of a join. That layer then includes the slope of the
+    /// step's activation in its gradient.
     pub(super) into_layer: Vec<bool>,
-    /// Whether the gradient of the output of a step matters to: the parameters, the first input, the second.
+    /// Whether a step depends on the parameters, the first input, the second input.
     pub(super) matters: Vec<[bool; 3]>,
     pub(super) slots: Vec<Slot>,
-    /// Numbers of all parameters together.
+    /// Number of parameters.
     pub(super) parameters: usize,
 }
 
@@ -116,20 +117,20 @@ impl Program {
         read.values
     }
 
-    /// Returns a network with these parameters.
+    /// Returns the network with these parameters.
     pub(super) fn store<M: Module>(programs: &[Self], values: &[f32], module: M) -> M {
         module.map(&mut Write { slots: Slots::new(programs), values })
     }
 }
 
-/// Returns the numbers of all parameters of several programs, which lie one after another.
+/// Returns the number of parameters of several programs, which follow each other in the array.
 pub(super) fn size(programs: &[Program]) -> usize {
     programs.iter().map(|program| program.parameters).sum()
 }
 
-/// The slots of several programs, found by the ids of parameters: the nth time that an id comes, its nth slot.
+/// The slots of several programs by the ids of parameters. If an id occurs several times, its slots are used in turn.
 pub(super) struct Slots<'a> {
-    /// Each with the place where the parameters of its program begin; `None` once it was found.
+    /// Each slot with the start of its program's parameters; `None` once it is used.
     slots: Vec<Option<(&'a Slot, usize)>>,
 }
 
@@ -151,7 +152,7 @@ impl<'a> Slots<'a> {
         slot.places().map(move |place| start + place)
     }
 
-    /// Returns the first place that `is_it` picks, with the id of its parameter.
+    /// Returns the first place that satisfies `is_it`, with the id of its parameter.
     pub(super) fn find(self, is_it: impl Fn(usize) -> bool) -> Option<(ParamId, usize)> {
         self.slots.into_iter().flatten().find_map(|(slot, start)| {
             let place = slot.places().map(|place| start + place).find(|&place| is_it(place))?;
@@ -186,9 +187,9 @@ impl ModuleMapper for Write<'_> {
     }
 }
 
-/// Puts a program together, step by step.
+/// Builds a program step by step.
 ///
-/// A step that no kernel is there for makes the whole `None`, and the network goes through burn.
+/// If there is no kernel for a step, the result is `None`, and burn runs the network.
 #[derive(Debug)]
 pub(crate) struct Builder {
     program: Program,
@@ -208,7 +209,7 @@ impl Builder {
         Self { program, known: true }
     }
 
-    /// Ends with the step that was added last.
+    /// Returns the program. The step that was added last has the output.
     pub(crate) fn finish(mut self) -> Option<Program> {
         if !self.known || self.program.steps.is_empty() {
             return None;
@@ -242,7 +243,7 @@ impl Builder {
         Source(self.program.steps.len() - 1)
     }
 
-    /// Adds a step and its activation, which is a part of it where the slope is a function of the value.
+    /// Adds a step and its activation. The activation is part of the step if its slope follows from its value.
     fn add_activated(
         &mut self,
         step: impl FnOnce(Option<Activation>) -> Step,
@@ -254,7 +255,7 @@ impl Builder {
         if inside == activation { source } else { self.add(Step::Silu { of: source }, width) }
     }
 
-    /// The first or the second input, of so many columns.
+    /// Adds the first or the second input, with that many columns.
     pub(crate) fn input(&mut self, which: usize, columns: usize) -> Source {
         self.known &= columns > 0;
         self.add(Step::Input(which), columns)
@@ -271,14 +272,14 @@ impl Builder {
         self.add(Step::Sum([left, right]), width)
     }
 
-    /// `x · factor + offset`, column by column.
+    /// Adds `x · factor + offset`, column by column.
     pub(crate) fn affine(&mut self, of: Source, factor: Vec<f32>, offset: Vec<f32>) -> Source {
         let width = factor.len();
         self.known &= width == self.program.widths[of.0];
         self.add(Step::Affine { of, factor, offset }, width)
     }
 
-    /// Layer normalisation, and an activation after it.
+    /// Adds layer normalisation, and an activation after it.
     pub(crate) fn layer_norm(&mut self, of: Source, norm: &LayerNorm, activation: Option<Activation>) -> Source {
         let (width, gamma) = (self.program.widths[of.0], self.program.parameters);
         let Some(beta) = norm.beta.as_ref().filter(|beta| beta.dims() == [width] && norm.gamma.dims() == [width])
@@ -292,13 +293,13 @@ impl Builder {
         self.add_activated(|activation| Step::LayerNorm { of, gamma, activation }, width, activation)
     }
 
-    /// Dropout by the columns of the mask from `start` on, and an activation after it.
+    /// Adds dropout by the columns of the mask from `start` on, and an activation after it.
     pub(crate) fn dropout(&mut self, of: Source, start: usize, activation: Option<Activation>) -> Source {
         let width = self.program.widths[of.0];
         self.add_activated(|activation| Step::Dropout { of, start, activation }, width, activation)
     }
 
-    /// Linear layers of one input as one layer, their outputs side by side.
+    /// Adds linear layers with the same input as one layer. Their outputs are side by side.
     pub(crate) fn linear(&mut self, of: Source, layers: &[&Linear], activation: Option<Activation>) -> Source {
         let inputs = self.program.widths[of.0];
         let outputs: usize = layers.iter().map(|layer| layer.weight.dims()[1]).sum();

@@ -1,7 +1,7 @@
-//! Fused and unfused, side by side on random shapes.
+//! Tests of the kernels against burn's operations, on random shapes.
 //!
-//! "Agree" means: within a tolerance of the largest number that the case returned. A gradient is a sum over the batch, and
-//! where its terms cancel, it is as precise as they are, not as it is itself.
+//! "Agree" means: up to a tolerance relative to the largest number of the case. A gradient is a sum over the batch.
+//! Where its terms cancel, its error is relative to the terms, not to the sum.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
@@ -20,10 +20,10 @@ use crate::objective::td_loss;
 use crate::rng::{Seed, Stream};
 use crate::space::BoxSpace;
 
-/// A sum of a few hundred products of single precision, in two orders.
+/// For a sum of a few hundred products in single precision, in two orders.
 const TOLERANCE: f32 = 5e-6;
-/// The same through an exponential, which makes a relative error of an absolute one: here, of a log standard deviation that may
-/// be ten times as large as what it was summed from.
+/// The same after an exponential, which turns an absolute error into a relative one. Here it is the error of a log
+/// standard deviation, which may be ten times as large as its terms.
 const TOLERANCE_THROUGH_EXP: f32 = 5e-5;
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -50,7 +50,7 @@ fn gradients_of<M: Module>(module: &M, gradients: &Gradients) -> Vec<Option<Vec<
     collect.1
 }
 
-/// Runs `f` both ways and compares every list of numbers that it returns.
+/// Runs `f` with and without kernels and compares every list of numbers.
 fn compare(what: &str, f: impl Fn() -> Vec<Option<Vec<f32>>>) {
     compare_within(TOLERANCE, what, f);
 }
@@ -83,7 +83,7 @@ fn activation() -> impl Strategy<Value = Activation> {
         Just(Activation::Relu),
         Just(Activation::Tanh),
         Just(Activation::Elu),
-        // Through burn in either case.
+        // There is no kernel, so both are burn's.
         Just(Activation::Silu)
     ]
 }
@@ -130,7 +130,7 @@ proptest! {
                 all.extend(gradients_of(critic, &loss.backward()));
                 all
             });
-            // As in the actor's loss: the critic's parameters are constants.
+            // As in the actor's loss, the parameters of the critic are constants.
             let plain = critic.valid();
             compare("value of an action", || {
                 let actions = actions.clone().autodiff().require_grad();
@@ -231,7 +231,7 @@ fn layers_without_a_kernel_go_the_other_way() {
     let mut mlp = MlpConfig::new(vec![3, 4, 1]).init(&mut rng, &device).unwrap();
     assert!(applies(&mlp, input()));
 
-    // More layers than a node takes.
+    // More layers than the kernel takes.
     mlp.layers = (0..super::operation::MAX_LAYERS + 1).map(|_| layer(3, 3, &mut rng)).collect();
     assert!(!applies(&mlp, input()));
     assert_eq!(mlp.forward(input()).dims(), [2, 3]);
@@ -241,7 +241,7 @@ fn layers_without_a_kernel_go_the_other_way() {
     mlp.layers = vec![layer(3, 4, &mut rng), layer(4, 1, &mut rng)];
     assert!(!applies(&mlp, empty));
 
-    // A layer without a bias.
+    // A layer without bias.
     mlp.layers = vec![layer(3, 4, &mut rng), Linear { bias: None, ..layer(4, 1, &mut rng) }];
     assert!(!applies(&mlp, input()));
     assert_eq!(mlp.forward(input()).dims(), [2, 1]);

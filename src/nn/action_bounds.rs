@@ -1,4 +1,4 @@
-//! The affine map between `[−1, 1]` and the action space, on the device, and the units of actions that networks see.
+//! Bounds of an action space as tensors, and the units of actions inside networks.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -11,18 +11,19 @@ use crate::upload::upload;
 
 /// The units of the actions inside a network.
 ///
-/// Agents hand actions to networks and take them from networks in `[−1, 1]` on every axis. A network can convert them for itself.
+/// Agents pass actions in `[−1, 1]` on every axis to networks, and expect such actions from them. With this setting a
+/// network converts them for itself.
 #[derive(Config, Debug, Copy, PartialEq)]
 pub enum ActionUnits {
-    /// `[−1, 1]` on every axis, whatever the bounds: what is learned does not depend on the units of the environment.
+    /// `[−1, 1]` on every axis. What is learned does not depend on the units of the environment.
     Normalized,
-    /// The units of the environment, as in CleanRL and in the lab notebook. Only for runs that repeat such ones: with bounds far from
-    /// `[−1, 1]` nothing is learned.
+    /// The units of the environment, as in CleanRL and in the lab notebook. Use it only to reproduce such runs: with
+    /// bounds far from `[−1, 1]` nothing is learned.
     Environment,
 }
 
 impl ActionUnits {
-    /// Returns what a network converts actions with, if it has to.
+    /// Returns the bounds that a network needs to convert actions; `None` for [`Normalized`](Self::Normalized).
     pub(super) fn bounds(self, space: &BoxSpace, device: &Device) -> Result<Option<ActionBounds>, ConfigError> {
         match self {
             Self::Normalized => Ok(None),
@@ -31,7 +32,7 @@ impl ActionUnits {
     }
 }
 
-/// Returns actions of `[−1, 1]` in the units that a network wants.
+/// Converts actions in `[−1, 1]` to the units of a network.
 pub(super) fn in_units(bounds: &Option<ActionBounds>, actions: Tensor<2>) -> Tensor<2> {
     match bounds {
         Some(bounds) => bounds.scale(actions),
@@ -48,8 +49,22 @@ pub(super) fn add_units(bounds: &Option<ActionBounds>, builder: &mut Builder, ac
 
 /// The bounds of an action space, as tensors.
 ///
-/// Agents need none: networks see actions in `[−1, 1]`. A critic of your own that wants environment units holds the bounds and calls
-/// [`scale`](Self::scale) on what it is given.
+/// Agents need none, since networks see actions in `[−1, 1]`. A critic of your own that needs environment units has the
+/// bounds as a field and calls [`scale`](Self::scale) on its actions.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::Tensor;
+/// use actor_critic::nn::ActionBounds;
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let bounds = ActionBounds::new(&BoxSpace::new(vec![-2.0], vec![4.0])?, &device)?;
+/// let actions = bounds.scale(Tensor::from_data([[-1.0], [0.0], [0.5]], &device));
+/// assert_eq!(actions.try_into_vec_as::<f32>().unwrap(), [-2.0, 1.0, 2.5]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct ActionBounds {
     /// Half the length of each interval, `[1, A]`.
@@ -77,13 +92,14 @@ impl ActionBounds {
         })
     }
 
-    /// Maps `[−1, 1]` onto the bounds of each axis: `center + half_range · x`.
+    /// Maps `[−1, 1]` to the bounds of each axis: `center + half_range · x`. `half_range` is half the width of the
+    /// axis.
+    ///
+    /// ±1 give the bounds up to one rounding. Agents clip the actions that go to the environment.
     ///
     /// # Shapes
     ///
     /// - `unit`: `[n, A]`; returns `[n, A]`
-    ///
-    /// The ends of `[−1, 1]` meet the bounds to within one rounding; agents clip what leaves for the environment.
     ///
     /// # Panics
     ///
@@ -93,7 +109,7 @@ impl ActionBounds {
         unit * self.half_range.clone() + self.center.clone()
     }
 
-    /// Maps the bounds of each axis onto `[−1, 1]`: `(a − center) / half_range`, the inverse of [`scale`](Self::scale).
+    /// Maps the bounds of each axis to `[−1, 1]`: `(a − center) / half_range`, the inverse of [`scale`](Self::scale).
     ///
     /// # Shapes
     ///
@@ -107,7 +123,7 @@ impl ActionBounds {
         (actions - self.center.clone()) / self.half_range.clone()
     }
 
-    /// Returns Σ log(half-range) over the axes: the log-determinant of [`scale`](Self::scale).
+    /// Returns `Σ log(half_range)` over the axes: the log-determinant of [`scale`](Self::scale).
     pub(crate) fn log_volume(&self) -> f64 {
         self.log_volume
     }

@@ -1,4 +1,4 @@
-//! The functions between layers, on tensors.
+//! Activation functions on tensors.
 
 use burn::tensor::{Tensor, activation};
 
@@ -9,7 +9,7 @@ pub(super) fn activate(function: Activation, x: Tensor<2>) -> Tensor<2> {
     match function {
         Activation::Relu => activation::relu(x),
         Activation::Tanh => activation::tanh(x),
-        // burn's has a NaN for a gradient where the exponential overflows.
+        // The gradient of burn's ELU is NaN where the exponential overflows.
         Activation::Elu => activation::relu(x.clone()) + (x.clamp_max(0.0).exp() - 1.0),
         Activation::Silu => activation::silu(x),
     }

@@ -12,18 +12,36 @@ use crate::env::Spaces;
 use crate::fused::{Builder, Head, PolicyProgram};
 
 /// Settings of [`DeterministicActor`].
+///
+/// # Examples
+///
+/// A DDPG agent whose actor is smaller than its critic:
+///
+/// ```
+/// use actor_critic::nn::{DeterministicActorConfig, QNetworkConfig};
+/// use actor_critic::prelude::*;
+///
+/// # let (device, seed) = (actor_critic::burn::tensor::Device::flex(), Seed(0));
+/// let spaces = Spaces::of(&Pendulum::v1())?;
+/// let actor = DeterministicActorConfig::new().with_hidden_dims(vec![32]);
+/// let actor = actor.init(&spaces, &mut seed.stream(Stream::ActorWeights), &device)?;
+/// let critic = QNetworkConfig::new().with_hidden_dims(vec![64, 64]);
+/// let critic = critic.init(&spaces, &mut seed.stream(Stream::CriticWeights), &device)?;
+/// let agent = Ddpg::new(actor, critic, &spaces, &DdpgConfig::new(), &device, seed)?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub struct DeterministicActorConfig {
     /// Width of each hidden layer. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
-    /// The function between two layers. Default: ReLU.
+    /// Activation function. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
+    /// Initial weights. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
-    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    /// Whether the hidden layers are residual blocks, see [`MlpConfig::residual`]. Off by default.
     #[config(default = false)]
     pub residual: bool,
 }
@@ -33,7 +51,8 @@ impl DeterministicActorConfig {
     ///
     /// # Errors
     ///
-    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸
+    /// weights in a layer.
     pub fn init(
         &self,
         spaces: &Spaces,
@@ -51,10 +70,10 @@ impl DeterministicActorConfig {
     }
 }
 
-/// A policy μ(o) = tanh(f(o)), in `[−1, 1]` for any weights.
+/// A deterministic policy μ(o) = tanh(f(o)), in `[−1, 1]` for any weights.
 #[derive(Module, Debug)]
 pub struct DeterministicActor {
-    /// The layers f, from observation to action before squashing.
+    /// The layers f, from the observation to the action before tanh.
     pub trunk: Mlp,
 }
 

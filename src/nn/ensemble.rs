@@ -1,4 +1,4 @@
-//! Ensembles: several critics with different initial weights, and the reductions of their values to one.
+//! Ensembles: several critics with different initial weights, and the reduction of their values to one.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -11,32 +11,47 @@ use crate::config::{ConfigError, at_least, at_most};
 use crate::fused::{Members, Program};
 use crate::matrix::{Matrix, Place};
 
-/// How the values of several critics become one.
+/// How the values of several critics are reduced to one.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::nn::Reduction;
+/// use actor_critic::prelude::*;
+///
+/// // REDQ: targets use the smaller of two random critics, the actor uses the mean of all.
+/// let config = SacConfig::new()
+///     .with_critic_count(10)
+///     .with_target_reduction(Reduction::SmallestOf(2))
+///     .with_actor_reduction(Reduction::Mean);
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq, Eq)]
 pub enum Reduction {
-    /// The first critic's value, whatever the others say: TD3's actor.
+    /// The value of the first critic: TD3's actor.
     First,
-    /// The smallest value of each row, which is less biased upwards than a single critic's[^1]: targets of TD3 and SAC.
+    /// The minimum over the critics, which overestimates less than a single critic[^1]: targets of TD3 and SAC.
     ///
-    /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*. arXiv:1802.09477.
+    /// [^1]: S. Fujimoto et al. (2018). *Addressing Function Approximation Error in Actor-Critic Methods*.
+    /// arXiv:1802.09477.
     Minimum,
     /// The mean over the critics: REDQ's actor.
     Mean,
-    /// The smallest value of each row over so many critics, which are drawn anew for every update: targets of REDQ[^1].
+    /// The minimum over that many random critics, drawn again for every update: targets of REDQ[^1].
     ///
     /// [^1]: X. Chen et al. (2021). *Randomized Ensembled Double Q-Learning*. arXiv:2101.05982, Algorithm 1.
     SmallestOf(usize),
 }
 
 impl Reduction {
-    /// Requires a subset of 1 to all critics.
+    /// Checks that a random subset has from 1 to `critics` members.
     pub(crate) fn check(&self, field: &'static str, critics: usize) -> Result<(), ConfigError> {
         let Self::SmallestOf(subset) = *self else { return Ok(()) };
         at_least(field, 1, subset)?;
         at_most(field, subset, "number of critics", critics)
     }
 
-    /// Returns the critics that count. Draws random numbers for a subset only.
+    /// Returns the critics that the reduction uses. Draws random numbers for a random subset only.
     pub(crate) fn members(&self, critics: usize, rng: &mut (impl Rng + ?Sized)) -> Members {
         match *self {
             Self::First => Members::up_to(1),
@@ -49,7 +64,7 @@ impl Reduction {
         }
     }
 
-    /// Makes one value of those of the critics that count, `[n, critics]`; returns `[n, 1]`.
+    /// Reduces the values of these critics, `[n, critics]`, to one for each row, `[n, 1]`.
     pub(crate) fn reduce(&self, values: Matrix) -> Matrix {
         match self {
             Self::Mean => values.row_means(),
@@ -57,7 +72,7 @@ impl Reduction {
         }
     }
 
-    /// Returns the gradient of the values, `[n, critics]`, where that of every one that [`reduce`](Self::reduce) has made is `each`.
+    /// Returns the gradient of the values, `[n, critics]`, if the gradient of every reduced value is `each`.
     pub(crate) fn pull_back(&self, values: &Matrix, each: f64) -> Matrix {
         match self {
             Self::Mean => values.filled_like(each / values.dims()[1] as f64),
@@ -67,6 +82,20 @@ impl Reduction {
 }
 
 /// Critics of one shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::nn::QNetworkConfig;
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let spaces = Spaces::of(&Pendulum::v1())?;
+/// let mut rng = Seed(0).stream(Stream::CriticWeights);
+/// let critics = Ensemble::twin(|| QNetworkConfig::new().init(&spaces, &mut rng, &device))?;
+/// assert_eq!(critics.critics.len(), 2);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct Ensemble<C: Critic> {
     /// The critics, at least one.
@@ -84,11 +113,11 @@ impl<C: Critic> Ensemble<C> {
         Ok(Self { critics })
     }
 
-    /// Creates the two critics of TD3 and SAC by calling `init` twice.
+    /// Creates two critics, as TD3 and SAC use them, by calling `init` twice.
     ///
     /// # Errors
     ///
-    /// Whatever `init` returns.
+    /// Those of `init`.
     pub fn twin(mut init: impl FnMut() -> Result<C, ConfigError>) -> Result<Self, ConfigError> {
         Ok(Self { critics: vec![init()?, init()?] })
     }
@@ -97,7 +126,7 @@ impl<C: Critic> Ensemble<C> {
     ///
     /// # Shapes
     ///
-    /// - `observations`: `[n, O]`, `actions`: `[n, A]`; returns one `[n, 1]` a critic
+    /// - `observations`: `[n, O]`, `actions`: `[n, A]`; returns `[n, 1]` for each critic
     pub fn q_values(&self, observations: Tensor<2>, actions: Tensor<2>) -> Vec<Tensor<2>> {
         self.critics.iter().map(|critic| critic.q_value(observations.clone(), actions.clone())).collect()
     }
@@ -123,7 +152,7 @@ impl<C: Critic> Ensemble<C> {
         }
     }
 
-    /// Returns what some of the critics return, side by side.
+    /// Returns the outputs of some critics side by side.
     pub(crate) fn side_by_side(
         &self,
         members: &Members,
@@ -141,7 +170,7 @@ impl<C: Critic> Ensemble<C> {
         side_by_side(values.collect())
     }
 
-    /// Returns what each critic computes, if there are kernels for all of it.
+    /// Returns the program of each critic; `None` if the kernels cannot compute all of one.
     pub(crate) fn programs(&self) -> Option<Vec<Program>> {
         self.critics.iter().map(Critic::program).collect()
     }
@@ -156,7 +185,7 @@ mod tests {
     use super::*;
     use crate::rng::{Seed, Stream};
 
-    /// Values an action by its distance from a goal, negated.
+    /// Q(o, a) is the negative distance of the action from a goal.
     #[derive(Module, Debug)]
     struct Distance {
         goal: f32,
@@ -191,7 +220,7 @@ mod tests {
 
     #[test]
     fn every_subset_is_drawn_and_no_other() {
-        // Of two out of three: without the third, the second, the first.
+        // Two out of three critics: without the third, the second, the first.
         let subsets = [[-0.8, -0.9], [-0.2, -0.9], [-0.8, -0.5]];
         let mut drawn = [0; 3];
         for seed in 0..60 {

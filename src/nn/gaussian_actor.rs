@@ -1,4 +1,4 @@
-//! The squashed Gaussian policy of SAC.
+//! The stochastic policy of SAC: a Gaussian, mapped to `[−1, 1]` by tanh.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -17,37 +17,53 @@ use crate::config::{ConfigError, at_least};
 use crate::env::Spaces;
 use crate::fused::{Builder, Head, PolicyProgram};
 
-/// Range of the logarithm of the standard deviation, before squashing.
+/// Range of the logarithm of the standard deviation, before tanh.
 ///
-/// The lab's and Stable-Baselines3's; below −20 the deviation is lost beside a mean of order 1 in single precision.
+/// The same as in Stable-Baselines3 and the lab. Below −20 the deviation is lost beside a mean of order 1 in single
+/// precision.
 const LOG_STD_RANGE: (f64, f64) = (-20.0, 2.0);
 
 /// Settings of [`GaussianActor`].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::nn::{Activation, GaussianActorConfig};
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let spaces = Spaces::of(&Pendulum::v1())?;
+/// let actor = GaussianActorConfig::new().with_hidden_dims(vec![64, 64]).with_activation(Activation::Elu);
+/// let actor = actor.init(&spaces, &mut Seed(0).stream(Stream::ActorWeights), &device)?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub struct GaussianActorConfig {
     /// Width of each hidden layer, at least one. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
-    /// The function after each hidden layer. Default: ReLU.
+    /// Activation function after each hidden layer. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
+    /// Initial weights. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
-    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    /// Whether the hidden layers are residual blocks, see [`MlpConfig::residual`]. Off by default.
     #[config(default = false)]
     pub residual: bool,
-    /// The units of the action whose log-density is returned. Default: of the action in `[−1, 1]`.
+    /// The units of the actions whose log-density the actor returns. Default: `[−1, 1]`.
     #[config(default = "ActionUnits::Normalized")]
     pub density_units: ActionUnits,
 }
 
 impl GaussianActorConfig {
-    /// Creates the network for the given spaces, drawing the trunk, then the head of the mean, then that of log-std.
+    /// Creates the network for the given spaces. It draws the weights of the trunk first, then of the mean, then of
+    /// log-std.
     ///
     /// # Errors
     ///
-    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if there is no hidden layer or a width is 0,
+    /// [`ConfigError::TooLarge`] above 2²⁸ weights in a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<GaussianActor, ConfigError> {
         at_least("number of hidden layers", 1, self.hidden_dims.len())?;
         let mut widths = vec![spaces.observation().dim()];
@@ -68,7 +84,7 @@ impl GaussianActorConfig {
     }
 }
 
-/// A policy `a = tanh(u)`, `u ~ 𝒩(mean(o), exp(log_std(o)))`[^1].
+/// A stochastic policy `a = tanh(u)`, `u ~ 𝒩(mean(o), exp(log_std(o)))`[^1].
 ///
 /// [^1]: T. Haarnoja et al. (2018). *Soft Actor-Critic*. arXiv:1801.01290, appendix C.
 #[derive(Module, Debug)]
@@ -77,14 +93,14 @@ pub struct GaussianActor {
     pub trunk: Mlp,
     /// Head of the mean of u.
     pub mean: Linear,
-    /// Head of the logarithm of the standard deviation of u, before it is clamped to `[−20, 2]`.
+    /// Head of the logarithm of the standard deviation of u, before the clamp to `[−20, 2]`.
     pub log_std: Linear,
-    /// Σ log(half-range) of the units that the density is of; 0 for `[−1, 1]`.
+    /// `Σ log(half_range)` in environment units; 0 for a density of actions in `[−1, 1]`.
     pub(crate) log_volume: f64,
 }
 
 impl GaussianActor {
-    /// Returns the mean and the log standard deviation of u, the action before squashing.
+    /// Returns the mean and the log standard deviation of u, the action before tanh.
     ///
     /// # Shapes
     ///
@@ -93,7 +109,7 @@ impl GaussianActor {
         self.split(self.trunk.heads(observations, [&self.mean, &self.log_std]))
     }
 
-    /// Splits what the two heads answered side by side.
+    /// Splits the joint output of the two heads.
     fn split(&self, heads: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let axes = heads.dims()[1] / 2;
         let log_std = heads.clone().narrow(1, axes, axes).clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1);
@@ -102,7 +118,7 @@ impl GaussianActor {
 }
 
 impl Actor for GaussianActor {
-    /// Returns the squashed mean, which is the median of the action distribution.
+    /// Returns tanh of the mean, which is the median of the action distribution.
     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
         self.trunk.heads(observations, [&self.mean]).tanh()
     }

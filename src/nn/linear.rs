@@ -1,4 +1,4 @@
-//! One linear layer, with initial weights from a named random stream.
+//! A linear layer whose initial weights come from a named random stream.
 
 use burn::config::Config;
 use burn::module::Param;
@@ -6,20 +6,21 @@ use burn::nn::Linear;
 use burn::tensor::{Device, TensorData};
 use rand::{Rng, RngExt};
 
-/// How the weights and biases of a linear layer begin.
+/// The distribution of the initial weights and biases of a linear layer.
 #[derive(Config, Debug, PartialEq, Copy)]
 pub enum Initialization {
     /// `U(−1/√d_input, 1/√d_input)` for weights and biases: PyTorch's default for a linear layer.
     FanIn,
     /// `U(−√(6/(d_input + d_output)), √(6/(d_input + d_output)))` for weights, zero biases[^1].
     ///
-    /// [^1]: X. Glorot, Y. Bengio (2010). *Understanding the difficulty of training deep feedforward neural networks*, eq. 16.
+    /// [^1]: X. Glorot, Y. Bengio (2010). *Understanding the difficulty of training deep feedforward neural networks*,
+    /// eq. 16.
     Xavier,
 }
 
-/// Creates a linear layer `x W + b`, drawing the weights, then the biases, from `rng` on the host.
+/// Creates a linear layer `x W + b`. The weights, then the biases, are drawn from `rng` on the host.
 ///
-/// burn's own initialisers draw from a generator that the whole process shares, and when a weight is first used.
+/// burn's initialisers draw from a generator that all code of the process shares, and only when a weight is first used.
 ///
 /// # Shapes
 ///
@@ -54,7 +55,7 @@ pub fn linear(
     Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
 }
 
-/// Returns a layer as wide as another, with new initial weights.
+/// Returns a layer of the same shape with new initial weights.
 pub(crate) fn reinitialized(layer: &Linear, initialization: Initialization, rng: &mut impl Rng) -> Linear {
     let [d_input, d_output] = layer.weight.dims();
     let Linear { weight, bias } = linear(d_input, d_output, initialization, rng, &layer.weight.val().device());

@@ -11,14 +11,15 @@ use super::{Dropout, Initialization, ResidualBlock};
 use crate::activation::Activation;
 use crate::fused::{self, Builder, MlpShape, Source};
 
-/// A stack of linear layers with an activation between them.
+/// A multi-layer perceptron: linear layers with an activation between them.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// The layers, from input to output; with residual blocks, that before them, and that after them if there is one.
+    /// The linear layers, from input to output. With residual blocks: the layer before them and, if there is one, the
+    /// layer after them.
     pub layers: Vec<Linear>,
-    /// What normalises the output of each hidden layer, or that of the last residual block; empty if nothing does.
+    /// Layer normalisation of each hidden layer, or after the last residual block; empty without it.
     pub norms: Vec<LayerNorm>,
-    /// Residual blocks, between the first layer and the last; mostly none.
+    /// Residual blocks between the first layer and the last; empty without them.
     pub blocks: Vec<ResidualBlock>,
     #[module(skip)]
     pub(super) initialization: Initialization,
@@ -29,13 +30,14 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Joins layers with an activation between them, and nothing else.
+    /// Joins layers with an activation between them. There is no normalisation and no dropout.
     pub(crate) fn of(layers: Vec<Linear>, activation: Activation) -> Self {
         let (norms, blocks) = (Vec::new(), Vec::new());
         Self { layers, norms, blocks, initialization: Initialization::FanIn, dropout: 0.0, activation }
     }
 
-    /// Returns layers of the same widths, with new initial weights that are drawn as [`MlpConfig::init`] does.
+    /// Returns layers of the same widths with new initial weights, drawn as by
+    /// [`MlpConfig::init`](super::MlpConfig::init).
     pub(crate) fn reinitialized(&self, rng: &mut impl Rng) -> Self {
         let before = if self.blocks.is_empty() { self.layers.len() } else { 1 };
         let mut layers: Vec<_> =
@@ -78,29 +80,30 @@ impl Mlp {
             .unwrap_or_else(|inputs| self.layer_by_layer(Tensor::cat(inputs.into(), 1), None, false))
     }
 
-    /// As [`forward_joined`](Self::forward_joined), with each hidden layer multiplied by its columns of `mask`, `[n, D]`.
+    /// As [`forward_joined`](Self::forward_joined), with dropout: each hidden layer is multiplied by its columns of
+    /// `mask`, `[n, D]`.
     pub(crate) fn forward_joined_with_dropout(&self, left: Tensor<2>, right: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
         self.layer_by_layer(Tensor::cat(vec![left, right], 1), Some(mask), false)
     }
 
-    /// Returns the dropout, if there is some.
+    /// Returns the dropout; `None` if there is none.
     pub(crate) fn dropout(&self) -> Option<Dropout> {
         let hidden = &self.layers[..self.layers.len().saturating_sub(1)];
         let dim: usize = hidden.iter().map(|layer| layer.weight.dims()[1]).sum();
         (self.dropout > 0.0 && dim > 0).then_some(Dropout { probability: self.dropout, dim })
     }
 
-    /// Returns the columns of the input, 0 without layers.
+    /// Returns the columns of the input; 0 without layers.
     pub(crate) fn inputs(&self) -> usize {
         self.layers.first().map_or(0, |layer| layer.weight.dims()[0])
     }
 
-    /// Adds the layers to a program, without dropout; `activate_last` as in [`features`](Self::features).
+    /// Adds the layers to a program, without dropout. `activate_last` is true for [`features`](Self::features).
     pub(crate) fn add_to(&self, builder: &mut Builder, of: Source, activate_last: bool) -> Source {
         self.add_with(builder, of, activate_last, None)
     }
 
-    /// As [`add_to`](Self::add_to), with dropout if there is some.
+    /// As [`add_to`](Self::add_to), with the dropout of the network.
     pub(crate) fn add_with_dropout(&self, builder: &mut Builder, of: Source) -> Source {
         self.add_with(builder, of, false, self.dropout())
     }
@@ -118,7 +121,7 @@ impl Mlp {
         self.layers.iter().enumerate().fold(of, |of, (i, layer)| {
             let activation = (i < last || activate_last).then_some(self.activation);
             let (norm, has_dropout) = (self.norms.get(i), dropout.is_some() && i < last);
-            // The activation stands after the last of what there is.
+            // Linear layer, dropout and normalisation follow each other; the last of them has the activation.
             let linear = builder.linear(of, &[layer], activation.filter(|_| norm.is_none() && !has_dropout));
             let dropped = if has_dropout {
                 let start = masked;
@@ -131,7 +134,7 @@ impl Mlp {
         })
     }
 
-    /// Computes the output as one node of the tape, if there is a kernel for all of it.
+    /// Computes the output as one autodiff node, if there is a kernel for the complete network.
     fn as_one_node<'a, const I: usize>(
         &self,
         inputs: [Tensor<2>; I],
@@ -170,7 +173,8 @@ impl Mlp {
         })
     }
 
-    /// Returns the activation of the last layer, for networks that put heads on it; after residual blocks without a last layer, these normalised.
+    /// Returns the activation of the last layer, as input of heads. After residual blocks without a last layer, it is
+    /// their normalised output.
     ///
     /// # Shapes
     ///
@@ -185,11 +189,11 @@ impl Mlp {
             .unwrap_or_else(|[input]| self.layer_by_layer(input, None, true))
     }
 
-    /// Returns the outputs, side by side, of linear layers that all stand on the [`features`](Self::features).
+    /// Returns the outputs of several linear heads on the [`features`](Self::features), side by side.
     ///
     /// # Shapes
     ///
-    /// - `input`: `[n, first width]`; returns `[n, d]`, with d outputs in all heads together
+    /// - `input`: `[n, first width]`; returns `[n, d]`, where d is the number of outputs of all heads together
     ///
     /// # Panics
     ///
@@ -249,7 +253,7 @@ mod tests {
             bias: Some(Param::from_data(TensorData::new(vec![bias; to], [to]), &device)),
         };
         mlp.layers = vec![layer(vec![1.0, 0.0, 0.0, 1.0], [2, 2], 0.0), layer(vec![2.0, 1.0], [2, 1], 0.5)];
-        // The first of eight inside is the first of two, and goes to both outputs: 3 times and once.
+        // The first of the eight inner units is the first of two inputs. It goes to both outputs, with weights 3 and 1.
         let (mut expand, mut contract) = (vec![0.0; 16], vec![0.0; 16]);
         expand[0] = 1.0;
         contract[..2].copy_from_slice(&[3.0, 1.0]);

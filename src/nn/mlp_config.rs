@@ -11,39 +11,62 @@ use super::{Activation, Initialization, ResidualBlock, linear};
 use crate::config::{ConfigError, at_least, at_most, decay};
 
 /// Settings of [`Mlp`].
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::Tensor;
+/// use actor_critic::nn::MlpConfig;
+/// use actor_critic::prelude::*;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let mlp = MlpConfig::new(vec![3, 64, 2]).with_layer_norm(true);
+/// let mlp = mlp.init(&mut Seed(0).stream(Stream::ActorWeights), &device)?;
+/// assert_eq!(mlp.forward(Tensor::zeros([5, 3], &device)).dims(), [5, 2]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Config, Debug, PartialEq)]
 pub struct MlpConfig {
     /// Width of each layer, from input to output: `[3, 256, 256, 1]` has three linear layers. At least 2 widths.
     pub widths: Vec<usize>,
-    /// The function between two layers. Default: ReLU.
+    /// Activation function between two layers. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
+    /// Initial weights. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
-    /// Whether each hidden layer is normalised[^1] before its activation, with a scale and an offset that are learned. Off by default.
+    /// Whether each hidden layer has layer normalisation[^1] before its activation, with learned scale and offset. Off
+    /// by default.
     ///
     /// [^1]: J. Ba et al. (2016). *Layer Normalization*. arXiv:1607.06450.
     #[config(default = false)]
     pub layer_norm: bool,
-    /// Probability that a number of a hidden layer is dropped while the network learns, before it is normalised, in `[0, 1)`. Default: 0.
+    /// Dropout probability of the hidden units in updates, before layer normalisation, in `[0, 1)`. Default: 0.
     #[config(default = 0.0)]
     pub dropout: f64,
-    /// Whether the hidden layers are [residual blocks](ResidualBlock), one for each hidden width. These must be equal. A layer without an activation leads
-    /// to that width, and a layer normalisation stands before the last layer[^1]. Off by default.
+    /// Whether the hidden layers are [residual blocks](ResidualBlock), as in SimBa[^1]: one for each hidden width, and
+    /// all widths equal. Off by default.
     ///
-    /// [^1]: H. Lee et al. (2024). *SimBa*. arXiv:2410.09754. Its statistics of observations are those of an agent, `normalize_observations`.
+    /// A linear layer without activation leads from the input to that width. Layer normalisation comes before the last
+    /// layer.
+    ///
+    /// [^1]: H. Lee et al. (2024). *SimBa*. arXiv:2410.09754. For its normalisation of observations, use the agent's
+    /// setting `normalize_observations`.
     #[config(default = false)]
     pub residual: bool,
 }
 
 impl MlpConfig {
-    /// Checks that there is an input and an output, that no width is 0, and that no layer is beyond all measure.
+    /// Checks that there are input and output, that no width is 0, and that no layer is too large.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`], or [`ConfigError::TooLarge`] above 2²⁸ weights; with residual blocks also [`ConfigError::UnequalWidths`], or
-    /// [`ConfigError::NotOfBlocks`] if there is to be dropout or another layer normalisation.
+    /// - [`ConfigError::TooSmall`] if there are fewer than 2 widths, a width is 0, or residual blocks have no hidden
+    ///   width
+    /// - [`ConfigError::TooLarge`] above 2²⁸ weights in a layer
+    /// - [`ConfigError::UnequalWidths`] if the widths of residual blocks differ
+    /// - [`ConfigError::NotOfBlocks`] if residual blocks are combined with `dropout` or `layer_norm`
+    /// - [`ConfigError`] names `dropout` if it is out of range
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_layers()?;
         self.validate_blocks(&self.widths[1..self.widths.len() - 1])
@@ -56,7 +79,7 @@ impl MlpConfig {
         self.widths.windows(2).try_for_each(|pair| check_weights(pair[0], pair[1]))
     }
 
-    /// Checks the hidden widths, if they are those of blocks.
+    /// Checks the widths of residual blocks, if there are any.
     fn validate_blocks(&self, hidden: &[usize]) -> Result<(), ConfigError> {
         if !self.residual {
             return Ok(());
@@ -73,7 +96,7 @@ impl MlpConfig {
         }
     }
 
-    /// Creates the layers on `device`, drawing from `rng` in order from input to output.
+    /// Creates the layers on `device`. Draws from `rng` from the input to the output.
     ///
     /// # Errors
     ///
@@ -92,7 +115,8 @@ impl MlpConfig {
         Ok(Mlp { layers, norms, blocks: Vec::new(), initialization, dropout, activation })
     }
 
-    /// As [`init`](Self::init), for a network that puts heads on the [`features`](Mlp::features): every width but the first is a hidden one.
+    /// As [`init`](Self::init), for a network with heads on the [`features`](Mlp::features): all widths but the first
+    /// are hidden.
     pub(super) fn init_trunk(&self, rng: &mut impl Rng, device: &Device) -> Result<Mlp, ConfigError> {
         if !self.residual {
             return self.init(rng, device);
@@ -102,7 +126,7 @@ impl MlpConfig {
         Ok(self.with_blocks(&self.widths[1..], None, rng, device))
     }
 
-    /// Draws the first layer, the blocks, and the last layer, if there is one.
+    /// Creates the first layer, the blocks, and the last layer if there is one.
     fn with_blocks(&self, hidden: &[usize], output: Option<&usize>, rng: &mut impl Rng, device: &Device) -> Mlp {
         let (width, initialization, activation) = (hidden[0], self.initialization, self.activation);
         let mut layers = vec![linear(self.widths[0], width, initialization, rng, device)];
@@ -113,10 +137,10 @@ impl MlpConfig {
     }
 }
 
-/// Weights of the largest layer that is built: 1 GiB in single precision.
+/// Weights of the largest layer: 1 GiB in single precision.
 const MAX_WEIGHTS: usize = 1 << 28;
 
-/// Checks that a layer can be built at all, since memory that is not there would end the process.
+/// Checks the size of a layer, since an allocation that fails would end the process.
 pub(super) fn check_weights(inputs: usize, outputs: usize) -> Result<(), ConfigError> {
     at_most("number of weights in a layer", inputs.saturating_mul(outputs), "the largest", MAX_WEIGHTS)
 }

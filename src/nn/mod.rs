@@ -1,11 +1,11 @@
 //! Networks: choose a bundled actor or critic, or write your own.
 //!
-//! To write a network, implement [`Actor`], [`StochasticActor`] or [`Critic`] for a burn [`Module`] (`examples/custom_networks.rs`). Its
-//! input and output are matrices with one row per observation. To change the sizes of the bundled networks, use
-//! [`NetworksConfig`](crate::agent::NetworksConfig).
+//! To write a network, implement [`Actor`], [`StochasticActor`] or [`Critic`] for a burn [`Module`]
+//! (`examples/custom_networks.rs`). Its input and output are matrices with one row per observation. To change the sizes
+//! of the bundled networks, use [`NetworksConfig`](crate::agent::NetworksConfig).
 //!
-//! Networks see actions in `[−1, 1]` on every axis; the agent maps them to the bounds of the environment and back. So a network needs no bounds,
-//! and learns the same in any units ([Units](crate::_docs::units)).
+//! Networks see actions in `[−1, 1]` on every axis. The agent converts them to the bounds of the environment and back.
+//! So a network needs no bounds, and learns the same in any units ([Units](crate::_docs::units)).
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
@@ -40,13 +40,38 @@ pub use residual::ResidualBlock;
 pub(crate) use value_head::HeadLoss;
 pub use value_head::{CategoricalConfig, QuantilesConfig, ValueHead};
 
-/// A policy: the action it thinks best for each observation.
+/// A policy: returns its greedy action for each observation.
 ///
 /// # Contract
 ///
-/// - Rows do not depend on each other, and the same input gives the same output.
-/// - Actions are in `[−1, 1]` on every axis, as `tanh` gives them; ±1 are the bounds of the action space. Agents clip what leaves for the
-///   environment.
+/// - Rows are independent, and the same input gives the same output.
+/// - Actions are in `[−1, 1]` on every axis, as from `tanh`; ±1 are the bounds of the action space. Agents clip the
+///   actions that go to the environment.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::module::Module;
+/// use actor_critic::burn::nn::Linear;
+/// use actor_critic::burn::tensor::Tensor;
+/// use actor_critic::nn::{Initialization, linear};
+/// use actor_critic::prelude::*;
+///
+/// #[derive(Module, Debug)]
+/// struct LinearPolicy {
+///     layer: Linear,
+/// }
+///
+/// impl Actor for LinearPolicy {
+///     fn act(&self, observations: Tensor<2>) -> Tensor<2> {
+///         self.layer.forward(observations).tanh()
+///     }
+/// }
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let layer = linear(3, 1, Initialization::FanIn, &mut Seed(0).stream(Stream::ActorWeights), &device);
+/// assert_eq!(LinearPolicy { layer }.act(Tensor::zeros([5, 3], &device)).dims(), [5, 1]);
+/// ```
 pub trait Actor: Module + ModuleDisplay {
     /// Returns the greedy action for each observation.
     ///
@@ -55,21 +80,21 @@ pub trait Actor: Module + ModuleDisplay {
     /// - `observations`: `[n, O]`; returns `[n, A]`
     fn act(&self, observations: Tensor<2>) -> Tensor<2>;
 
-    /// Returns a network of the same shapes with new initial weights, for agents that are [reset](crate::agent::SacConfig::reset_at);
-    /// `None`, the default, if it does not know how its weights began.
+    /// Returns a network of the same shapes with new initial weights. Agents with
+    /// [resets](crate::agent::SacConfig::reset_at) need it. `None` by default: the network cannot be reset.
     fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
         let _ = rng;
         None
     }
 
-    /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
+    /// Returns the network as a program, if the kernels can run it. Networks of your own need none.
     #[doc(hidden)]
     fn program(&self) -> Option<PolicyProgram> {
         None
     }
 }
 
-/// A policy that can also be sampled, with gradients through the sample (the reparameterisation trick).
+/// A stochastic policy: its samples have gradients (the reparameterisation trick).
 pub trait StochasticActor: Actor {
     /// Samples one action for each observation, as a differentiable function of standard normal `noise`.
     ///
@@ -84,18 +109,19 @@ pub trait StochasticActor: Actor {
 pub struct ActionSample {
     /// The actions, `[n, A]`, in `[−1, 1]`.
     pub actions: Tensor<2>,
-    /// log π(a∣o) in nats, `[n, 1]`, the density of the action in `[−1, 1]`; `None` if the policy has no density, so no entropy to reward.
+    /// log π(a∣o) in nats (natural logarithm), `[n, 1]`: the density of the action in `[−1, 1]`. `None` if the policy
+    /// has no density, and so no entropy.
     pub log_probs: Option<Tensor<2>>,
 }
 
-/// The dropout of a [`Critic`]: numbers inside the network are set to 0 at random while it learns[^1].
+/// The dropout of a [`Critic`]: in updates, random units of the network are set to 0[^1].
 ///
 /// [^1]: N. Srivastava et al. (2014). *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*. JMLR 15.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
-    /// Probability p of each number to be dropped, in `[0, 1)`.
+    /// Probability p that a unit is dropped, in `[0, 1)`.
     pub probability: f64,
-    /// How many numbers D of a row may be dropped.
+    /// Number D of units that can be dropped, in each row.
     pub dim: usize,
 }
 
@@ -103,7 +129,7 @@ pub struct Dropout {
 ///
 /// # Contract
 ///
-/// Rows do not depend on each other, and the same input gives the same output.
+/// Rows are independent, and the same input gives the same output.
 pub trait Critic: Module + ModuleDisplay {
     /// Returns Q(o, a) for each pair.
     ///
@@ -118,25 +144,26 @@ pub trait Critic: Module + ModuleDisplay {
         None
     }
 
-    /// As [`q_value`](Self::q_value), with dropout: D numbers inside the network are multiplied by those of `mask`.
+    /// As [`q_value`](Self::q_value), with dropout: D units of the network are multiplied by the numbers of `mask`.
     ///
-    /// Agents call it in updates, for networks that have [`dropout`](Self::dropout). They draw the mask, so that the run depends on the seed alone.
+    /// Agents call it in updates if the network has [`dropout`](Self::dropout). They draw the mask, so a run depends on
+    /// its seed alone.
     ///
     /// # Shapes
     ///
-    /// - `mask`: `[n, D]`, 0 for a number that is dropped and 1/(1 − p) for one that is kept; the rest as there
+    /// - `mask`: `[n, D]`, 0 for a dropped unit and 1/(1 − p) for a kept one; the others as in `q_value`
     fn q_value_with_dropout(&self, observations: Tensor<2>, actions: Tensor<2>, mask: Tensor<2>) -> Tensor<2> {
         let _ = mask;
         self.q_value(observations, actions)
     }
 
-    /// Returns a network of the same shapes with new initial weights, as [`Actor::reinitialized`].
+    /// Returns a network of the same shapes with new initial weights. See [`Actor::reinitialized`].
     fn reinitialized(&self, rng: &mut ChaCha8Rng) -> Option<Self> {
         let _ = rng;
         None
     }
 
-    /// Returns what the network computes, for those that the kernels can run. Networks of your own need none.
+    /// Returns the network as a program, if the kernels can run it. Networks of your own need none.
     #[doc(hidden)]
     fn program(&self) -> Option<Program> {
         None

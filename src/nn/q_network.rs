@@ -12,31 +12,32 @@ use crate::config::ConfigError;
 use crate::env::Spaces;
 use crate::fused::{Builder, Program};
 
-/// Settings of [`QNetwork`].
+/// Settings of [`QNetwork`]. [`Ensemble`](super::Ensemble) has an example.
 #[derive(Config, Debug, PartialEq)]
 pub struct QNetworkConfig {
     /// Width of each hidden layer. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
-    /// The function between two layers. Default: ReLU.
+    /// Activation function. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
+    /// Initial weights. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
-    /// Whether each hidden layer is normalised before its activation, as in [`MlpConfig::layer_norm`]. Off by default.
+    /// Whether each hidden layer has layer normalisation, see [`MlpConfig::layer_norm`]. Off by default.
     #[config(default = false)]
     pub layer_norm: bool,
-    /// Probability that a number of a hidden layer is dropped while the network learns, as in [`MlpConfig::dropout`]. Default: 0.
+    /// Dropout probability of the hidden units, see [`MlpConfig::dropout`]. Default: 0.
     #[config(default = 0.0)]
     pub dropout: f64,
-    /// Whether the hidden layers are residual blocks, as in [`MlpConfig::residual`]. Off by default.
+    /// Whether the hidden layers are residual blocks, see [`MlpConfig::residual`]. Off by default.
     #[config(default = false)]
     pub residual: bool,
-    /// Values for each pair of observation and action, at least 1: more than one for critics of quantiles. Default: 1.
+    /// Outputs for each pair of observation and action, at least 1:
+    /// [`ValueHead::value_dim`](super::ValueHead::value_dim). Default: 1.
     #[config(default = 1)]
     pub value_dim: usize,
-    /// The units that the layers see actions in. Default: `[−1, 1]`.
+    /// The units of actions inside the network. Default: `[−1, 1]`.
     #[config(default = "ActionUnits::Normalized")]
     pub action_units: ActionUnits,
 }
@@ -46,7 +47,8 @@ impl QNetworkConfig {
     ///
     /// # Errors
     ///
-    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸ weights a layer.
+    /// As [`MlpConfig::validate`]: [`ConfigError::TooSmall`] if a width is 0, [`ConfigError::TooLarge`] above 2²⁸
+    /// weights in a layer.
     pub fn init(&self, spaces: &Spaces, rng: &mut impl Rng, device: &Device) -> Result<QNetwork, ConfigError> {
         let mut widths = vec![spaces.observation().dim() + spaces.action().dim()];
         widths.extend(&self.hidden_dims);
@@ -64,15 +66,15 @@ impl QNetworkConfig {
     }
 }
 
-/// An action-value network on the concatenation of observation and action.
+/// An action-value network. Its input is the concatenation of observation and action.
 #[derive(Module, Debug)]
 pub struct QNetwork {
     /// The layers, from `[o, a]` to Q.
     pub trunk: Mlp,
-    /// How many of the inputs are actions.
+    /// Number of inputs that are actions.
     #[module(skip)]
     action_dim: usize,
-    /// What turns actions into environment units, if the layers see those.
+    /// Converts actions to environment units, if the layers use these.
     bounds: Option<ActionBounds>,
 }
 

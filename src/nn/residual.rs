@@ -1,4 +1,4 @@
-//! Residual blocks.
+//! Residual blocks of SimBa.
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
@@ -9,24 +9,26 @@ use super::activate::activate;
 use super::{Activation, Initialization, linear};
 use crate::fused::{Builder, Source};
 
-/// How many times as wide a block is inside.
+/// Inner width of a block, as a multiple of its outer width.
 pub(super) const EXPANSION: usize = 4;
 
-/// A block `h + f(norm(h) W₁ + b₁) W₂ + b₂`, four times as wide inside[^1].
+/// A residual block `h + f(norm(h) W₁ + b₁) W₂ + b₂`, where f is the activation. Its inner width is four times its
+/// outer width[^1].
 ///
-/// [^1]: H. Lee et al. (2024). *SimBa: Simplicity Bias for Scaling Up Parameters in Deep Reinforcement Learning*. arXiv:2410.09754.
+/// [^1]: H. Lee et al. (2024). *SimBa: Simplicity Bias for Scaling Up Parameters in Deep Reinforcement Learning*.
+/// arXiv:2410.09754.
 #[derive(Module, Debug)]
 pub struct ResidualBlock {
-    /// Normalises h.
+    /// Layer normalisation of h.
     pub norm: LayerNorm,
-    /// W₁ and b₁, to four times the width.
+    /// W₁ and b₁, from the outer to the inner width.
     pub expand: Linear,
-    /// W₂ and b₂, back to the width.
+    /// W₂ and b₂, back to the outer width.
     pub contract: Linear,
 }
 
 impl ResidualBlock {
-    /// Draws the two layers in their order.
+    /// Creates a block. Draws the two layers in their order.
     pub(super) fn init(width: usize, initialization: Initialization, rng: &mut impl Rng, device: &Device) -> Self {
         Self {
             norm: LayerNormConfig::new(width).init(device),

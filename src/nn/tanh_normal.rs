@@ -1,4 +1,4 @@
-//! The density of a Gaussian squashed by tanh, accurate where the textbook formula loses digits.
+//! The density of a Gaussian after tanh, without the loss of digits of the textbook formula.
 
 use std::f64::consts::{LN_2, PI};
 
@@ -7,16 +7,14 @@ use burn::tensor::{Tensor, assert_shape};
 use super::ActionSample;
 use crate::fused;
 
-/// Computes `log(1 − tanh² u)`, the log-slope of tanh, for any u.
+/// Computes `log(1 − tanh² u)`, the logarithm of the slope of tanh, for any u.
 ///
-/// Evaluating `1 − tanh² u` first rounds to 0 from |u| ≈ 9 on in single precision, and its gradient with it. The same
-/// quantity is `2 (log 2 − u − softplus(−2u))`, and, since it is even in u,
+/// In single precision, `1 − tanh² u` and its gradient are 0 from |u| ≈ 9 on. The same value without overflow and
+/// cancellation, for any sign of u, is
 ///
 /// ```text
 /// log(1 − tanh² u) = 2 (log 2 − |u| − log(1 + exp(−2|u|)))
 /// ```
-///
-/// where nothing overflows or cancels.
 ///
 /// # Shapes
 ///
@@ -33,16 +31,29 @@ pub fn log_tanh_slope(u: Tensor<2>) -> Tensor<2> {
 /// log π(a∣o) = Σ_axes [ −½ noise² − log_std − ½ log 2π − log(1 − tanh² u) ] − log_volume
 /// ```
 ///
-/// With a `log_volume` of 0 the density is that of the action in `[−1, 1]`, equation 21 of the paper[^1]; with `Σ log(half_range)` it is that of the
-/// action in environment units. The two differ by a constant, which shifts every entropy.
+/// With a `log_volume` of 0 it is the density of actions in `[−1, 1]`, equation 21 of the paper[^1]. With
+/// `Σ log(half_range)`, where `half_range` is half the width of an axis, it is that of actions in environment units.
+/// The two differ by a constant, which shifts every entropy.
 ///
 /// # Shapes
 ///
-/// - `noise`, `u`, `log_std`: `[n, A]`; returns `[n, 1]`, in nats
+/// - `noise`, `u`, `log_std`: `[n, A]`; returns `[n, 1]`, in nats (natural logarithm)
 ///
 /// # Panics
 ///
 /// Panics if the three tensors differ in shape.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::burn::tensor::Tensor;
+/// use actor_critic::nn::tanh_normal::log_prob;
+///
+/// # let device = actor_critic::burn::tensor::Device::flex();
+/// let zeros = || Tensor::<2>::zeros([1, 1], &device);
+/// let density = log_prob(zeros(), zeros(), zeros(), 0.0).into_scalar::<f32>();
+/// assert!((density - -0.918_939).abs() < 1e-6); // −½ log 2π
+/// ```
 ///
 /// # References
 ///
@@ -51,13 +62,13 @@ pub fn log_prob(noise: Tensor<2>, u: Tensor<2>, log_std: Tensor<2>, log_volume: 
     let [n, axes] = noise.dims();
     assert_shape!(u, [n, axes]);
     assert_shape!(log_std, [n, axes]);
-    // `(u − mean) / std` is `noise` itself: computing it back would cancel where the deviation is small.
+    // `(u − mean) / std` is `noise`. Computing it from u would cancel digits where the deviation is small.
     let gaussian = noise.square() * -0.5 - log_std;
     (gaussian - log_tanh_slope(u)).sum_dim(1) - normalization(axes, log_volume)
 }
 
-/// Samples actions from the mean and the log standard deviation side by side, before it is clamped; `None` if there is no
-/// kernel for it.
+/// Samples actions from the means and the unclamped log standard deviations, side by side; `None` if there is no kernel
+/// for it.
 pub(super) fn fused_sample(
     heads: &Tensor<2>,
     noise: &Tensor<2>,

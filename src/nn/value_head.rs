@@ -10,31 +10,45 @@ use crate::matrix::Matrix;
 mod categorical;
 mod quantiles;
 
-/// What the critics of an agent say about a pair of observation and action, and how they learn it.
+/// What critics return for an observation and an action, and the loss that trains it.
+///
+/// # Examples
+///
+/// ```
+/// use actor_critic::nn::{QuantilesConfig, ValueHead};
+/// use actor_critic::prelude::*;
+///
+/// let quantiles = QuantilesConfig::new().with_count(25).with_dropped(2);
+/// let config = SacConfig::new().with_value_head(ValueHead::Quantiles(quantiles));
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Config, Debug, PartialEq, Copy)]
 pub enum ValueHead {
-    /// One number, Q(o, a), which learns the mean of the return by the squared error.
+    /// One number, Q(o, a): the expected return, with the squared error as loss.
     Scalar,
-    /// Quantiles of the return[^1], which learn by the quantile Huber loss. Q(o, a) is their mean.
+    /// Quantiles of the return[^1], with the quantile Huber loss. Q(o, a) is their mean.
     ///
-    /// [^1]: W. Dabney et al. (2018). *Distributional Reinforcement Learning with Quantile Regression*. arXiv:1710.10044.
+    /// [^1]: W. Dabney et al. (2018). *Distributional Reinforcement Learning with Quantile Regression*.
+    /// arXiv:1710.10044.
     Quantiles(QuantilesConfig),
-    /// Probabilities of returns on a grid[^1], which learn by cross-entropy. Q(o, a) is their mean.
+    /// Probabilities of returns on a grid[^1], with the cross-entropy as loss. Q(o, a) is their mean.
     ///
-    /// [^1]: J. Farebrother et al. (2024). *Stop Regressing: Training Value Functions via Classification for Scalable Deep RL*. arXiv:2403.03950.
+    /// [^1]: J. Farebrother et al. (2024). *Stop Regressing: Training Value Functions via Classification for Scalable
+    /// Deep RL*. arXiv:2403.03950.
     Categorical(CategoricalConfig),
 }
 
 /// Settings of [`ValueHead::Quantiles`].
 #[derive(Config, Debug, PartialEq, Copy)]
 pub struct QuantilesConfig {
-    /// Quantiles of each critic, at least 1, at the levels `(2k + 1)/(2K)`. Default: 25, TQC's[^1].
+    /// Quantiles of each critic, K, at least 1, at the levels `(2k + 1)/(2K)`. Default: 25, TQC's[^1].
     ///
-    /// [^1]: A. Kuznetsov et al. (2020). *Controlling Overestimation Bias with Truncated Mixture of Continuous Distributional Quantile
-    /// Critics*. arXiv:2005.04269.
+    /// [^1]: A. Kuznetsov et al. (2020). *Controlling Overestimation Bias with Truncated Mixture of Continuous
+    /// Distributional Quantile Critics*. arXiv:2005.04269.
     #[config(default = 25)]
     pub count: usize,
-    /// Quantiles for each critic that targets leave out, the largest of all critics together: less than `count`. Default: 0; TQC's is 2.
+    /// Quantiles that targets drop, for each critic: the largest of the quantiles of all critics together. Less than
+    /// `count`. Default: 0; TQC's is 2.
     #[config(default = 0)]
     pub dropped: usize,
 }
@@ -42,20 +56,21 @@ pub struct QuantilesConfig {
 /// Settings of [`ValueHead::Categorical`].
 #[derive(Config, Debug, PartialEq, Copy)]
 pub struct CategoricalConfig {
-    /// The smallest and the largest return of the grid, in the units that critics learn. Returns beyond them count as these. Default: ±150: with
-    /// [`scale_rewards`](crate::agent::SacConfig::scale_rewards), returns without the entropy are within ±100.
+    /// The smallest and the largest return of the grid, in the units of the critics. Returns outside count as the
+    /// nearest end. Default: ±150. With [`scale_rewards`](crate::agent::SacConfig::scale_rewards), returns without the
+    /// entropy are within ±100.
     #[config(default = "[-150.0, 150.0]")]
     pub range: [f64; 2],
-    /// Returns of the grid, at least 2, evenly spaced, the ends of the range included. Default: 101.
+    /// Number of returns in the grid, at least 2, evenly spaced, including both ends of the range. Default: 101.
     #[config(default = 101)]
     pub count: usize,
-    /// Standard deviation σ of the Gaussian that a target is spread over the grid with, in units of its spacing, `[0, ∞)`. Default: 0.75, HL-Gauss;
-    /// 0 is two-hot: a target between two returns of the grid is shared by them.
+    /// Standard deviation σ of the Gaussian that spreads a target over the grid, in grid spacings, `[0, ∞)`.
+    /// Default: 0.75, HL-Gauss. 0 is two-hot: the two nearest returns of the grid share the target.
     #[config(default = 0.75)]
     pub smoothing: f64,
 }
 
-/// The loss of critics, as its mean over the critics, and its gradient.
+/// The loss of critics (the mean over them), and its gradient.
 pub(crate) struct HeadLoss {
     pub(crate) loss: f64,
     /// `[n, critics · values]`
@@ -69,8 +84,9 @@ impl ValueHead {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::TooSmall`] without a quantile or with fewer than two returns, [`ConfigError::TooLarge`] if no quantile is left; [`ConfigError`] by the
-    /// name of the field for a range or a smoothing that cannot be.
+    /// - [`ConfigError::TooSmall`] without a quantile, or with fewer than two returns
+    /// - [`ConfigError::TooLarge`] if all quantiles are dropped
+    /// - [`ConfigError`] names the field if a range or a smoothing is not valid
     pub fn validate(&self) -> Result<(), ConfigError> {
         match *self {
             Self::Scalar => Ok(()),
@@ -90,7 +106,7 @@ impl ValueHead {
         }
     }
 
-    /// Returns the numbers that a critic returns for a pair.
+    /// Returns how many numbers a critic returns for an observation and an action.
     pub fn value_dim(&self) -> usize {
         match *self {
             Self::Scalar => 1,
@@ -100,7 +116,8 @@ impl ValueHead {
         }
     }
 
-    /// Returns what a loss in the units that critics learn is divided by to be in those of the reward, if one unit of the reward is `factor` of theirs.
+    /// Returns the divisor that converts a loss in the units of the critics to those of the reward. A reward of 1 is
+    /// `factor` in the units of the critics.
     pub(crate) fn loss_scale(&self, factor: f64) -> f64 {
         match self {
             Self::Scalar => factor.powi(2),
@@ -117,7 +134,7 @@ impl ValueHead {
         }
     }
 
-    /// Returns the gradient of the outputs from that of Q(o, a) of each critic.
+    /// Returns the gradient of the outputs, from the gradient of Q(o, a) of each critic.
     pub(crate) fn pull_back(&self, outputs: &Matrix, expectations: Matrix) -> Matrix {
         match self {
             Self::Scalar => expectations,
@@ -126,10 +143,11 @@ impl ValueHead {
         }
     }
 
-    /// Returns numbers whose mean is the value of the next state, `[n, m]`, from the outputs of the critics that count.
+    /// Returns numbers whose mean is the value of the next state, `[n, m]`, from the outputs of the critics that a
+    /// reduction uses.
     ///
-    /// Of quantiles they are those of the critic with the smallest mean, or with [`Reduction::Mean`] those of all critics; in either
-    /// case without the largest, if there are some to be dropped. Of the other heads it is one number.
+    /// For quantiles, these are the quantiles of the critic with the smallest mean, or of all critics for
+    /// [`Reduction::Mean`]; both without the largest, if some are dropped. For the other heads it is one number.
     pub(crate) fn next_values(&self, reduction: &Reduction, outputs: Matrix) -> Matrix {
         match self {
             Self::Scalar => reduction.reduce(outputs),
@@ -138,7 +156,7 @@ impl ValueHead {
         }
     }
 
-    /// Computes the loss of outputs towards targets y, `[n, m]`, which are equally likely, with a weight for each row if there are some.
+    /// Computes the loss for equally likely targets y, `[n, m]`. Rows may have weights.
     pub(crate) fn loss(
         &self,
         outputs: Matrix,
@@ -170,7 +188,7 @@ impl ValueHead {
     }
 }
 
-/// Returns the outputs of each critic on an axis of their own, `[n, critics, values]`.
+/// Returns the outputs with an axis for the critics, `[n, critics, values]`.
 fn by_critic(outputs: &Tensor<2>, values: usize) -> Tensor<3> {
     let [n, columns] = outputs.dims();
     outputs.clone().reshape([n, columns / values, values])

@@ -1,4 +1,4 @@
-//! The two forms of a network, flat memory and a module of burn, learn the same.
+//! Flat networks and burn modules learn the same.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ fn numbers(state: &State) -> BTreeMap<String, Vec<f64>> {
     state.names().filter_map(|name| Some((name.to_owned(), read(name)?))).collect()
 }
 
-/// Requires the same learning, saved state included, from both forms, and that the flat one is in use.
+/// Requires that both forms learn the same and save the same state, and that the flat form is in use.
 #[track_caller]
 fn learns_the_same<A: Agent + SaveState>(axes: usize, new: impl Fn() -> A) {
     let learned = |batch: &Batch| {
@@ -62,7 +62,7 @@ fn learns_the_same<A: Agent + SaveState>(axes: usize, new: impl Fn() -> A) {
             assert_eq!(flat.2[name].len(), module.len(), "{name}");
             flat.2[name].iter().zip(module).for_each(|(a, b)| close(name, *a, *b));
         }
-        // A module has no moments of a parameter that never had a gradient; in flat memory they are 0.
+        // A module has no moments of a parameter that never had a gradient. In flat form they are 0.
         let more = flat.2.iter().filter(|(name, _)| !module.2.contains_key(*name));
         more.for_each(|(name, values)| assert!(values.iter().all(|value| *value == 0.0), "{name}: {values:?}"));
     }
@@ -100,7 +100,7 @@ fn a_gaussian_policy_and_any_number_of_critics() {
             .with_layer_norm(axes == 2);
         Ensemble::new((0..count).map(|_| config.init(&spaces(axes), &mut rng, &device).unwrap()).collect()).unwrap()
     };
-    // Four axes and more: both heads together are wide enough for another product.
+    // With four axes or more, both heads together are wide enough for the other matrix product.
     for axes in [1, 2, 5] {
         learns_the_same(axes, || {
             let mut rng = Seed(1).stream(Stream::ActorWeights);

@@ -78,7 +78,7 @@ fn the_critic_step_does_not_move_one_bit_of_the_actor() {
 #[test]
 fn the_actor_step_does_not_move_one_bit_of_the_critic() {
     for device in fixture::devices() {
-        // The critic learns from rewards that it predicts already, so only the actor's loss has a slope left.
+        // The critic already predicts the rewards, so only the actor's loss has a gradient.
         let config = DdpgConfig::new().with_tau(0.0);
         let mut agent = config.init(&spaces(), &device, Seed(0)).unwrap();
         let actions = ActionBounds::new(spaces().action(), &device).unwrap().unscale(batch().upload(&device).actions);
@@ -94,7 +94,7 @@ fn the_actor_step_does_not_move_one_bit_of_the_critic() {
     }
 }
 
-/// The target is off the tape and a quarter of the way from where it began to where the source is now.
+/// The target has no autodiff, and is a quarter of the way from its start to the present network.
 #[track_caller]
 fn assert_quarter_way(target: &impl Module, before: &[f32], source: &impl Module) {
     let target = parameters(target);
@@ -107,7 +107,7 @@ fn assert_quarter_way(target: &impl Module, before: &[f32], source: &impl Module
 #[test]
 fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
     for device in fixture::devices() {
-        // Long steps, so that a wrong share or a wrong order shows.
+        // Large steps make a wrong τ or a wrong order visible.
         let sac = SacConfig::new().with_tau(0.25).with_critic_learning_rate(0.1).with_actor_learning_rate(0.1);
         let mut sac = sac.init(&spaces(), &device, Seed(0)).unwrap();
         let before = values(sac.target_critics());
@@ -133,7 +133,7 @@ fn targets_begin_as_copies_carry_no_tape_and_follow_by_tau() {
     }
 }
 
-/// With a τ of 1 and an interval of 2 the targets are copies of the critics after updates 2 and 4, and stay what they were in between.
+/// With a τ of 1 and an interval of 2, the targets are copies after updates 2 and 4, and do not change in between.
 fn copies_at_every_other_update<A: Agent>(mut agent: A, critics: impl Fn(&A) -> [Vec<f32>; 2]) {
     let mut before = critics(&agent)[1].clone();
     for update in 1..=4 {
@@ -182,7 +182,7 @@ fn sac_moves_the_actor_and_the_temperature_after_a_delay_and_reports_their_lates
     }
 }
 
-/// A state of before `policy_delay`, the reductions and Adam's betas were settings.
+/// A state from before `policy_delay`, the reductions and Adam's betas were settings.
 #[test]
 fn a_state_that_lacks_newer_settings_is_restored() {
     let device = fixture::devices().remove(0);
@@ -262,7 +262,7 @@ fn ddpg_moves_the_actor_after_a_delay_and_reports_its_latest_step() {
     }
 }
 
-/// A state of DDPG of before it had a delay.
+/// A state of DDPG from before `policy_delay`.
 #[test]
 fn a_state_without_a_count_of_updates_is_restored() {
     let device = fixture::devices().remove(0);
@@ -276,7 +276,7 @@ fn a_state_without_a_count_of_updates_is_restored() {
     assert_eq!(restored.update(&batch()).unwrap(), agent.update(&batch()).unwrap());
 }
 
-/// Each parameter, apart.
+/// The parameters, each separately.
 #[derive(Default)]
 struct Each(Vec<Vec<f32>>);
 
@@ -300,7 +300,7 @@ fn every_parameter_of_residual_blocks_learns_and_the_critics_do_not_move_the_act
         let actor = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.actor(), visitor));
         let critics = |agent: &Sac<_, _>| each(&|visitor| Module::visit(agent.critics(), visitor));
         let (actor_before, critics_before) = (actor(&agent), critics(&agent));
-        // Input, two blocks of a normalisation and two layers, the last normalisation, and two heads or one.
+        // Input, two blocks (normalisation and two layers each), the last normalisation, and two heads or one.
         assert_eq!((actor_before.len(), critics_before.len()), (2 + 2 * 6 + 2 + 4, 2 * (2 + 2 * 6 + 2 + 2)));
         let inside = agent.core.boundary.inside(&batch());
         let noise = agent.core.boundary.place.take(matrix(8, 2, 5.0, &device));
@@ -404,7 +404,7 @@ fn sac_with_the_noisy_deterministic_policy_maximises_the_plain_return() {
         let batch = batch();
         let noise = matrix(8, 2, 5.0, &device);
         let mut losses = Vec::new();
-        // The policy has no entropy, so the temperature has no say.
+        // The policy has no entropy, so the temperature has no effect.
         for temperature in [0.0, 7.0] {
             let mut agent = noisy_agent(TemperatureConfig::Fixed(temperature), &device).unwrap();
             let actor = values(agent.actor());

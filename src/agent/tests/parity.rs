@@ -1,7 +1,8 @@
 //! Three updates in a row equal PyTorch's: targets, losses, every gradient, every weight.
 //!
-//! The recordings are those of networks without normalisation that see actions in environment units, and of densities in those units, so the settings
-//! here ask for these. The bars stand in `tests/it/fixture/mod.rs`. Every test runs on each CPU backend that is compiled in.
+//! The recordings are of networks without normalisation, with actions and densities in environment units, so these
+//! tests use these settings. The tolerances are in `tests/it/fixture/mod.rs`. Every test runs on each CPU backend that
+//! is compiled in.
 
 use super::super::learner::{self, Learner};
 use super::{batch_of, read};
@@ -107,7 +108,7 @@ fn gaussian_layers(actor: &GaussianActor) -> NamedLayers<'_> {
     vec![("l1", &trunk[0]), ("l2", &trunk[1]), ("mean", &actor.mean), ("log_std", &actor.log_std)]
 }
 
-/// Returns the gradient of one parameter that burn's tape has.
+/// Returns the gradient of one parameter from burn's autodiff.
 fn on_tape(layers: &NamedLayers<'_>, gradients: &Gradients, id: ParamId) -> Vec<f64> {
     let weight = layers.iter().find(|(_, layer)| layer.weight.id == id);
     let weight = weight.map(|(_, layer)| values(layer.weight.val().grad(gradients).unwrap()));
@@ -117,7 +118,7 @@ fn on_tape(layers: &NamedLayers<'_>, gradients: &Gradients, id: ParamId) -> Vec<
     })
 }
 
-/// Compares the gradients of the step that was taken last, where the learner keeps them.
+/// Compares the gradients of the latest step, where the learner keeps them.
 fn assert_latest_gradients<M: Module>(what: &str, learner: &Learner<M>, layers: &NamedLayers<'_>, expected: &Value) {
     if learner.flat().is_some() {
         assert_gradients(what, layers, |id| learner::Gradients::Flat.of(learner, id), expected);
@@ -155,7 +156,7 @@ fn ddpg_updates_equal_pytorchs() {
             let metrics = agent.update(&batch).unwrap().metrics;
             assert_relative("critic loss", &[metrics.critic_loss], &[number(&step["critic_losses"][0])]);
 
-            // The actor's gradient is taken at the critic that has already moved.
+            // The gradient of the actor uses the critic after its step.
             let actions = old_actor.act(batch.upload(&device).observations);
             let q_values = agent.critic().valid().q_value(batch.upload(&device).observations, actions);
             assert_mean("actor loss", metrics.actor_loss, number(&step["actor_loss"]), &values(q_values.clone()));
@@ -271,7 +272,7 @@ fn sac_updates_equal_pytorchs(file: &str, temperature: impl Fn(&Value) -> Temper
             assert_relative("critic loss", &[metrics.critic_loss], &[critic_losses.iter().sum::<f64>() / 2.0]);
             assert_relative("temperature", &[metrics.temperature], &[number(&step["log_alpha_after"]).exp()]);
 
-            // The actor's gradient is taken at the critics that have already moved, and at the old temperature.
+            // The gradient of the actor uses the critics after their step, and the old temperature.
             let sample = old_actor.sample(batch.upload(&device).observations, noise);
             let actions =
                 ActionBounds::new(spaces(config).action(), &device).unwrap().scale(sample.actions.clone().inner());
@@ -334,7 +335,8 @@ fn squashed_gaussian_densities_equal_pytorchs_far_into_saturation() {
             let u = cell(mean) + cell(log_std).exp() * cell(noise);
             let (found, expected) = (values(u.clone().tanh())[0], number(&row["tanh_u"]));
             match backend {
-                // WGSL's tanh may be as inexact as a quotient of exponentials: Mesa's software driver is off by 2e-6 at 0.4.
+                // WGSL's tanh may be as inexact as a quotient of exponentials: Mesa's software driver is off by 2e-6
+                // at 0.4.
                 "wgpu" | "vulkan" => assert!((found - expected).abs() <= 1e-5, "tanh u: {found} for {expected}"),
                 _ => assert_relative("tanh u", &[found], &[expected]),
             }

@@ -101,7 +101,7 @@ fn norm(norm: &mut LayerNorm, weights: &Value, name: &str, device: &Device) {
     norm.beta = Some(Param::from_tensor(part("bias")));
 }
 
-/// Gives residual blocks PyTorch's weights; those after them are the last of `layers`.
+/// Gives residual blocks PyTorch's weights. The layers after the blocks are the last of `layers`.
 fn load_trunk(trunk: &mut Mlp, last: &[&str], weights: &Value, device: &Device) {
     trunk.layers = layers(weights, &[&["trunk.input"], last].concat(), device);
     norm(&mut trunk.norms[0], weights, "trunk.norm", device);

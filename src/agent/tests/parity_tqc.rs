@@ -1,4 +1,5 @@
-//! Critics with layer normalisation, dropout and quantiles equal PyTorch's: three updates in a row, and a pass with a given mask.
+//! Critics with layer normalisation, dropout and quantiles equal PyTorch's: in three updates, and in a pass with a
+//! given mask.
 
 use super::super::learner::Gradients;
 use super::{batch_of, read};
@@ -170,7 +171,7 @@ fn a_critic_with_dropout_computes_as_pytorchs() {
         let of_weight = values::<2>(tracked.trunk.layers[0].weight.val().grad(&gradients).unwrap());
         assert_gradient("l1.weight", &of_weight, &expected(&fixture["gradients"], "l1.weight"));
 
-        // The same by the kernels, wherever the test runs.
+        // The same with the kernels, wherever the test runs.
         let host = |name: &str| {
             let array = Array::of(&fixture[name]);
             let values: Vec<f32> = array.data.iter().map(|&x| x as f32).collect();

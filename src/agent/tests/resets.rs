@@ -1,4 +1,4 @@
-//! Networks that begin anew: with which weights, at which updates, and what stays.
+//! Resets of networks: the new weights, at which updates they come, and what stays.
 
 use super::batch_of;
 use crate::fixture;
@@ -61,7 +61,7 @@ fn after_a_reset_the_weights_are_the_next_of_their_stream() {
     }
 }
 
-/// What an agent has learned, by name, without the random streams.
+/// The learned parts of an agent, by name, without the random streams.
 fn learned(agent: &impl SaveState) -> Vec<(String, Vec<f64>)> {
     let state = agent.save_state().unwrap();
     let names: Vec<_> = state.names().filter(|name| !name.contains("rng")).map(str::to_owned).collect();
@@ -86,7 +86,7 @@ fn after_a_reset_an_agent_learns_as_a_new_one_with_these_weights() {
         let (actor, critics) = (agent.actor().clone(), agent.critics().clone());
         let mut new = Sac::new(actor, critics, &spaces(), &new, &device, Seed(5)).unwrap();
         let noise = |agent: &Sac<_, _>, seed| agent.core.boundary.normal(8, &mut Seed(seed).stream(Stream::Update));
-        // The same statistics of observations: none, in an update.
+        // Updates do not change the statistics of observations.
         let inside = new.core.boundary.inside(&batch());
         for seed in 0..3 {
             let (next_noise, noise) = (noise(&new, 2 * seed), noise(&new, 2 * seed + 1));
@@ -97,7 +97,8 @@ fn after_a_reset_an_agent_learns_as_a_new_one_with_these_weights() {
     }
 }
 
-/// Requires the same weights after each update, resets among them, from an agent that is saved and restored before every one.
+/// Requires the same weights after each update, resets included, from an agent that is saved and restored before every
+/// one.
 #[track_caller]
 fn goes_on_from_any_update<A: Agent + SaveState>(new: impl Fn() -> A, weights: impl Fn(&A) -> Vec<u32>) {
     let run = |interrupted: bool| {
@@ -117,7 +118,7 @@ fn goes_on_from_any_update<A: Agent + SaveState>(new: impl Fn() -> A, weights: i
     let whole = run(false);
     assert_eq!(run(true), whole);
     assert_eq!(run(false), whole);
-    // The first reset and the second have weights of their own.
+    // The second reset draws other weights than the first.
     assert_ne!(whole[1], whole[3]);
 }
 
@@ -191,7 +192,7 @@ fn both_forms_begin_anew_with_the_same_bits() {
     }
 }
 
-/// A critic that does not know how its weights began.
+/// A critic that cannot be reset.
 #[derive(Module, Debug)]
 struct Fixed {
     value: f64,

@@ -1,4 +1,4 @@
-//! Batches whose transitions count differently, or look several steps ahead.
+//! Batches with weights, and batches with returns of several steps.
 
 use super::{batch_of, read};
 use crate::fixture;
@@ -70,7 +70,7 @@ fn state(agent: &impl SaveState) -> Vec<u8> {
     agent.save_state().unwrap().to_bytes().unwrap()
 }
 
-/// Requires the same update from equal weights and written-out discounts as from none, and another one from unequal ones.
+/// Requires that equal weights and written-out discounts give the same update as none, and unequal weights another one.
 fn counts_as_it_should<A: Agent + SaveState>(new: impl Fn(&Device) -> A) {
     for device in fixture::devices() {
         let updated = |batch: Batch| {
@@ -84,7 +84,7 @@ fn counts_as_it_should<A: Agent + SaveState>(new: impl Fn(&Device) -> A) {
         assert_eq!(updated(batch().with_discounts(same).unwrap()).0, plain.0);
         assert_ne!(updated(batch().with_discounts(vec![0.5; ROWS]).unwrap()).0, plain.0);
 
-        // The mean over a batch in which each row counts once is that over the batch twice, where each pair counts 2 and 0.
+        // A batch in which each row has weight 1 has the same mean as the batch twice with weights 2 and 0.
         let weighted = updated(batch().with_weights(vec![2.0, 0.0, 1.0, 1.0, 0.5, 1.5]).unwrap());
         assert_ne!(weighted.0, plain.0);
         assert!(plain.1.is_none());

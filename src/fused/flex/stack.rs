@@ -1,4 +1,4 @@
-//! The operands of a perceptron: two inputs in one matrix, several heads in one layer, and the separation of their gradients.
+//! The operands of a perceptron: joins inputs to one matrix and heads to one layer, and separates their gradients.
 
 use std::ops::Range;
 
@@ -10,12 +10,12 @@ use crate::fused::MlpShape;
 use crate::fused::kernel::{Layer, LayerGradient, Perceptron};
 use crate::matrix::Buffer;
 
-/// The input of a perceptron, in one matrix.
+/// The input of a perceptron as one matrix.
 #[derive(Debug, Clone)]
 pub(super) struct Input {
     values: Values,
     pub(super) rows: usize,
-    /// The columns of each tensor that it was made of.
+    /// The columns of each tensor that it was joined from.
     pub(super) columns: Vec<Range<usize>>,
 }
 
@@ -58,7 +58,7 @@ impl Input {
     }
 }
 
-/// The layers of a perceptron, the heads side by side in the last.
+/// The layers of a perceptron. The last one has all heads side by side.
 #[derive(Debug, Clone)]
 pub(super) struct Stack {
     /// Weight and bias of each layer.
@@ -90,7 +90,7 @@ impl Stack {
         Self { layers, heads, shape }
     }
 
-    /// Calls `f` with the layers as the kernel takes them.
+    /// Calls `f` with the layers in the form of the kernel.
     pub(super) fn with<R>(&self, f: impl FnOnce(&Perceptron<'_>) -> R) -> R {
         let layers: Vec<_> =
             self.layers.iter().map(|[weight, bias]| Layer { weight: slice(weight), bias: slice(bias) }).collect();
@@ -124,7 +124,7 @@ impl Stack {
     }
 }
 
-/// Joins matrices of as many rows into one, left to right.
+/// Joins matrices with the same number of rows, from left to right.
 fn side_by_side<'a>(matrices: impl Iterator<Item = &'a [f32]>, widths: &[usize]) -> Vec<f32> {
     let matrices: Vec<_> = matrices.zip(widths).map(|(matrix, &width)| matrix.chunks_exact(width)).collect();
     let rows = matrices[0].len();
@@ -134,7 +134,7 @@ fn side_by_side<'a>(matrices: impl Iterator<Item = &'a [f32]>, widths: &[usize])
         .collect()
 }
 
-/// Undoes [`side_by_side`].
+/// Separates matrices joined by [`side_by_side`].
 fn apart(joined: &[f32], widths: &[usize]) -> Vec<Vec<f32>> {
     let rows = joined.chunks_exact(widths.iter().sum());
     let mut start = 0;

@@ -1,9 +1,9 @@
-//! The functions between layers, and their slopes.
+//! Activation functions and their slopes.
 
 use super::per_instruction_set;
 use crate::activation::Activation;
 
-/// Not `max`, which would turn a NaN into a 0 that nobody sees.
+/// Not `max`: it would silently turn NaN into 0.
 #[inline(always)]
 pub(super) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
@@ -29,7 +29,7 @@ pub(super) fn activate_body<const FMA: bool, const MR: usize, const NR: usize>(
     activation: Activation,
     values: &mut [f32],
 ) {
-    // One loop for each, so that none decides anew at every number.
+    // One loop for each activation, so that no loop decides at every number.
     macro_rules! each {
         ($function:expr) => {
             values.iter_mut().for_each(|x| *x = $function(*x))
@@ -44,11 +44,11 @@ pub(super) fn activate_body<const FMA: bool, const MR: usize, const NR: usize>(
 }
 
 per_instruction_set! {
-    /// Multiplies a gradient by the slope of the activation that gave `outputs`.
+    /// Multiplies a gradient by the slope of the activation with these `outputs`.
     ///
     /// # Panics
     ///
-    /// Panics if the slope is not a function of the value.
+    /// Panics for `Silu`, whose outputs do not determine the slope.
     pub(crate) fn activation_gradient(activation: Activation, outputs: &[f32], gradient: &mut [f32])
         = activation_gradient_body
 }
@@ -84,14 +84,14 @@ pub(super) fn tanh_gradient(gradient: f32, output: f32) -> f32 {
     gradient * (1.0 - output * output)
 }
 
-/// Below 0 the slope is eˣ, which is the value and 1.
+/// Below 0 the slope is eˣ, which is the output plus 1.
 #[inline(always)]
 pub(super) fn elu_gradient(gradient: f32, output: f32) -> f32 {
     if output > 0.0 { gradient } else { gradient * (output + 1.0) }
 }
 
 per_instruction_set! {
-    /// Computes `x σ(x)`, number by number.
+    /// Computes `x σ(x)`, element by element.
     pub(crate) fn silu(input: &[f32], output: &mut [f32]) = silu_body
 }
 

@@ -1,4 +1,4 @@
-//! Passes over the parameters of a network.
+//! Adam, and steps of target networks.
 
 use super::per_instruction_set;
 use crate::fused::AdamStep;
@@ -8,12 +8,14 @@ use crate::space::MAX_MAGNITUDE;
 const NEGLIGIBLE: f32 = 100.0 * f32::MIN_POSITIVE;
 
 per_instruction_set! {
-    /// Moves parameters and moments in place: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `θ ← (1 − η λ) θ − η m / (√v + ε)`.
+    /// Takes a step of Adam in place: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
+    /// `θ ← (1 − η λ) θ − η m / (√v + ε)`.
     ///
-    /// The moments of a parameter whose gradient stays 0, that of a dead unit, halve every few steps until they are
-    /// subnormal, where a processor takes a hundred times as long. They become 0 before that.
+    /// The gradient of a dead unit is always 0, and its moments m and v decay until they are subnormal numbers, with
+    /// which a processor is a hundred times slower. This function sets them to 0 before that.
     ///
-    /// Clears `in_range` if a gradient or a parameter is not a number, or beyond all measure; such a gradient moves no parameter.
+    /// Clears `in_range` if a gradient or a parameter is not finite or larger than [`MAX_MAGNITUDE`]. Such a gradient
+    /// moves no parameter.
     pub(crate) fn adam(
         parameters: &mut [f32],
         gradient: &[f32],
@@ -46,12 +48,12 @@ fn adam_body<const FMA: bool, const MR: usize, const NR: usize>(
         let v = second[i] * keep_2 + g * g * take_2;
         let dead = m.abs() < NEGLIGIBLE;
         let m = if dead { 0.0 } else { m };
-        // Only with m: beside an m that counts, the smallest v keeps the step from being a large one.
+        // Only if m is 0 too: otherwise even a tiny v keeps the step from becoming huge.
         let v = if dead & (v < NEGLIGIBLE) { 0.0 } else { v };
         first[i] = m;
         second[i] = v;
         let before = parameters[i];
-        // False for NaN. Without a branch, so that it costs next to nothing.
+        // False for NaN. There is no branch, so it costs almost nothing.
         let in_range = g.abs() <= MAX_MAGNITUDE;
         let theta = if in_range { before * keep - m / (v.sqrt() + epsilon) * step_size } else { before };
         parameters[i] = theta;

@@ -1,12 +1,12 @@
-//! The choice between the implementations of a kernel.
+//! Instruction sets, and the choice between them.
 
 use std::ffi::OsStr;
 use std::sync::LazyLock;
 
-/// The environment variable that keeps a whole process from the newer instruction sets.
+/// The environment variable that chooses the instruction set of a process.
 const VARIABLE: &str = "ACTOR_CRITIC_ISA";
 
-/// The instruction sets that kernels are compiled for, the later the faster.
+/// The instruction sets that kernels are compiled for, from slow to fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum InstructionSet {
     Portable,
@@ -25,7 +25,7 @@ impl InstructionSet {
         }
     }
 
-    /// Returns the fastest that the processor has.
+    /// Returns the fastest instruction set of the processor.
     pub(super) fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
@@ -38,7 +38,7 @@ impl InstructionSet {
         Self::Portable
     }
 
-    /// Returns the instruction set that kernels use: one that the processor has.
+    /// Returns the instruction set that kernels use. The processor has it.
     #[inline]
     pub(super) fn used() -> Self {
         static USED: LazyLock<InstructionSet> = LazyLock::new(|| {
@@ -56,7 +56,7 @@ impl InstructionSet {
         *USED
     }
 
-    /// Returns the instruction set for a value of the variable, and what is wrong with that value.
+    /// Returns the instruction set for a value of the variable, and a message if the value is wrong.
     fn asked_for(value: Option<&OsStr>, best: Self) -> (Self, Option<String>) {
         let Some(value) = value else { return (best, None) };
         match Self::ALL.into_iter().find(|set| value == set.name()) {
@@ -83,7 +83,7 @@ pub(super) mod forced {
         pub(super) static FORCED: Cell<Option<InstructionSet>> = const { Cell::new(None) };
     }
 
-    /// Calls `f` with each instruction set that the processor has, from the portable one on.
+    /// Calls `f` with each instruction set of the processor, from the portable one on.
     pub(in super::super) fn with_each<R>(mut f: impl FnMut() -> R) -> Vec<(InstructionSet, R)> {
         let sets = InstructionSet::ALL.into_iter().filter(|&set| set <= InstructionSet::best());
         let results = sets.map(|set| {

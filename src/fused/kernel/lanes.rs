@@ -2,10 +2,10 @@
 
 use super::in_registers;
 
-/// Lanes of a sum: the same on every instruction set, so that its bits are.
+/// Lanes of a sum. They are the same on every instruction set, so its bits are too.
 const LANES: usize = 16;
 
-/// Returns the sum of a term of the elements at each place of some slices of one length.
+/// Returns the sum of `term` over the elements of slices of the same length.
 #[inline(always)]
 pub(super) fn sum<const N: usize>(slices: [&[f32]; N], term: impl Fn([f32; N]) -> f32) -> f32 {
     let len = slices.first().map_or(0, |slice| slice.len());
@@ -20,7 +20,7 @@ pub(super) fn sum<const N: usize>(slices: [&[f32]; N], term: impl Fn([f32; N]) -
     fold(with_rest(lanes, len % LANES, |i, lane| lane + term(slices.map(|(_, rest)| rest[i]))))
 }
 
-/// Returns the sums of two terms of the elements of a slice.
+/// Returns the sums of two terms over the elements of a slice.
 #[inline(always)]
 pub(super) fn sums(slice: &[f32], terms: impl Fn(f32) -> [f32; 2]) -> [f32; 2] {
     let (chunks, rest) = slice.as_chunks::<LANES>();
@@ -39,19 +39,19 @@ pub(super) fn sums(slice: &[f32], terms: impl Fn(f32) -> [f32; 2]) -> [f32; 2] {
     ]
 }
 
-/// Returns the dot product of two slices of one length.
+/// Returns the dot product of two slices of the same length.
 #[inline(always)]
 pub(super) fn dot<const FMA: bool, const NR: usize>(a: &[f32], b: &[f32]) -> f32 {
     let [dot] = dots::<FMA, NR, 1>(a, b);
     dot
 }
 
-/// Returns the dot products of `b` with some rows of its length: several at once do not wait for each other.
+/// Returns the dot products of `b` with several rows of its length. The processor computes several of them at once.
 #[inline(always)]
 pub(super) fn dots<const FMA: bool, const NR: usize, const M: usize>(rows: &[f32], b: &[f32]) -> [f32; M] {
     let k = b.len();
     assert_eq!(rows.len(), M * k, "the slices have one length");
-    // SAFETY: the lengths are those above; `FMA` and `NR` are those of a body for the instruction set.
+    // SAFETY: the lengths are checked above; `FMA` and `NR` belong to the body for the instruction set.
     #[allow(unsafe_code)]
     let lanes: [[f32; LANES]; M] = unsafe { whole_lanes_call::<FMA, NR, M>(k, rows.as_ptr(), b.as_ptr()) };
     let whole = k - k % LANES;
@@ -68,11 +68,12 @@ in_registers! {
     ///
     /// # Safety
     ///
-    /// As [`whole_lanes`], and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
+    /// As [`whole_lanes`]. On x86-64, `FMA` requires AVX2, and with 32 columns AVX-512.
     unsafe fn whole_lanes_call<M>(k: usize, a: *const f32, b: *const f32) -> [[f32; LANES]; M] = whole_lanes
 }
 
-/// Returns the lanes of the dot products of `M` rows of `k` numbers with another, of as many numbers as fill all lanes.
+/// Returns the lanes of the dot products of `M` rows of `k` numbers with `b`, up to the last multiple of the number of
+/// lanes.
 ///
 /// # Safety
 ///
@@ -86,7 +87,7 @@ unsafe fn whole_lanes<const FMA: bool, const NR: usize, const M: usize>(
 ) -> [[f32; LANES]; M] {
     let mut lanes = [[0.0; LANES]; M];
     for chunk in 0..k / LANES {
-        // SAFETY: `chunk` is a whole one within the row; an array of floats has the alignment of a float.
+        // SAFETY: the chunk is complete within the row; an array of floats has the alignment of a float.
         let b = unsafe { &*b.add(chunk * LANES).cast::<[f32; LANES]>() };
         for (i, lanes) in lanes.iter_mut().enumerate() {
             // SAFETY: as above.
@@ -99,9 +100,9 @@ unsafe fn whole_lanes<const FMA: bool, const NR: usize, const M: usize>(
     lanes
 }
 
-/// Adds what is left over to the first `len` lanes.
+/// Adds the remaining elements to the first `len` lanes.
 ///
-/// To a copy: an array of which an element is chosen when the program runs does not stay in registers.
+/// It changes a copy: an array that is indexed by a variable does not stay in registers.
 #[inline(always)]
 fn with_rest(lanes: [f32; LANES], len: usize, add: impl Fn(usize, f32) -> f32) -> [f32; LANES] {
     if len == 0 {
@@ -114,7 +115,7 @@ fn with_rest(lanes: [f32; LANES], len: usize, add: impl Fn(usize, f32) -> f32) -
     copy
 }
 
-/// Returns the sum of the lanes, half onto half.
+/// Returns the sum of the lanes, by adding one half to the other.
 #[inline(always)]
 fn fold(lanes: [f32; LANES]) -> f32 {
     let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);

@@ -1,4 +1,4 @@
-//! One linear layer: forward, and backward by hand.
+//! One linear layer: forward and backward.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::threads::{for_each, share};
 use crate::activation::Activation;
 use crate::matrix::Buffer;
 
-/// Below this many columns, a product is made of dot products instead of tiles.
+/// A product with fewer columns consists of dot products instead of tiles.
 const NARROW: usize = 8;
 
 /// One linear layer, `x W + b`.
@@ -31,7 +31,7 @@ impl Layer<'_> {
     }
 }
 
-/// Computes `f(x W + b)` for `rows` inputs, where f is the activation, or nothing.
+/// Computes `f(x W + b)` for `rows` inputs. f is the activation, if there is one.
 pub(crate) fn linear_forward(
     layer: &Layer<'_>,
     activation: Option<Activation>,
@@ -56,11 +56,11 @@ fn forward_body<const FMA: bool, const MR: usize, const NR: usize>(
     input: &[f32],
     output: &mut [f32],
 ) {
-    // One loop for each activation, so that none decides anew at every piece.
+    // One loop for each activation, so that no loop decides at every piece.
     match activation {
         Some(Activation::Relu) => linear::<FMA, MR, NR>(layer, input, output, relu),
         None => linear::<FMA, MR, NR>(layer, input, output, |x| x),
-        // A call, before which all registers would have to be saved.
+        // These functions are calls, and a call inside the loop would save all registers.
         Some(activation @ (Activation::Tanh | Activation::Elu | Activation::Silu)) => {
             linear::<FMA, MR, NR>(layer, input, output, |x| x);
             activate_body::<FMA, MR, NR>(activation, output);
@@ -86,9 +86,10 @@ fn linear<const FMA: bool, const MR: usize, const NR: usize>(
     product::<FMA, MR, NR>([output.len() / n, n, k], x, w, output, finish);
 }
 
-/// Computes `δ Wᵀ`, the gradient of some columns of a layer's input, from `δ`, that of its output.
+/// Computes `δ Wᵀ`, the gradient of some columns of a layer's input, from `δ`, the gradient of its output.
 ///
-/// With `through`, an activation and all columns of what it gave, those inputs, the gradient is that before the activation.
+/// `through` is the activation that gave the input, and all columns of that input. The result is then the gradient
+/// before this activation.
 pub(crate) fn linear_input_gradient(
     layer: &Layer<'_>,
     columns: Range<usize>,
@@ -159,7 +160,8 @@ fn input_gradient<const FMA: bool, const MR: usize, const NR: usize>(
     }
 }
 
-/// Computes the gradients of weight and bias of a layer of so many inputs and outputs, `xᵀ δ` and the sum of the rows of `δ`.
+/// Computes the gradients of weight and bias of a layer with k inputs and n outputs: `xᵀ δ`, and the sum of the rows of
+/// `δ`.
 pub(crate) fn linear_parameter_gradient(
     rows: usize,
     [k, n]: [usize; 2],
@@ -169,7 +171,7 @@ pub(crate) fn linear_parameter_gradient(
     bias: &mut [f32],
 ) {
     column_sums(delta, bias);
-    // A narrow gradient is computed as a transpose, whose rows are the columns of this.
+    // A narrow gradient is not split: it is computed as its transpose, whose rows are the columns of the result.
     let share = if n < NARROW { k } else { share(k, rows * k * n) };
     let parts = weight.chunks_mut(share * n).enumerate();
     for_each(parts, |(part, weight)| weight_gradient(rows, [k, n], input, delta, part * share, weight));
@@ -190,7 +192,7 @@ fn column_sums_body<const FMA: bool, const MR: usize, const NR: usize>(matrix: &
 }
 
 per_instruction_set! {
-    /// Computes the rows of `xᵀ δ` from `start` on, as many as `weight` holds.
+    /// Computes rows of `xᵀ δ` from `start` on, until `weight` is full.
     fn weight_gradient(rows: usize, widths: [usize; 2], input: &[f32], delta: &[f32], start: usize, weight: &mut [f32])
         = weight_gradient_body
 }
@@ -216,7 +218,7 @@ fn weight_gradient_body<const FMA: bool, const MR: usize, const NR: usize>(
     }
 }
 
-/// Writes the transpose of a matrix of few columns or few rows.
+/// Writes the transpose of a matrix with few columns or few rows.
 #[inline(always)]
 fn transpose(matrix: &[f32], [rows, columns]: [usize; 2], to: &mut [f32]) {
     for (row, from) in matrix.chunks_exact(columns).enumerate() {

@@ -1,4 +1,4 @@
-//! Matrix products of small sizes, with element-wise work on a row while it is in cache.
+//! Products of small matrices, with an element-wise operation on each row while it is in the cache.
 
 use super::in_registers;
 use super::lanes::{dots, multiply_add};
@@ -7,15 +7,16 @@ use crate::matrix::Buffer;
 /// Up to this many rows, packing a matrix costs more than it saves.
 const FEW_ROWS: usize = 4;
 
-/// Side of the squares in which a matrix is transposed; element by element, one side of it would miss the cache.
+/// Side of the squares in which a matrix is transposed. Element by element, either reads or writes would miss the
+/// cache.
 const SIDE: usize = 8;
 
-/// A factor of a product: a matrix, or some columns of one that is to be transposed.
+/// A factor of a product: a matrix, or columns of a matrix that is to be transposed.
 #[derive(Clone, Copy)]
 pub(super) struct Factor<'a> {
     values: &'a [f32],
     order: Order,
-    /// From one row of memory to the next.
+    /// Distance from one row in memory to the next.
     stride: usize,
 }
 
@@ -26,27 +27,27 @@ enum Order {
 }
 
 impl<'a> Factor<'a> {
-    /// A matrix as it lies in memory.
+    /// A matrix as it is in memory.
     pub(super) fn plain(values: &'a [f32], columns: usize) -> Self {
         Self { values, order: Order::Plain, stride: columns }
     }
 
-    /// The transpose of a matrix of so many columns in memory.
+    /// The transpose of a matrix that has that many columns in memory.
     pub(super) fn transposed(values: &'a [f32], columns: usize) -> Self {
-        // The transpose of one column is a row, as it lies in memory.
+        // The transpose of one column is a row, with the same memory.
         if columns == 1 {
             return Self::plain(values, values.len());
         }
         Self { values, order: Order::Transposed, stride: columns }
     }
 
-    /// From row `start` on; of a transpose, from that column in memory.
+    /// Skips rows before `start`; of a transpose, columns in memory.
     pub(super) fn skip_rows(self, start: usize) -> Self {
         let skipped = if self.order == Order::Plain { start * self.stride } else { start };
         Self { values: &self.values[skipped..], ..self }
     }
 
-    /// Steps from one row to the next, and from one column to the next.
+    /// Returns the distances from one row to the next, and from one column to the next.
     fn steps(self) -> [usize; 2] {
         match self.order {
             Order::Plain => [self.stride, 1],
@@ -60,13 +61,13 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// What is done to each element of a product while it is in registers.
+/// An operation on each element of a product while it is in registers.
 pub(super) trait Finish: Copy {
-    /// Returns what becomes of a piece of a row.
+    /// Applies the operation to a piece of a row.
     fn finish<const N: usize>(self, row: usize, column: usize, sums: [f32; N]) -> [f32; N];
 }
 
-/// Leaves sums as they are.
+/// No operation.
 #[derive(Clone, Copy)]
 pub(super) struct Sums;
 
@@ -81,9 +82,9 @@ impl Finish for Sums {
 #[derive(Clone, Copy)]
 pub(super) struct With<'a, F> {
     pub(super) values: &'a [f32],
-    /// From one row of the matrix to the next: 0 if all of them are the same.
+    /// Distance from one row of that matrix to the next; 0 if there is only one row.
     pub(super) stride: usize,
-    /// Called with the sum and the element.
+    /// Receives the sum and the element.
     pub(super) combine: F,
 }
 
@@ -99,7 +100,7 @@ impl<F: Fn(f32, f32) -> f32 + Copy> Finish for With<'_, F> {
     }
 }
 
-/// Computes `a b`, of `m` rows, `n` columns and the inner dimension `k`, into `c`.
+/// Computes `a b` into `c`, with `m` rows, `n` columns and the inner dimension `k`.
 ///
 /// Each element is summed over the inner dimension in ascending order, and finished once.
 #[inline(always)]
@@ -128,14 +129,14 @@ pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
                 while m - row >= $rows {
                     let a = &a.values[row * a_steps[0]..];
                     let (a, b, at) = (a.as_ptr(), b.as_ptr(), [row, column]);
-                    // SAFETY, of both calls: the last element read of `a` is `(rows − 1)` rows and `(k − 1)` columns after the
-                    // first of `row`, which is that of row `row + rows − 1 < m` and inner index `k − 1`, in bounds by the
-                    // assertion above. The last read of `b` is `(k − 1) b_step + NR − 1`: of a panel that has `k NR`, or,
-                    // unpacked, of column `column + NR − 1 < n` in row `k − 1`.
+                    // SAFETY, of both calls: the last element read of `a` is `(rows − 1)` rows and `(k − 1)` columns
+                    // after the first of `row`. It belongs to row `row + rows − 1 < m` and inner index `k − 1`, in
+                    // bounds by the assertion above. The last read of `b` is at `(k − 1) b_step + NR − 1`: in a panel
+                    // of `k NR` elements, or, unpacked, in column `column + NR − 1 < n` of row `k − 1`.
                     if width == NR {
                         let c = c[row * n + column..][..($rows - 1) * n + NR].as_mut_ptr();
                         let tile = Tile { k, a, a_steps, b, b_step, c, c_step: n, at };
-                        // SAFETY: as above, and `c` ends with what is written last.
+                        // SAFETY: as above, and `c` ends with the last element written.
                         #[allow(unsafe_code)]
                         unsafe {
                             tile_call::<FMA, NR, { $rows }, _>(&tile, finish);
@@ -143,7 +144,7 @@ pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
                     } else {
                         let mut tile = [[0.0; NR]; $rows];
                         let to = Tile { k, a, a_steps, b, b_step, c: tile.as_mut_ptr().cast(), c_step: NR, at };
-                        // SAFETY: as above, and all of `tile` is written.
+                        // SAFETY: as above, and `tile` has room for all elements.
                         #[allow(unsafe_code)]
                         unsafe {
                             tile_call::<FMA, NR, { $rows }, _>(&to, Sums);
@@ -166,9 +167,10 @@ pub(super) fn product<const FMA: bool, const MR: usize, const NR: usize>(
     }
 }
 
-/// Computes `a b` of so few columns that each of them, a row of `b` transposed, meets a row of `a` in a dot product.
+/// Computes `a b` with few columns, as dot products of the rows of `a` and the columns of `b`, which is given
+/// transposed.
 ///
-/// No sum is that of [`product`]: these are in lanes.
+/// The sums are in lanes, so their bits differ from those of [`product`].
 #[inline(always)]
 pub(super) fn narrow_product<const FMA: bool, const NR: usize>(
     [n, k]: [usize; 2],
@@ -177,7 +179,7 @@ pub(super) fn narrow_product<const FMA: bool, const NR: usize>(
     c: &mut [f32],
     finish: impl Finish,
 ) {
-    /// Rows at once.
+    /// Rows that are computed at once.
     const ROWS: usize = 4;
     let mut row = 0;
     macro_rules! rows {
@@ -201,16 +203,16 @@ in_registers! {
     ///
     /// # Safety
     ///
-    /// As [`tile`], and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
+    /// As [`tile`]. On x86-64, `FMA` requires AVX2, and with 32 columns AVX-512.
     unsafe fn tile_call<M, F: Finish>(given: &Tile, finish: F) = tile
 }
 
-/// Where the factors of a tile of a product begin, and where the tile goes.
+/// Pointers to the factors of a tile of a product, and to its result.
 struct Tile {
     /// The inner dimension.
     k: usize,
     a: *const f32,
-    /// From one row of `a` to the next, and from one column to the next.
+    /// Distances from one row of `a` to the next, and from one column to the next.
     a_steps: [usize; 2],
     b: *const f32,
     b_step: usize,
@@ -224,12 +226,12 @@ struct Tile {
 ///
 /// # Safety
 ///
-/// `a` must be readable in `M` rows and `k` columns, `b` in `k` rows and `NR` columns, and `c` writable in `M` rows and `NR`
-/// columns; and, on x86-64, `FMA` promises AVX2 and, with 32 columns, AVX-512.
+/// `a` must be readable in `M` rows and `k` columns, `b` in `k` rows and `NR` columns, and `c` writable in `M` rows and
+/// `NR` columns. On x86-64, `FMA` requires AVX2, and with 32 columns AVX-512.
 #[allow(unsafe_code)]
 #[inline(always)]
 unsafe fn tile<const FMA: bool, const NR: usize, const M: usize, F: Finish>(given: &Tile, finish: F) {
-    // SAFETY: the caller's.
+    // SAFETY: by the contract.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         match (FMA, NR) {
@@ -240,7 +242,7 @@ unsafe fn tile<const FMA: bool, const NR: usize, const M: usize, F: Finish>(give
         #[cfg(not(target_arch = "x86_64"))]
         sums::<FMA, NR, M>(given);
     }
-    // From memory, so that nothing done here takes registers from the sums.
+    // The sums are read back from memory, so that this loop takes no registers from them.
     let [row, column] = given.at;
     for i in 0..M {
         // SAFETY: in bounds by the contract; an array of floats has the alignment of a float.
@@ -249,7 +251,7 @@ unsafe fn tile<const FMA: bool, const NR: usize, const M: usize, F: Finish>(give
     }
 }
 
-/// Computes a tile before it is finished.
+/// Computes the sums of a tile.
 ///
 /// # Safety
 ///
@@ -276,11 +278,12 @@ unsafe fn sums<const FMA: bool, const NR: usize, const M: usize>(given: &Tile) {
     }
 }
 
-/// Defines [`sums`] in terms of vectors, two to a row: whether a compiler finds them for plain loops depends on what is around.
+/// Defines [`sums`] with vectors, two in a row: whether a compiler vectorises plain loops depends on the code around
+/// them.
 #[cfg(target_arch = "x86_64")]
 macro_rules! sums_in_vectors {
     ($name:ident, $features:literal, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $multiply_add:ident, $store:ident) => {
-        /// As [`sums`], in registers.
+        /// As [`sums`], with vectors.
         ///
         /// # Safety
         ///
@@ -339,7 +342,7 @@ sums_in_vectors!(
     _mm256_storeu_ps
 );
 
-/// Copies `width` columns of `b` into a panel of `k` rows, filled up with zeros.
+/// Copies `width` columns of `b` into a panel of `k` rows, padded with zeros.
 #[inline(always)]
 fn pack<const FMA: bool, const NR: usize>(b: Factor<'_>, k: usize, column: usize, width: usize, panel: &mut [f32]) {
     if width < NR {
@@ -376,13 +379,14 @@ fn pack<const FMA: bool, const NR: usize>(b: Factor<'_>, k: usize, column: usize
     }
 }
 
-/// Writes the transpose of a square whose rows are `stride` apart.
+/// Writes the transpose of a square. `stride` is the distance of its rows.
 #[inline(always)]
 fn transpose_square<const FMA: bool>(from: &[f32], stride: usize, to: &mut [f32], to_stride: usize) {
     assert!(from.len() == (SIDE - 1) * stride + SIDE && to.len() == (SIDE - 1) * to_stride + SIDE);
     #[cfg(target_arch = "x86_64")]
     if FMA {
-        // SAFETY: on x86-64 the only bodies with `FMA` are those for AVX2 and above, and the rows end where the slices do.
+        // SAFETY: on x86-64 the only bodies with `FMA` are those for AVX2 and above, and the rows end where the slices
+        // do.
         #[allow(unsafe_code)]
         return unsafe { transpose_square_avx(from.as_ptr(), stride, to.as_mut_ptr(), to_stride) };
     }
@@ -393,7 +397,7 @@ fn transpose_square<const FMA: bool>(from: &[f32], stride: usize, to: &mut [f32]
     }
 }
 
-/// As [`transpose_square`], in registers: a compiler finds it for plain loops in one place and not in another.
+/// As [`transpose_square`], in registers: whether a compiler vectorises plain loops depends on the code around them.
 ///
 /// # Safety
 ///
@@ -408,7 +412,7 @@ unsafe fn transpose_square_avx(from: *const f32, stride: usize, to: *mut f32, to
         _mm256_unpackhi_ps, _mm256_unpacklo_ps,
     };
 
-    // Loops, for what `array::from_fn` calls is not always put in its place.
+    // Loops, since the compiler does not always inline `array::from_fn`.
     let mut rows = [_mm256_setzero_ps(); SIDE];
     for (r, row) in rows.iter_mut().enumerate() {
         // SAFETY: in bounds by the contract.

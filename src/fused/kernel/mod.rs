@@ -1,8 +1,8 @@
-//! Arithmetic on slices, compiled once for each instruction set and chosen when the program runs.
+//! Arithmetic on slices, compiled for each instruction set and chosen at run time.
 //!
-//! All matrices are dense and row-major. A sum over the inner dimension of a product, over the batch, or over the columns of
-//! a row has an order of its own that no instruction set with a fused multiply-add, no thread and no other row changes, so
-//! the same numbers give the same bits on all of them.
+//! All matrices are dense and row-major. The order of every sum is fixed, whether over the inner dimension of a
+//! product, over the batch, or over the columns of a row. It does not depend on the number of threads, on other rows,
+//! or on which instruction set with fused multiply-add is used. So the same numbers give the same bits.
 
 mod activation;
 mod elementwise;
@@ -28,8 +28,8 @@ pub(crate) use regularization::{
 };
 pub(crate) use squash::{Squash, squash, squash_gradient};
 
-/// Defines a function with one body for each instruction set; the body is generic over whether a fused multiply-add is one
-/// instruction, and over the rows and columns of a tile that fits its registers.
+/// Defines a function with one body for each instruction set. The body is generic over whether a fused multiply-add is
+/// one instruction, and over the rows and columns of a tile that fits the registers.
 macro_rules! per_instruction_set {
     ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$attribute])*
@@ -59,16 +59,16 @@ macro_rules! per_instruction_set {
             }
             #[cfg(not(target_arch = "x86_64"))]
             debug_assert_eq!(used, InstructionSet::Portable);
-            // Without the instruction, a multiply-add in one rounding is a call into the C library.
+            // Without that instruction, a fused multiply-add would be a call into the C library.
             $body::<{ cfg!(target_arch = "aarch64") }, 4, 8>($($argument),*);
         }
     };
 }
 pub(crate) use per_instruction_set;
 
-/// Defines a function that calls an inner loop in a body for the instruction set that the caller was compiled for.
+/// Defines a function that calls an inner loop, for the instruction set that the caller was compiled for.
 ///
-/// A function of its own each: inlined into what surrounds it, the compiler may give the registers to something else.
+/// The inner loop is a function of its own: if it were inlined, the compiler might give its registers to other code.
 macro_rules! in_registers {
     ($(#[$attribute:meta])* unsafe fn $name:ident<$rows:ident $(, $generic:ident: $bound:ident)?>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? = $body:ident) => {
         $(#[$attribute])*
@@ -80,23 +80,23 @@ macro_rules! in_registers {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 #[inline(never)]
                 unsafe fn avx512<const NR: usize, const $rows: usize $(, $generic: $bound)?>($($argument: $type),*) $(-> $result)? {
-                    // SAFETY: the caller's.
+                    // SAFETY: by the contract.
                     unsafe { $body::<true, NR, $rows $(, $generic)?>($($argument),*) }
                 }
                 #[target_feature(enable = "avx2,fma")]
                 #[inline(never)]
                 unsafe fn avx2<const NR: usize, const $rows: usize $(, $generic: $bound)?>($($argument: $type),*) $(-> $result)? {
-                    // SAFETY: the caller's.
+                    // SAFETY: by the contract.
                     unsafe { $body::<true, NR, $rows $(, $generic)?>($($argument),*) }
                 }
                 if FMA {
-                    // SAFETY: the caller's; the features are there by the contract.
+                    // SAFETY: by the contract, which also requires the features.
                     return unsafe {
                         if NR == 32 { avx512::<NR, $rows $(, $generic)?>($($argument),*) } else { avx2::<NR, $rows $(, $generic)?>($($argument),*) }
                     };
                 }
             }
-            // SAFETY: the caller's.
+            // SAFETY: by the contract.
             unsafe { $body::<FMA, NR, $rows $(, $generic)?>($($argument),*) }
         }
     };

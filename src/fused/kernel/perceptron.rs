@@ -1,4 +1,4 @@
-//! A multi-layer perceptron: forward, and backward by hand.
+//! A multi-layer perceptron: forward and backward.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::{Layer, activation_gradient, linear_forward, linear_input_gradient, l
 use crate::activation::Activation;
 use crate::matrix::pool::{Buffer, take};
 
-/// Layers with an activation after each but the last, and, if `activate_last`, after that too.
+/// Linear layers with an activation after each but the last, and after the last if `activate_last`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Perceptron<'a> {
     pub(crate) layers: &'a [Layer<'a>],
@@ -21,12 +21,12 @@ impl Perceptron<'_> {
     }
 }
 
-/// Where the gradients go. What is not there is not computed.
+/// The gradients to compute.
 #[derive(Debug)]
 pub(crate) struct Gradients<'a> {
-    /// Of some columns of the input, `[rows, columns]` each.
+    /// Gradients of columns of the input, `[rows, columns]` each.
     pub(crate) inputs: &'a mut [(Range<usize>, Vec<f32>)],
-    /// Of weight and bias of each layer.
+    /// Gradients of weight and bias of each layer.
     pub(crate) layers: Option<&'a mut [LayerGradient]>,
 }
 
@@ -38,13 +38,13 @@ pub(crate) struct LayerGradient {
 }
 
 impl LayerGradient {
-    /// Returns memory for the gradient of a layer, with values to be overwritten.
+    /// Returns memory for the gradient of a layer, whose values are to be overwritten.
     pub(crate) fn of(layer: &Layer<'_>) -> Self {
         Self { weight: take(layer.weight.len()), bias: take(layer.bias.len()) }
     }
 }
 
-/// Computes the output of every layer for `rows` inputs, each after its activation.
+/// Computes the output of every layer, after its activation, for `rows` inputs.
 pub(crate) fn forward(perceptron: &Perceptron<'_>, rows: usize, input: &[f32], outputs: &mut [&mut [f32]]) {
     for (i, layer) in perceptron.layers.iter().enumerate() {
         let (before, rest) = outputs.split_at_mut(i);
@@ -53,9 +53,9 @@ pub(crate) fn forward(perceptron: &Perceptron<'_>, rows: usize, input: &[f32], o
     }
 }
 
-/// Computes the gradients of a loss from its gradient in the output, by the chain rule from the last layer to the first.
+/// Backpropagates the gradient of the output, from the last layer to the first.
 ///
-/// `outputs` are those of [`forward`]; only those that have an activation are read.
+/// `outputs` are those of [`forward`]. Only those with an activation are read.
 pub(crate) fn backward(
     perceptron: &Perceptron<'_>,
     rows: usize,
@@ -65,7 +65,7 @@ pub(crate) fn backward(
     mut gradients: Gradients<'_>,
 ) {
     let last = perceptron.layers.len() - 1;
-    // δ of each layer is the gradient before its activation.
+    // δ of a layer is the gradient before its activation.
     let mut delta = Buffer::new(output_gradient.len());
     delta.copy_from_slice(output_gradient);
     if let Some(activation) = perceptron.after(last) {

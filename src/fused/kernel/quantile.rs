@@ -1,15 +1,16 @@
-//! The quantile Huber loss and its gradient, a pass over all pairs of a quantile and a target.
+//! The quantile Huber loss and its gradient, in one pass over all pairs of a quantile and a target.
 
 use super::lanes::sums;
 use super::per_instruction_set;
 
 per_instruction_set! {
-    /// Computes, for each row, each quantile θ of level τ and the targets y of the row, with δ = y − θ and its part c = clamp(δ, ±1):
+    /// Computes the loss of each quantile θ with level τ, over the targets y of its row, with δ = y − θ and c =
+    /// clamp(δ, ±1):
     ///
     /// - `losses`: the mean over the targets of `∣τ − [δ < 0]∣ · c (δ − c/2)`
-    /// - `gradient`: the mean of `−∣τ − [δ < 0]∣ · c`, the gradient of that in θ
+    /// - `gradient`: the mean of `−∣τ − [δ < 0]∣ · c`, the gradient with respect to θ
     ///
-    /// The quantiles of a row come critic by critic, each with all the levels.
+    /// A row has all quantiles of the first critic, then of the next. Each critic has all levels.
     pub(crate) fn quantile_huber(
         quantiles: &[f32],
         levels: &[f32],

@@ -3,10 +3,10 @@
 use super::lanes::{dot, sum};
 use super::per_instruction_set;
 
-/// What keeps the layer normalisation of a constant row finite.
+/// Keeps the layer normalisation of a constant row finite.
 pub(crate) const NORM_EPSILON: f32 = 1e-5;
 
-/// The mean of a row and the inverse of its standard deviation, `1/√(var + ε)`.
+/// Returns the mean of a row, and the inverse of its standard deviation, `1/√(var + ε)`.
 #[inline(always)]
 fn moments(row: &[f32]) -> (f32, f32) {
     let n = row.len() as f32;
@@ -37,7 +37,7 @@ fn layer_norm_body<const FMA: bool, const MR: usize, const NR: usize>(
 }
 
 per_instruction_set! {
-    /// Computes the gradient of the input of [`layer_norm`] from `δ`, that of its output.
+    /// Computes the gradient of the input of [`layer_norm`] from `δ`, the gradient of its output.
     ///
     /// With `x̂` the normalised row and `g = δ γ`: `(g − mean(g) − x̂ mean(g x̂))/√(var + ε)`.
     pub(crate) fn layer_norm_input_gradient(input: &[f32], gamma: &[f32], delta: &[f32], gradient: &mut [f32])
@@ -65,7 +65,7 @@ fn layer_norm_input_gradient_body<const FMA: bool, const MR: usize, const NR: us
 }
 
 per_instruction_set! {
-    /// Computes the gradients of γ and β of [`layer_norm`], the sums over all rows of `δ x̂` and of `δ`.
+    /// Computes the gradients of γ and β of [`layer_norm`]: the sums over all rows of `δ x̂` and of `δ`.
     pub(crate) fn layer_norm_parameter_gradient(input: &[f32], delta: &[f32], gamma: &mut [f32], beta: &mut [f32])
         = layer_norm_parameter_gradient_body
 }
@@ -90,7 +90,7 @@ fn layer_norm_parameter_gradient_body<const FMA: bool, const MR: usize, const NR
 }
 
 per_instruction_set! {
-    /// Adds the squares of some values to `total`, in double precision: the square of a norm over several slices.
+    /// Adds the squares of values to `total`, in double precision.
     pub(crate) fn add_squares(values: &[f32], total: &mut f64) = add_squares_body
 }
 

@@ -1,22 +1,22 @@
-//! The squashed Gaussian and its log-density, as in [`crate::nn::tanh_normal`].
+//! A Gaussian after tanh, and its log-density, as in [`crate::nn::tanh_normal`].
 
 use std::f32::consts::LN_2;
 
-/// What a sample is made of, with A action axes.
+/// The distribution and the noise of a sample, with A action axes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Squash<'a> {
-    /// The mean, then the logarithm of the standard deviation before it is clamped, `[n, 2 A]`.
+    /// The mean, and the logarithm of the standard deviation before its clamp, `[n, 2 A]`.
     pub(crate) distribution: &'a [f32],
     /// Standard normal, `[n, A]`.
     pub(crate) noise: &'a [f32],
     /// A.
     pub(crate) axes: usize,
     pub(crate) log_std_range: (f32, f32),
-    /// What the log-density loses to normalisation, and to the volume of other units than `[−1, 1]`.
+    /// What the log-density loses by the normalisation of the Gaussian, and by units other than `[−1, 1]`.
     pub(crate) constant: f32,
 }
 
-/// Writes, for each row, A actions and then their log-density.
+/// Writes A actions and their log-density, for each row.
 pub(crate) fn squash(given: Squash<'_>, samples: &mut [f32]) {
     let axes = given.axes;
     let rows = given.distribution.chunks_exact(2 * axes).zip(given.noise.chunks_exact(axes));
@@ -34,7 +34,7 @@ pub(crate) fn squash(given: Squash<'_>, samples: &mut [f32]) {
     }
 }
 
-/// Writes the gradient of the distribution from that of the samples.
+/// Computes the gradient of the distribution from the gradient of the samples.
 pub(crate) fn squash_gradient(given: Squash<'_>, samples: &[f32], distribution: &mut [f32]) {
     let axes = given.axes;
     let (low, high) = given.log_std_range;

@@ -1,4 +1,4 @@
-//! The kernels against sums in double precision, and the instruction sets against each other.
+//! Tests of kernels against sums in double precision, and of the instruction sets against each other.
 
 use proptest::prelude::*;
 use rand::{Rng, RngExt};
@@ -134,13 +134,13 @@ fn a_small_second_moment_stays_while_the_first_counts() {
 
 #[test]
 fn a_batch_in_parts_has_the_bits_of_the_whole() {
-    // Large enough to be split where there is more than one thread; without the feature `threads`, never.
+    // Large enough to be split if there is more than one thread. Without the feature `threads` it is never split.
     let (rows, widths) = if cfg!(miri) { (5, [7, 9, 12, 3]) } else { (1_000, [7, 150, 160, 3]) };
     let mut rng = Seed(5).stream(Stream::Replay);
     let parameters: Vec<_> =
         widths.windows(2).map(|pair| (random(pair[0] * pair[1], &mut rng), random(pair[1], &mut rng))).collect();
     let layers: Vec<_> = parameters.iter().map(|(weight, bias)| Layer { weight, bias }).collect();
-    // Miri gives another rounding of tanh at every call, on purpose.
+    // Miri rounds tanh differently at every call, on purpose.
     let activation = if cfg!(miri) { Activation::Relu } else { Activation::Tanh };
     let perceptron = Perceptron { layers: &layers, activation, activate_last: false };
     let (input, output_gradient) = (random(rows * 7, &mut rng), random(rows * 3, &mut rng));
@@ -167,7 +167,7 @@ fn a_batch_in_parts_has_the_bits_of_the_whole() {
     assert_eq!(run(), whole);
 }
 
-/// Rows of a perceptron, and everything that is computed of it: outputs, then gradients of input and parameters.
+/// Computes a perceptron: its outputs, then the gradients of input and parameters.
 fn pass(activation: Activation, rows: usize, widths: [usize; 4]) -> Vec<f32> {
     let mut rng = Seed(9).stream(Stream::Replay);
     let parameters: Vec<_> =
@@ -191,7 +191,7 @@ fn pass(activation: Activation, rows: usize, widths: [usize; 4]) -> Vec<f32> {
 #[test]
 fn all_instruction_sets_agree_on_a_whole_perceptron() {
     let shapes = [(1, [3, 64, 64, 2]), (13, [5, 33, 70, 1]), (20, [17, 8, 40, 12]), (7, [1, 7, 9, 7])];
-    // Miri gives another rounding of tanh and of the exponential at every call, on purpose.
+    // Miri rounds tanh and the exponential differently at every call, on purpose.
     let all = &[Activation::Relu, Activation::Tanh, Activation::Elu];
     let activations = if cfg!(miri) { &all[..1] } else { &all[..] };
     for (rows, widths) in shapes {
@@ -216,7 +216,7 @@ fn all_instruction_sets_agree_on_a_whole_perceptron() {
 fn adam_sees_a_number_that_none_comes_back_from() {
     let step = crate::fused::AdamStep { beta_1: 0.9, beta_2: 0.999, step_size: 1e-3, epsilon: 1e-8, keep: 1.0 };
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38] {
-        // On either side of the width of every vector, and beyond it.
+        // At the ends of vectors of every width.
         for place in [0, 1, 15, 16, 31, 32, 36] {
             for in_gradient in [true, false] {
                 let (mut parameters, mut gradient) = (vec![1.0; 37], vec![0.5; 37]);
@@ -236,7 +236,7 @@ fn adam_sees_a_number_that_none_comes_back_from() {
     }
 }
 
-/// [`layer_norm`] in double precision, weighted into one number.
+/// [`layer_norm`] in double precision, reduced to a weighted sum.
 fn weighted_norm(x: &[f64], gamma: &[f64], beta: &[f64], weights: &[f64]) -> f64 {
     let n = gamma.len();
     let rows = x.chunks_exact(n).zip(weights.chunks_exact(n)).map(|(x, weights)| {

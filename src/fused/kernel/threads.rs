@@ -1,12 +1,14 @@
-//! Parts of one kernel on several threads.
+//! Splits a kernel over several threads.
 //!
-//! Only rows of a batch or rows of a gradient are split, which have results of their own, so no sum depends on the number of parts.
+//! Only rows of a batch or of a gradient are split. Their results are separate, so no sum depends on the number of
+//! parts.
 
-/// Multiply-adds that are worth a thread: less takes about as long as waking it. (docs/performance.md has the figures.)
+/// Multiply-adds that justify a thread: fewer take about as long as waking it. (docs/performance.md has the figures.)
 #[cfg(feature = "threads")]
 const WORTH_A_THREAD: usize = 6_000_000;
 
-/// Returns how many of `rows` rows, of so many multiply-adds together, a part has: all of them without the feature `threads`.
+/// Returns the number of rows in a part, for `rows` rows with `work` multiply-adds together. Without the feature
+/// `threads`, all rows.
 #[cfg(feature = "threads")]
 pub(super) fn share(rows: usize, work: usize) -> usize {
     let parts = (work / WORTH_A_THREAD).min(rayon::current_num_threads()).min(rows).max(1);
@@ -18,7 +20,7 @@ pub(super) fn share(rows: usize, _: usize) -> usize {
     rows.max(1)
 }
 
-/// Calls `f` with each part, in threads if there are several.
+/// Calls `f` with each part, on several threads if there are several parts.
 #[cfg(feature = "threads")]
 pub(super) fn for_each<T: Send>(parts: impl ExactSizeIterator<Item = T>, f: impl Fn(T) + Send + Sync) {
     use rayon::iter::{IntoParallelIterator, ParallelIterator};

@@ -1,4 +1,4 @@
-//! A deterministic policy with clipped Gaussian noise: the lab's second policy type for SAC.
+//! A deterministic policy with clipped Gaussian noise: the second policy of the lab for SAC.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -13,10 +13,10 @@ use crate::objective::smoothed_actions;
 /// Settings of [`ClippedNoise`].
 #[derive(Config, Debug, PartialEq)]
 pub struct ClippedNoiseConfig {
-    /// Standard deviation, in units of the half-range of each action axis, `[0, ∞)`. Default: the lab's 0.1 of 2.
+    /// Standard deviation, `[0, ∞)`, in units of half the width of each action axis. Default: the lab's 0.1 of 2.
     #[config(default = 0.05)]
     pub std: f64,
-    /// Largest noise, in the same units, `[0, ∞)`. Default: the lab's 0.25 of 2.
+    /// Largest noise, `[0, ∞)`, in the same unit. Default: the lab's 0.25 of 2.
     #[config(default = 0.125)]
     pub clip: f64,
 }
@@ -32,7 +32,7 @@ impl ClippedNoiseConfig {
         non_negative("clip", self.clip)
     }
 
-    /// Puts noise on the actions of `actor`.
+    /// Creates a policy that adds noise to the actions of `actor`.
     ///
     /// # Errors
     ///
@@ -43,10 +43,10 @@ impl ClippedNoiseConfig {
     }
 }
 
-/// A policy `a = clamp(μ(o) + clamp(std · noise, ±clip), ±1)`, with noise of its own for every row.
+/// A policy `a = clamp(μ(o) + clamp(std · noise, ±clip), ±1)`, with independent noise for every row.
 ///
-/// It has no density, hence no entropy: SAC with it maximises the plain return, and needs a fixed temperature (whose value
-/// then has no effect).
+/// It has no density, so no entropy. SAC with it maximises the return alone, and needs a fixed temperature, whose value
+/// has no effect.
 #[derive(Module, Debug)]
 pub struct ClippedNoise<A: Actor> {
     /// The deterministic policy μ.
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use burn::tensor::{TensorData, Tolerance};
 
-    /// Answers every observation with itself.
+    /// Returns every observation as the action.
     #[derive(Module, Debug)]
     struct Echo {
         unused: f32,
@@ -111,7 +111,7 @@ mod tests {
 
         let sample = policy.sample(observations, noise);
 
-        // 0.05 a deviation; 0.95 + 0.1 meets the bound; 0.45 is cut to 0.125.
+        // One standard deviation is 0.05; 0.95 + 0.1 is clipped to the bound; noise of 0.45 is clipped to 0.125.
         let expected = TensorData::from([[0.05_f32], [-0.1], [1.0], [0.125]]);
         sample.actions.into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-6));
         assert!(sample.log_probs.is_none());

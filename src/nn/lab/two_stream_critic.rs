@@ -1,4 +1,4 @@
-//! The lab's critic: observation and action go through layers of their own before they meet.
+//! The lab's critic: observation and action have layers of their own before they are joined.
 
 use burn::config::Config;
 use burn::module::Module;
@@ -12,31 +12,32 @@ use crate::fused::{Builder, Program};
 use crate::nn::action_bounds::{add_units, in_units};
 use crate::nn::{ActionBounds, ActionUnits, Activation, Critic, Initialization, Mlp, MlpConfig};
 
-/// Settings of [`TwoStreamCritic`]; the widths are the lab's.
+/// Settings of [`TwoStreamCritic`]. The widths are the lab's.
 #[derive(Config, Debug, PartialEq)]
 pub struct TwoStreamCriticConfig {
-    /// Width of each layer on the observation, at least one. Default: 16, 32.
+    /// Width of each layer for the observation, at least one. Default: 16, 32.
     #[config(default = "vec![16, 32]")]
     pub observation_dims: Vec<usize>,
-    /// Width of each layer on the action, at least one. Default: 32.
+    /// Width of each layer for the action, at least one. Default: 32.
     #[config(default = "vec![32]")]
     pub action_dims: Vec<usize>,
-    /// Width of each hidden layer on both. Default: two of 256.
+    /// Width of each hidden layer after the join. Default: two of 256.
     #[config(default = "vec![256, 256]")]
     pub hidden_dims: Vec<usize>,
-    /// The function between two layers. Default: ReLU.
+    /// Activation function. Default: ReLU.
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
-    /// How weights begin. Default: PyTorch's.
+    /// Initial weights. Default: PyTorch's.
     #[config(default = "Initialization::FanIn")]
     pub initialization: Initialization,
-    /// The units that the layers see actions in. Default: `[−1, 1]`; the lab's are those of the environment.
+    /// The units of actions inside the network. Default: `[−1, 1]`; the lab uses those of the environment.
     #[config(default = "ActionUnits::Normalized")]
     pub action_units: ActionUnits,
 }
 
 impl TwoStreamCriticConfig {
-    /// Creates the network for the given spaces: observation stream, action stream, head.
+    /// Creates the network for the given spaces. It draws the weights of the observation stream, the action stream and
+    /// the head, in this order.
     ///
     /// # Errors
     ///
@@ -65,13 +66,13 @@ impl TwoStreamCriticConfig {
 /// An action-value network with a stream for the observation, a stream for the action, and a head on both.
 #[derive(Module, Debug)]
 pub struct TwoStreamCritic {
-    /// The layers on the observation.
+    /// The layers for the observation.
     pub observation_stream: Mlp,
-    /// The layers on the action.
+    /// The layers for the action.
     pub action_stream: Mlp,
-    /// The layers on both streams' features, to Q.
+    /// The layers from the joined features to Q.
     pub head: Mlp,
-    /// What turns actions into environment units, if the layers see those.
+    /// Converts actions to environment units, if the layers use these.
     bounds: Option<ActionBounds>,
 }
 

@@ -1,4 +1,4 @@
-//! Probabilities of returns on a grid.
+//! Categorical critics: probabilities of returns on a grid.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,7 +17,7 @@ impl CategoricalConfig {
         (0..self.count).map(move |k| (low + spacing * k as f64) as f32)
     }
 
-    /// Writes the probabilities of the grid for a target y: of a Gaussian around it in the cell of each return, or of its two neighbours.
+    /// Writes the probabilities of the grid for a target y: a Gaussian around y, or the two nearest returns.
     pub(super) fn spread(&self, target: f32, probabilities: &mut [f32]) {
         let [low, high] = self.range.map(|end| end as f32);
         let (spacing, target) = (self.spacing() as f32, if target.is_nan() { target } else { target.clamp(low, high) });
@@ -27,7 +27,7 @@ impl CategoricalConfig {
             }
             return;
         }
-        // In units in which the error function is that of the Gaussian.
+        // Converts to the argument of the error function.
         let scale = 1.0 / (self.smoothing as f32 * spacing * std::f32::consts::SQRT_2);
         let edge = |z: f32| libm::erff((z - target) * scale);
         let mut below = edge(low - 0.5 * spacing);
@@ -60,7 +60,7 @@ impl CategoricalConfig {
         (softmax(by_critic(outputs, self.count), 2) * self.grid_on(&outputs.device())).sum_dim(2)
     }
 
-    /// `∂Q/∂fₖ = pₖ (zₖ − Q)` in the logits f.
+    /// Computes `∂Q/∂fₖ = pₖ (zₖ − Q)`, where f are the logits.
     pub(super) fn pull_back(&self, outputs: &Matrix, expectations: Matrix) -> Matrix {
         match (outputs, expectations) {
             (Matrix::Host(outputs), Matrix::Host(of_means)) => {
@@ -85,7 +85,7 @@ impl CategoricalConfig {
         }
     }
 
-    /// Computes the cross-entropy of each critic, `[n, critics]`, and its gradient in the logits, `p − t`.
+    /// Computes the cross-entropy of each critic, `[n, critics]`, and its gradient with respect to the logits, `p − t`.
     pub(super) fn losses(&self, outputs: Matrix, targets: &Matrix) -> (Matrix, Matrix) {
         let [rows, columns] = outputs.dims();
         match (outputs, targets) {
@@ -121,7 +121,7 @@ impl CategoricalConfig {
         }
     }
 
-    /// As [`spread`](Self::spread), of all targets, `[n, 1, K]`.
+    /// As [`spread`](Self::spread), for all targets, `[n, 1, K]`.
     fn spread_on_device(&self, targets: Tensor<2>) -> Tensor<3> {
         let grid = self.grid_on(&targets.device());
         let distances = grid - targets.clamp(self.range[0], self.range[1]).unsqueeze_dim::<3>(2);
@@ -141,7 +141,7 @@ impl CategoricalConfig {
     }
 }
 
-/// What turns the logits of a row into probabilities.
+/// The normalisation of a softmax over one row of logits.
 struct Softmax {
     /// log Σ exp f
     log_sum: f32,

@@ -1,4 +1,4 @@
-//! Quantiles of the return.
+//! Quantile critics.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -17,7 +17,7 @@ impl QuantilesConfig {
         }
     }
 
-    /// `∂Q/∂θₖ = 1/K`
+    /// Computes the gradient of the outputs: `∂Q/∂θₖ = 1/K`.
     pub(super) fn pull_back(&self, expectations: Matrix) -> Matrix {
         (expectations * (1.0 / self.count as f64)).repeat_columns(self.count)
     }
@@ -39,7 +39,7 @@ impl QuantilesConfig {
         }
     }
 
-    /// Returns the outputs of the critic that is 1 in `chosen`, `[n, critics]`.
+    /// Returns the outputs of the critic whose entry in `chosen`, `[n, critics]`, is 1.
     fn select(&self, outputs: Matrix, chosen: &Matrix) -> Matrix {
         match (outputs, chosen) {
             (Matrix::Host(outputs), Matrix::Host(chosen)) => {
@@ -60,7 +60,7 @@ impl QuantilesConfig {
         }
     }
 
-    /// Computes the quantile Huber loss of each quantile, a mean over the targets of its row, and the gradient of that.
+    /// Computes the quantile Huber loss of each quantile, a mean over the targets of its row, and its gradient.
     pub(super) fn losses(&self, outputs: Matrix, targets: &Matrix) -> (Matrix, Matrix) {
         let [n, columns] = outputs.dims();
         match (outputs, targets) {
@@ -85,7 +85,7 @@ impl QuantilesConfig {
         }
     }
 
-    /// Returns the level of each output of the critics, `[1, columns, 1]`.
+    /// Returns the level of each output, `[1, columns, 1]`.
     fn level_row(&self, columns: usize, device: &Device) -> Tensor<3> {
         let levels: Vec<f32> = quantile_levels(self.count).cycle().take(columns).collect();
         Tensor::from_data(TensorData::new(levels, [1, columns, 1]), device)

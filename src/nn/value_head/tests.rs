@@ -43,14 +43,14 @@ fn settings_out_of_range_are_refused() {
 
 #[test]
 fn the_quantile_loss_is_worked_by_hand() {
-    // One quantile at 0, of level 1/2, and the targets 2 and −1/2: 1/2 · 1 · (2 − 1/2) and 1/2 · (1/2)²/2.
+    // One quantile at 0 with level 1/2, and targets 2 and −1/2: 1/2 · 1 · (2 − 1/2) and 1/2 · (1/2)²/2.
     for (outputs, targets) in both(&[0.0], 1).into_iter().zip(both(&[2.0, -0.5], 2)) {
         let HeadLoss { loss, gradient, errors } = quantiles(1, 0).loss(outputs, &targets, None).unwrap();
         assert!((loss - (0.75 + 0.0625) / 2.0).abs() < 1e-7);
         assert_close("gradient", &numbers(gradient), &[-(0.5 * 1.0 + 0.5 * -0.5) / 2.0]);
         assert_close("errors", &numbers(errors), &[-0.75]);
     }
-    // Of two quantiles at 1, that of level 1/4 counts a target of 0 three times as much as that of level 3/4.
+    // Two quantiles at 1: a target of 0 counts three times as much at level 1/4 as at level 3/4.
     let [outputs, _] = both(&[1.0, 1.0], 2);
     let [targets, _] = both(&[0.0], 1);
     let HeadLoss { gradient, .. } = quantiles(2, 0).loss(outputs, &targets, None).unwrap();
@@ -67,7 +67,7 @@ fn losses_and_gradients_are_those_of_autodiff_on_host_and_device() {
             Place { device: device.clone(), is_host: false }.tensor(&both(values, columns)[1])
         };
 
-        // Row by row, since the loss of a tensor has no weights.
+        // Row by row, since burn's loss has no weights.
         let output = tensor(&outputs, CRITICS * count).autodiff().require_grad();
         let mut sum = Tensor::<1>::zeros([1], &device).autodiff();
         for (row, &weight) in weights.iter().enumerate() {
@@ -153,7 +153,8 @@ fn a_grid_out_of_range_is_refused() {
 
 #[test]
 fn two_hot_targets_and_their_loss_are_worked_by_hand() {
-    // The grid −2, 0, 2, 4; 0.5 is three quarters at 0 and a quarter at 2, and 9 counts as 4. All logits equal: p = 1/4, Q = 1.
+    // The grid −2, 0, 2, 4; 0.5 is three quarters at 0 and a quarter at 2, and 9 counts as 4. All logits equal: p =
+    // 1/4, Q = 1.
     let head = ValueHead::Categorical(categorical(4, 0.0));
     for (outputs, targets) in both(&[0.7; 8], 4).into_iter().zip(both(&[0.5, 9.0], 1)) {
         assert_close("values", &numbers(head.expectations(&outputs)), &[1.0, 1.0]);
@@ -189,7 +190,7 @@ fn losses_and_gradients_of_categories_are_those_of_autodiff_on_host_and_device()
         spread.chunks_mut(count).zip(&targets).for_each(|(to, &target)| config.spread(target, to));
         let grid: Vec<f32> = (0..count).map(|k| -2.0 + 6.0 * k as f32 / (count - 1) as f32).collect();
 
-        // A tape serves one backward pass.
+        // burn's graph allows one backward pass.
         let logits = || tensor(&outputs, [ROWS, CRITICS, count]).require_grad();
         let (first, second) = (logits(), logits());
         let [log_probabilities, others] =
@@ -221,7 +222,7 @@ fn gradient_of(tensor: &Tensor<3>, gradients: &burn::tensor::Gradients) -> Vec<f
 #[test]
 fn next_values_of_categories_are_reduced_means() {
     let config = categorical(2, 0.0);
-    // Two critics with the probabilities 1/2, 1/2 and almost 0, 1 of −2 and 4.
+    // Two critics with the probabilities 1/2, 1/2 and almost 0, 1 for −2 and 4.
     for outputs in both(&[0.0, 0.0, -20.0, 20.0], 4) {
         let head = ValueHead::Categorical(config);
         assert_close("minimum", &numbers(head.next_values(&Reduction::Minimum, outputs.clone())), &[1.0]);
