@@ -23,7 +23,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "Algorithms on the bundled tasks, over seeds, threads and machines")]
 struct Cli {
-    /// Algorithms: recommended; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they are;
+    /// Algorithms: recommended, recommended-td3, recommended-ddpg; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they are;
     /// the recommended setting without one of its parts: without-quantiles, without-layer-norm, without-scaled-rewards,
     /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step,
     /// without-second-update; or with another:
@@ -114,6 +114,8 @@ fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
         "sac" => return train(Preset::sac(task), cell, args),
         "td3" => return train(Preset::td3(task), cell, args),
         "ddpg" => return train(Preset::ddpg(task), cell, args),
+        "recommended-td3" => return train(Preset::recommended_td3(task), cell, args),
+        "recommended-ddpg" => return train(Preset::recommended_ddpg(task), cell, args),
         "default-td3" => return train(Preset::new(task, Td3Config::new()), cell, args),
         "default-ddpg" => return train(Preset::new(task, DdpgConfig::new()), cell, args),
         "default-sac" => SacConfig::new(),

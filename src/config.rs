@@ -141,21 +141,19 @@ pub enum ConfigError {
         other: usize,
     },
     /// A setting that residual blocks do not have.
-    #[error("{field} must be off with residual blocks, which have a layer normalisation of their own and no dropout")]
+    #[error("{field} must be off with residual blocks: they have their own layer normalisation and no dropout")]
     NotOfBlocks {
         /// Name of the field.
         field: &'static str,
     },
     /// A network that is to be reset and does not know how its weights began.
-    #[error(
-        "to be reset, the {network} must know how its weights began: implement `reinitialized` for it, or leave reset_at empty"
-    )]
+    #[error("the {network} cannot be reset: implement `reinitialized` for it, or leave reset_at empty")]
     NotReinitializable {
         /// Which network.
         network: &'static str,
     },
     /// A setting that cannot change after training.
-    #[error("{field} must stay as it was in training; train a new agent to change it")]
+    #[error("{field} cannot change after training; train a new agent to change it")]
     Learned {
         /// Name of the field.
         field: &'static str,

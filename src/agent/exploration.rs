@@ -64,7 +64,7 @@ impl Saved for Exploration {
     fn put(&self, name: &str, state: &mut State) -> Result<(), StateError> {
         let count = self.processes.len();
         if count > MAX_PROCESSES {
-            let rule = format!("at most {MAX_PROCESSES}, one an environment");
+            let rule = format!("at most {MAX_PROCESSES}, one for each environment");
             return Err(StateError::invalid("processes", rule, count));
         }
         let mut part = State::new();

@@ -124,7 +124,7 @@ impl<M: Module> Learner<M> {
                     gradients = clip_gradient_norm(gradients, modules.tracked(), max_norm)?;
                 }
                 // Moved, not cloned, and without the plain copy: a parameter with a single owner is updated in place.
-                let tracked = modules.tracked.take().expect("it is only away during a step");
+                let tracked = modules.tracked.take().expect("the network is missing only during a step");
                 modules.plain = None;
                 let (moved, out_of_range) = modules.moments.step(tracked, gradients, self.adam.next_step());
                 *modules = Modules::new(moved, std::mem::take(&mut modules.moments));
@@ -259,11 +259,11 @@ impl<M: Module> Modules<M> {
 
     /// Returns the network with autodiff.
     pub(super) fn tracked(&self) -> &M {
-        self.tracked.as_ref().expect("it is only away during a step")
+        self.tracked.as_ref().expect("the network is missing only during a step")
     }
 
     /// Returns the network without autodiff.
     pub(super) fn plain(&self) -> &M {
-        self.plain.as_ref().expect("it is only away during a step")
+        self.plain.as_ref().expect("the network is missing only during a step")
     }
 }

@@ -53,9 +53,7 @@ impl ExplorationNoise {
     pub(super) fn check(self, temperature: &TemperatureConfig) -> Result<(), ConfigError> {
         match self {
             Self::White | Self::Pink => Ok(()),
-            Self::Adaptive => {
-                positive("the minimum temperature, which the exploration_noise Adaptive needs,", temperature.minimum())
-            }
+            Self::Adaptive => positive("minimum temperature with exploration_noise Adaptive", temperature.minimum()),
         }
     }
 }

@@ -212,7 +212,7 @@ impl Shared {
         at_least("policy_delay", 1, self.policy_delay)?;
         at_least("target_update_interval", 1, self.target_update_interval)?;
         self.reset_at.iter().try_for_each(|&update| at_least("reset_at", 1, update))?;
-        at_most("length of reset_at", self.reset_at.len(), "the longest", MAX_RESETS)?;
+        at_most("length of reset_at", self.reset_at.len(), "the limit", MAX_RESETS)?;
         self.value_head.validate()?;
         self.max_gradient_norm.map_or(Ok(()), |norm| positive("max_gradient_norm", norm))
     }

@@ -31,7 +31,7 @@ impl<M: Module> TargetNetwork<M> {
     pub(crate) fn module(&self) -> &M {
         match self {
             Self::Flat { flat, view } => view.module(flat),
-            Self::Module(module) => module.as_ref().expect("the target is only away while it moves"),
+            Self::Module(module) => module.as_ref().expect("the target is missing only while it moves"),
         }
     }
 

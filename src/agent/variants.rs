@@ -1,7 +1,10 @@
-//! Named variants of SAC: the recommended setting, TQC, REDQ and DroQ.
+//! Named variants: the recommended settings, TQC, REDQ and DroQ.
 
-use super::{ExplorationNoise, LearnedTemperatureConfig, NetworksConfig, SacConfig, TemperatureConfig};
+use super::{
+    DdpgConfig, ExplorationNoise, LearnedTemperatureConfig, NetworksConfig, SacConfig, Td3Config, TemperatureConfig,
+};
 use crate::nn::{QuantilesConfig, Reduction, ValueHead};
+use crate::noise::{NoiseConfig, PinkNoiseConfig};
 
 impl SacConfig {
     /// The recommended setting, the same for every task: two critics with quantiles and layer normalisation, scaled
@@ -35,12 +38,11 @@ impl SacConfig {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn recommended() -> Self {
-        let networks = NetworksConfig::new().with_hidden_dims(vec![128, 128]).with_critic_layer_norm(true);
         let temperature = LearnedTemperatureConfig::new().with_learning_rate(1e-3).with_minimum(0.01);
         Self::tqc()
             .with_critic_count(2)
             .with_value_head(ValueHead::Quantiles(QuantilesConfig::new()))
-            .with_networks(networks)
+            .with_networks(recommended_networks())
             .with_exploration_noise(ExplorationNoise::Adaptive)
             .with_scale_rewards(true)
             .with_tau(0.01)
@@ -93,4 +95,49 @@ impl SacConfig {
         let networks = NetworksConfig::new().with_critic_layer_norm(true).with_critic_dropout(0.01);
         Self::new().with_networks(networks).with_actor_reduction(Reduction::Mean).with_policy_delay(20)
     }
+}
+
+impl Td3Config {
+    /// The recommended setting of TD3, the same for every task: the parts of [`SacConfig::recommended`] that apply to it, but for quantiles.
+    ///
+    /// They are layers of 128, layer normalisation in the critics, [`scale_rewards`](Self::scale_rewards), a τ of 0.01, and
+    /// [pink noise](crate::noise::PinkNoise) in every episode. Use it with [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended).
+    /// `docs/results.md` ([rendered](crate::_docs::results)) has what it reaches on every bundled task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actor_critic::prelude::*;
+    ///
+    /// # let device = actor_critic::burn::tensor::Device::flex();
+    /// let env = Pendulum::v1();
+    /// let agent = Td3Config::recommended().init(&Spaces::of(&env)?, &device, Seed(0))?;
+    /// let trainer = Trainer::new(env, agent, &TrainerConfig::recommended(10_000), Seed(0))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn recommended() -> Self {
+        Self::new()
+            .with_networks(recommended_networks())
+            .with_noise(NoiseConfig::Pink(PinkNoiseConfig::new()))
+            .with_scale_rewards(true)
+            .with_tau(0.01)
+    }
+}
+
+impl DdpgConfig {
+    /// The recommended setting of DDPG, the same for every task, with the parts of [`Td3Config::recommended`].
+    ///
+    /// Use it with [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended).
+    /// `docs/results.md` ([rendered](crate::_docs::results)) has what it reaches on every bundled task.
+    pub fn recommended() -> Self {
+        Self::new()
+            .with_networks(recommended_networks())
+            .with_noise(NoiseConfig::Pink(PinkNoiseConfig::new()))
+            .with_scale_rewards(true)
+            .with_tau(0.01)
+    }
+}
+
+fn recommended_networks() -> NetworksConfig {
+    NetworksConfig::new().with_hidden_dims(vec![128, 128]).with_critic_layer_norm(true)
 }

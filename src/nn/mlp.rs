@@ -220,7 +220,7 @@ mod tests {
         let text = |widths: Vec<usize>| MlpConfig::new(widths).validate().unwrap_err().to_string();
         assert_eq!(text(vec![3]), "number of widths must be at least 2, got 1");
         assert_eq!(text(vec![3, 0, 1]), "layer width must be at least 1, got 0");
-        let too_wide = "number of weights in a layer must be at most the largest (268435456), got ";
+        let too_wide = "number of weights in a layer must be at most the limit (268435456), got ";
         assert_eq!(text(vec![3, 1 << 28, 1]), format!("{too_wide}805306368"));
         assert_eq!(text(vec![3, usize::MAX, 1]), format!("{too_wide}{}", usize::MAX));
     }
@@ -273,13 +273,11 @@ mod tests {
         assert_eq!(text(MlpConfig::new(vec![3, 1])), "number of residual blocks must be at least 1, got 0");
         assert_eq!(text(MlpConfig::new(vec![3, 8, 9, 1])), "residual blocks must all have the same width, got 8 and 9");
         let off = |field| {
-            format!(
-                "{field} must be off with residual blocks, which have a layer normalisation of their own and no dropout"
-            )
+            format!("{field} must be off with residual blocks: they have their own layer normalisation and no dropout")
         };
         assert_eq!(text(MlpConfig::new(vec![3, 8, 1]).with_layer_norm(true)), off("layer_norm"));
         assert_eq!(text(MlpConfig::new(vec![3, 8, 1]).with_dropout(0.1)), off("dropout"));
-        let too_wide = "number of weights in a layer must be at most the largest (268435456), got 400000000";
+        let too_wide = "number of weights in a layer must be at most the limit (268435456), got 400000000";
         assert_eq!(text(MlpConfig::new(vec![3, 10_000, 1])), too_wide);
     }
 

@@ -142,5 +142,5 @@ const MAX_WEIGHTS: usize = 1 << 28;
 
 /// Checks the size of a layer, since an allocation that fails would end the process.
 pub(super) fn check_weights(inputs: usize, outputs: usize) -> Result<(), ConfigError> {
-    at_most("number of weights in a layer", inputs.saturating_mul(outputs), "the largest", MAX_WEIGHTS)
+    at_most("number of weights in a layer", inputs.saturating_mul(outputs), "the limit", MAX_WEIGHTS)
 }

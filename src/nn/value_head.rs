@@ -92,7 +92,7 @@ impl ValueHead {
             Self::Scalar => Ok(()),
             Self::Quantiles(QuantilesConfig { count, dropped }) => {
                 at_least("number of quantiles", 1, count)?;
-                at_most("dropped quantiles", dropped, "number of quantiles less one", count - 1)
+                at_most("dropped quantiles", dropped, "one less than the number of quantiles", count - 1)
             }
             Self::Categorical(CategoricalConfig { range: [low, high], count, smoothing }) => {
                 finite("the smallest return", low)?;

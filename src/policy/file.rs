@@ -1,7 +1,7 @@
 //! The format of a policy file.
 
 use burn::module::Param;
-use burn::nn::Linear;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{Policy, PolicyError, PolicyNetwork};
 use crate::boundary::{Boundary, Normalization};
 use crate::env::Spaces;
 use crate::nn::lab::ClippedNoiseConfig;
-use crate::nn::{Activation, DeterministicActor, GaussianActor, Mlp};
+use crate::nn::{Activation, DeterministicActor, GaussianActor, Mlp, ResidualBlock};
 use crate::space::BoxSpace;
 use crate::state::{State, StateError};
 
@@ -84,14 +84,16 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             (Kind::Gaussian, &actor.trunk)
         }
     };
-    let parts = [("blocks", trunk.blocks.is_empty()), ("norms", trunk.norms.is_empty())];
-    if let Some((name, _)) = parts.into_iter().find(|(_, is_empty)| !is_empty) {
-        let reason =
-            "a policy file has no layer normalisation, nor residual blocks; export such a policy as C, Rust or ONNX";
-        return Err(StateError::Unsupported { name: name.to_owned(), reason }.into());
-    }
     for (i, layer) in trunk.layers.iter().enumerate() {
         put_linear(&mut state, &format!("layers.{i}"), layer)?;
+    }
+    for (i, norm) in trunk.norms.iter().enumerate() {
+        put_norm(&mut state, &format!("norms.{i}"), norm)?;
+    }
+    for (i, block) in trunk.blocks.iter().enumerate() {
+        put_norm(&mut state, &format!("blocks.{i}.norm"), &block.norm)?;
+        put_linear(&mut state, &format!("blocks.{i}.expand"), &block.expand)?;
+        put_linear(&mut state, &format!("blocks.{i}.contract"), &block.contract)?;
     }
     let activation = match trunk.activation {
         Activation::Relu => ActivationName::Relu,
@@ -119,19 +121,30 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
 
 /// Writes a layer in PyTorch's layout: `[outputs, inputs]`.
 fn put_linear(state: &mut State, name: &str, layer: &Linear) -> Result<(), StateError> {
-    let read =
-        |tensor: Vec<f32>, shape: &[usize], name: String, state: &mut State| state.put_array(&name, shape, tensor);
-    let unreadable = |_| StateError::Unsupported {
-        name: name.to_owned(),
-        reason: "its values could not be read from the device as f32",
-    };
-    let weight = layer.weight.val().inner().transpose();
-    let shape = weight.dims();
-    read(weight.try_into_vec_as().map_err(unreadable)?, &shape, format!("{name}.weight"), state);
-    if let Some(bias) = &layer.bias {
-        let bias = bias.val().inner();
-        let shape = bias.dims();
-        read(bias.try_into_vec_as().map_err(unreadable)?, &shape, format!("{name}.bias"), state);
+    put_tensor(state, format!("{name}.weight"), layer.weight.val().inner().transpose())?;
+    match &layer.bias {
+        Some(bias) => put_tensor(state, format!("{name}.bias"), bias.val().inner()),
+        None => Ok(()),
+    }
+}
+
+/// Writes a layer normalisation under PyTorch's names: γ is `weight`, β is `bias`.
+fn put_norm(state: &mut State, name: &str, norm: &LayerNorm) -> Result<(), StateError> {
+    put_tensor(state, format!("{name}.weight"), norm.gamma.val().inner())?;
+    match &norm.beta {
+        Some(beta) => put_tensor(state, format!("{name}.bias"), beta.val().inner()),
+        None => Ok(()),
+    }
+}
+
+fn put_tensor<const D: usize>(state: &mut State, name: String, tensor: Tensor<D>) -> Result<(), StateError> {
+    let shape = tensor.dims();
+    match tensor.try_into_vec_as::<f32>() {
+        Ok(values) => state.put_array(&name, &shape, values),
+        Err(_) => {
+            let reason = "its values could not be read from the device as f32";
+            return Err(StateError::Unsupported { name, reason });
+        }
     }
     Ok(())
 }
@@ -178,9 +191,10 @@ impl Parsed {
             width = layer.weight.dims()[1];
             layers.push(layer);
         }
+        let trunk = take_trunk(&mut state, layers, activation, device)?;
         let axes = spaces.action().dim();
         let missing = || StateError::Missing { name: "layers.0.weight".to_owned() };
-        let output = |layers: &[Linear]| match layers.last().ok_or_else(missing)?.weight.dims()[1] {
+        let output = |trunk: &Mlp| match trunk.layers.last().ok_or_else(missing)?.weight.dims()[1] {
             outputs if outputs == axes => Ok(()),
             outputs => {
                 Err(StateError::invalid("the last layer", format!("as wide as the action space, {axes}"), outputs))
@@ -190,19 +204,14 @@ impl Parsed {
             Kind::Gaussian => {
                 let mut head = |name| take_linear(&mut state, name, width, Some(axes), device);
                 let (mean, log_std) = (head("mean")?, head("log_std")?);
-                if layers.is_empty() {
+                if trunk.layers.is_empty() {
                     return Err(missing().into());
                 }
-                PolicyNetwork::Gaussian(GaussianActor {
-                    trunk: Mlp::of(layers, activation),
-                    mean,
-                    log_std,
-                    log_volume: 0.0,
-                })
+                PolicyNetwork::Gaussian(GaussianActor { trunk, mean, log_std, log_volume: 0.0 })
             }
             Kind::Deterministic | Kind::ClippedNoise { .. } => {
-                output(&layers)?;
-                let actor = DeterministicActor { trunk: Mlp::of(layers, activation) };
+                output(&trunk)?;
+                let actor = DeterministicActor { trunk };
                 match kind {
                     Kind::ClippedNoise { std, clip } => {
                         let noise = ClippedNoiseConfig { std, clip };
@@ -222,6 +231,58 @@ impl Parsed {
         state.finish()?;
         Ok(Policy::new(network, &spaces, device)?.with_normalization(normalization))
     }
+}
+
+/// Takes the layer normalisations and residual blocks that belong to layers, and joins them.
+fn take_trunk(
+    state: &mut State,
+    layers: Vec<Linear>,
+    activation: Activation,
+    device: &Device,
+) -> Result<Mlp, StateError> {
+    let widths: Vec<usize> = layers.iter().map(|layer| layer.weight.dims()[1]).collect();
+    let mut blocks = Vec::new();
+    while state.shape(&format!("blocks.{}.norm.weight", blocks.len())).is_ok() {
+        let name = format!("blocks.{}", blocks.len());
+        let width = *widths.first().ok_or_else(|| StateError::Missing { name: "layers.0.weight".to_owned() })?;
+        let norm = take_norm(state, &format!("{name}.norm"), width, device)?;
+        let expand = take_linear(state, &format!("{name}.expand"), width, None, device)?;
+        let inner = expand.weight.dims()[1];
+        let contract = take_linear(state, &format!("{name}.contract"), inner, Some(width), device)?;
+        blocks.push(ResidualBlock { norm, expand, contract });
+    }
+    if !blocks.is_empty() && layers.len() > 2 {
+        let rule = "at most 2 layers, one before the residual blocks and one after them";
+        return Err(StateError::invalid("layers", rule, layers.len()));
+    }
+    // Beside residual blocks there is one, of the width of the blocks.
+    let normalized = if blocks.is_empty() { &widths[..] } else { &widths[..1] };
+    let mut norms = Vec::new();
+    for &width in normalized {
+        let name = format!("norms.{}", norms.len());
+        if state.shape(&format!("{name}.weight")).is_err() {
+            break;
+        }
+        norms.push(take_norm(state, &name, width, device)?);
+    }
+    let mut trunk = Mlp::of(layers, activation);
+    (trunk.norms, trunk.blocks) = (norms, blocks);
+    Ok(trunk)
+}
+
+fn take_norm(state: &mut State, name: &str, width: usize, device: &Device) -> Result<LayerNorm, StateError> {
+    let mut row = |name: &str| -> Result<Param<Tensor<1>>, StateError> {
+        Ok(Param::from_data(TensorData::new(state.take_array::<f32>(name, &[width])?, [width]), device))
+    };
+    let gamma = row(&format!("{name}.weight"))?;
+    let beta = match row(&format!("{name}.bias")) {
+        Ok(beta) => Some(beta),
+        Err(StateError::Missing { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let mut norm = LayerNormConfig::new(width).init(device);
+    (norm.gamma, norm.beta) = (gamma, beta);
+    Ok(norm)
 }
 
 /// Takes a layer with `inputs` columns and, if known, `outputs` rows, and converts PyTorch's layout to burn's.

@@ -13,7 +13,9 @@
 //! ```
 //!
 //! with f the layers, and an activation between every two of them. For a Gaussian policy an activation follows each of
-//! `layers`, and f ends in the head `mean`. A policy with normalised observations also has the arrays `normalization.mean` and
+//! `layers`, and f ends in the head `mean`. Layer normalisation has the arrays `norms.0.weight` and `norms.0.bias`, and so on, and is computed
+//! between a layer and its activation. Residual blocks have the arrays of [`ResidualBlock`](crate::nn::ResidualBlock), such as
+//! `blocks.0.norm.weight`, `blocks.0.expand.weight` and `blocks.0.contract.weight`, and lie between `layers.0` and `norms.0`. A policy with normalised observations also has the arrays `normalization.mean` and
 //! `normalization.scale`, and uses `clip((o − mean) · scale, ±10)` in place of o.
 
 use std::fs::{self, File};
@@ -275,8 +277,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError::File`] if a weight is not finite; [`PolicyError::State`] if the network has layer normalisation or residual blocks,
-    /// which a policy file cannot hold.
+    /// [`PolicyError::File`] if a weight is not finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PolicyError> {
         file::bytes(&self.network, &self.boundary)
     }

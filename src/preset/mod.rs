@@ -21,7 +21,7 @@
 
 use burn::tensor::Device;
 
-use crate::agent::{AgentConfig, SacConfig};
+use crate::agent::{AgentConfig, DdpgConfig, SacConfig, Td3Config};
 use crate::env::{RepeatAction, Spaces};
 use crate::error::Error;
 use crate::rng::Seed;
@@ -55,6 +55,20 @@ impl Preset<SacConfig> {
     pub fn recommended(task: Task) -> Self {
         let trainer_config = TrainerConfig::recommended(task.actions()).with_replay_capacity(task.actions());
         Self { trainer_config, ..Self::new(task, SacConfig::recommended()) }
+    }
+}
+
+impl Preset<Td3Config> {
+    /// Returns [`Td3Config::recommended`] with [`TrainerConfig::recommended`] for a task.
+    pub fn recommended_td3(task: Task) -> Self {
+        Self { trainer_config: Preset::recommended(task).trainer_config, ..Self::new(task, Td3Config::recommended()) }
+    }
+}
+
+impl Preset<DdpgConfig> {
+    /// Returns [`DdpgConfig::recommended`] with [`TrainerConfig::recommended`] for a task.
+    pub fn recommended_ddpg(task: Task) -> Self {
+        Self { trainer_config: Preset::recommended(task).trainer_config, ..Self::new(task, DdpgConfig::recommended()) }
     }
 }
 

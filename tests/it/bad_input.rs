@@ -340,7 +340,7 @@ fn settings_out_of_range_are_refused_by_every_algorithm() {
     assert_eq!(text(DdpgConfig::new().with_reset_at(vec![0]).validate()), "reset_at must be at least 1, got 0");
     assert_eq!(text(SacConfig::new().with_reset_at(vec![9, 0]).validate()), "reset_at must be at least 1, got 0");
     let long = text(Td3Config::new().with_reset_at((1..=1001).collect()).validate());
-    assert_eq!(long, "length of reset_at must be at most the longest (1000), got 1001");
+    assert_eq!(long, "length of reset_at must be at most the limit (1000), got 1001");
     let interval = "target_update_interval must be at least 1, got 0";
     assert_eq!(text(DdpgConfig::new().with_target_update_interval(0).validate()), interval);
     assert_eq!(text(Td3Config::new().with_target_update_interval(Some(0)).validate()), interval);

@@ -133,7 +133,7 @@ fn settings_may_change_in_a_trained_agent_and_everything_else_stays() {
     assert_eq!(tuned.config().actor_learning_rate, 1e-4);
 
     let error = tuned.with_config(&sac(false)).unwrap_err();
-    assert_eq!(error.to_string(), "scale_rewards must stay as it was in training; train a new agent to change it");
+    assert_eq!(error.to_string(), "scale_rewards cannot change after training; train a new agent to change it");
 }
 
 /// The tank of `docs/environments.md`: a pump fills it to the level 1, and a tenth leaks out at every step.

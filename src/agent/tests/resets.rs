@@ -223,7 +223,7 @@ fn networks_that_cannot_begin_anew_are_refused_by_name() {
     assert_eq!(agent.with_config(&resetting).unwrap_err(), expected);
     assert_eq!(
         expected.to_string(),
-        "to be reset, the critic must know how its weights began: implement `reinitialized` for it, or leave reset_at empty"
+        "the critic cannot be reset: implement `reinitialized` for it, or leave reset_at empty"
     );
     assert_eq!(AgentError::Reset(error).to_string(), format!("the networks could not be reset: {expected}"));
 }

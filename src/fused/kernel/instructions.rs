@@ -65,7 +65,7 @@ impl InstructionSet {
                 let (value, best_name) = (value.display(), best.name());
                 let wrong = match asked {
                     Some(_) => "which this processor does not have",
-                    None => "and must be one of portable, avx2 and avx512",
+                    None => "but must be one of portable, avx2 and avx512",
                 };
                 (best, Some(format!("{VARIABLE} is {value}, {wrong}; the kernels use {best_name}")))
             }
@@ -121,7 +121,7 @@ mod tests {
         );
         assert_eq!(
             complaint("sse9"),
-            "ACTOR_CRITIC_ISA is sse9, and must be one of portable, avx2 and avx512; the kernels use avx2"
+            "ACTOR_CRITIC_ISA is sse9, but must be one of portable, avx2 and avx512; the kernels use avx2"
         );
     }
 }

@@ -36,7 +36,10 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
 fn settings_out_of_range_are_refused() {
     let text = |head: ValueHead| head.validate().unwrap_err().to_string();
     assert_eq!(text(quantiles(0, 0)), "number of quantiles must be at least 1, got 0");
-    assert_eq!(text(quantiles(5, 5)), "dropped quantiles must be at most number of quantiles less one (4), got 5");
+    assert_eq!(
+        text(quantiles(5, 5)),
+        "dropped quantiles must be at most one less than the number of quantiles (4), got 5"
+    );
     assert_eq!(quantiles(5, 4).validate(), Ok(()));
     assert_eq!(ValueHead::Scalar.validate(), Ok(()));
 }

@@ -2,12 +2,14 @@
 
 use burn::module::Param;
 use burn::tensor::Tensor;
+use rand::RngExt;
 
-use super::kinds::{all, spaces};
+use super::kinds::{Kind, all, spaces};
 use crate::nn::{Activation, DeterministicActor, DeterministicActorConfig};
 use crate::policy::{Policy, PolicyError, PolicyNetwork};
 use crate::rng::{Seed, Stream};
 use crate::space::BoxSpace;
+use crate::state::State;
 
 fn actor(hidden: &[usize]) -> DeterministicActor {
     let config = DeterministicActorConfig::new().with_hidden_dims(hidden.to_vec()).with_activation(Activation::Tanh);
@@ -98,14 +100,47 @@ fn a_network_is_described_in_words() {
 }
 
 #[test]
-fn a_policy_file_refuses_what_it_has_no_place_for_instead_of_losing_it() {
-    for (name, part) in [("one_observation", "`norms`"), ("residual_gaussian", "`blocks`")] {
-        let kind = all().into_iter().find(|kind| kind.name == name).unwrap();
-        let text = kind.policy.to_bytes().unwrap_err().to_string();
-        let reason =
-            "a policy file has no layer normalisation, nor residual blocks; export such a policy as C, Rust or ONNX";
-        assert!(text.contains(part) && text.contains(reason), "{text}");
+fn a_policy_file_holds_every_policy() {
+    let device = crate::test_device();
+    for Kind { name, policy, .. } in all() {
+        let bytes = policy.to_bytes().unwrap();
+        let loaded = Policy::from_bytes(&bytes, &device).unwrap();
+        let mut rng = Seed(0).stream(Stream::Exploration);
+        for _ in 0..20 {
+            let observation: Vec<f32> =
+                (0..policy.spaces().observation().dim()).map(|_| rng.random_range(-2.0..2.0)).collect();
+            assert_eq!(loaded.action(&observation).unwrap(), policy.action(&observation).unwrap(), "{name}");
+        }
+        assert_eq!(loaded.to_bytes().unwrap(), bytes, "{name}");
     }
+}
+
+#[test]
+fn norms_and_blocks_that_do_not_fit_are_refused() {
+    let device = crate::test_device();
+    let refusal = |name: &str, edit: &dyn Fn(&mut State)| {
+        let policy = all().into_iter().find(|kind| kind.name == name).unwrap().policy;
+        let (mut state, note) = State::from_bytes_with_note(&policy.to_bytes().unwrap()).unwrap();
+        edit(&mut state);
+        Policy::from_bytes(&state.to_bytes_with_note(note).unwrap(), &device).unwrap_err().to_string()
+    };
+    let narrow = |name: &'static str| {
+        move |state: &mut State| {
+            state.take_row::<f32>(name).unwrap();
+            state.put_array(name, &[1], vec![1.0_f32]);
+        }
+    };
+    assert_eq!(refusal("one_observation", &narrow("norms.0.weight")), "`norms.0.weight` must have shape [16], got [1]");
+    assert_eq!(
+        refusal("residual_gaussian", &narrow("blocks.0.norm.bias")),
+        "`blocks.0.norm.bias` must have shape [12], got [1]"
+    );
+    let gone = |state: &mut State| drop(state.take_row::<f32>("blocks.1.contract.weight").unwrap());
+    assert_eq!(refusal("residual_gaussian", &gone), "`blocks.1.contract.weight` is missing from the state");
+    let gap = |state: &mut State| drop(state.take_row::<f32>("blocks.0.norm.weight").unwrap());
+    assert!(refusal("residual_gaussian", &gap).ends_with("is in the state, but is not used"));
+    let more = |state: &mut State| state.put_array("norms.1.weight", &[12], vec![1.0_f32; 12]);
+    assert_eq!(refusal("residual_gaussian", &more), "`norms.1.weight` is in the state, but is not used");
 }
 
 #[test]
