@@ -135,7 +135,7 @@ fn norms_and_blocks_that_do_not_fit_are_refused() {
         refusal("residual_gaussian", &narrow("blocks.0.norm.bias")),
         "`blocks.0.norm.bias` must have shape [12], got [1]"
     );
-    let gone = |state: &mut State| drop(state.take_row::<f32>("blocks.1.contract.weight").unwrap());
+    let gone = |state: &mut State| drop(state.take_array::<f32>("blocks.1.contract.weight", &[12, 48]).unwrap());
     assert_eq!(refusal("residual_gaussian", &gone), "`blocks.1.contract.weight` is missing from the state");
     let gap = |state: &mut State| drop(state.take_row::<f32>("blocks.0.norm.weight").unwrap());
     assert!(refusal("residual_gaussian", &gap).ends_with("is in the state, but is not used"));
