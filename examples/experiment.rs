@@ -28,7 +28,7 @@ struct Cli {
     /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step,
     /// without-second-update; or with another:
     /// with-truncation, with-pink-noise-only
-    #[arg(long, value_delimiter = ',', default_value = "sac,td3,ddpg")]
+    #[arg(long, value_delimiter = ',', default_value = "recommended")]
     algorithms: Vec<String>,
     /// Tasks, by name, or `all`: see `Task`
     #[arg(long, value_delimiter = ',', default_value = "pendulum")]

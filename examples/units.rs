@@ -1,6 +1,5 @@
 //! The same pendulum in other units: actions in other intervals, observations with other scales and offsets, rewards times a constant.
 //!
-//! `cargo run --release --example units -- --threads 2` trains SAC and TD3 by their presets, ten seeds on each row of the table, and judges
 //! `cargo run --release --example units -- --threads 2` trains SAC and TD3 by their presets, ten seeds on each row of the table, and compares
 //! every row with the plain pendulum. It exits with 1 if a row fails, and with 2 at an error. After a stop, the same command continues: finished cells are
 //! kept. `--seeds 3` is the short form; `--rows plain,action_40_50 --algorithms sac` a part.

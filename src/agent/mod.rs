@@ -1,16 +1,18 @@
 //! Agents: choose an algorithm and its settings, and create an agent.
 //!
-//! | Setting | [`DdpgConfig`] | lab | [`SacConfig`] | lab | [`Td3Config`] |
-//! |---|---|---|---|---|---|
-//! | `discount` γ | 0.99 | 0.99 | 0.99 | 0.99 | 0.99 |
-//! | `tau` τ | 0.005 | 0.005 | 0.005 | 0.005 | 0.005 |
-//! | `actor_learning_rate` | 1e-3 | 1e-3 | 3e-4 | 1e-3 | 1e-3 |
-//! | `critic_learning_rate` | 1e-3 | 2e-3 | 3e-4 | 1e-3 | 1e-3 |
-//! | noise (half-ranges) | Gaussian 0.1 | Ornstein-Uhlenbeck 0.1 | its own | its own | Gaussian 0.1 |
-//! | temperature α | | | learned from 1 | fixed 0.1 | |
-//! | Adam's ε | 1e-8 | 1e-8 | 1e-8 | 1e-8 | 1e-8 |
-//! | `normalize_observations` | on | off | on | off | on |
-//! | `scale_rewards` | off | off | off | off | off |
+//! | Setting | [`SacConfig::recommended`] | [`SacConfig`] | lab | [`DdpgConfig`] | lab | [`Td3Config`] |
+//! |---|---|---|---|---|---|---|
+//! | `discount` γ | 0.99 | 0.99 | 0.99 | 0.99 | 0.99 | 0.99 |
+//! | `tau` τ | 0.01 | 0.005 | 0.005 | 0.005 | 0.005 | 0.005 |
+//! | `actor_learning_rate` | 1e-3 | 3e-4 | 1e-3 | 1e-3 | 1e-3 | 1e-3 |
+//! | `critic_learning_rate` | 1e-3 | 3e-4 | 1e-3 | 1e-3 | 2e-3 | 1e-3 |
+//! | hidden layers | 2 × 128 | 2 × 256 | 2 × 256 | 2 × 256 | 2 × 256, its own critic | 2 × 256 |
+//! | critics | 2, of 25 quantiles, with layer normalisation | 2 | 2 | 1 | 1 | 2 |
+//! | noise (half-ranges) | its own, pink at the smallest temperature | its own | its own | Gaussian 0.1 | Ornstein-Uhlenbeck 0.1 | Gaussian 0.1 |
+//! | temperature α | learned from 1, at least 0.01 | learned from 1 | fixed 0.1 | | | |
+//! | Adam's ε | 1e-8 | 1e-8 | 1e-8 | 1e-8 | 1e-8 | 1e-8 |
+//! | `normalize_observations` | on | on | off | on | off | on |
+//! | `scale_rewards` | on | off | off | off | off | off |
 //!
 //! Start with [`SacConfig::recommended`]; the guide [Choose an algorithm](crate::_docs::choose_an_algorithm) compares
 //! the others. [`SacConfig::tqc`], [`SacConfig::redq`] and [`SacConfig::droq`] are named variants.

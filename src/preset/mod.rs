@@ -1,4 +1,4 @@
-//! Presets: settings for each algorithm and bundled task, measured over ten seeds.
+//! Presets: settings for each algorithm and bundled task.
 //!
 //! For a task of your own, start with [`SacConfig::recommended`](crate::agent::SacConfig::recommended). [`docs/results.md`](crate::_docs::results) has the returns of each preset over ten seeds, and the command.
 //!

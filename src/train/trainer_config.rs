@@ -12,18 +12,17 @@ const WARMUP_STEPS: usize = 1_000;
 
 /// Settings of a [`Trainer`](super::Trainer): the length of a run, the start of learning, batches, and the replay.
 ///
-/// | Field | Default | Lab, DDPG | Lab, SAC |
-/// |---|---|---|---|
-/// | `batch_size` | 256 | 128 | 128 |
-/// | `replay_capacity` | 1,000,000 | 50,000 | 50,000 |
-/// | `warmup_steps` | 1,000 | 0 | 1,000 |
-/// | `learning_starts` | as `warmup_steps` | 129 | 129 |
-/// | `updates_per_step` | 1 | 1 | 1 |
-/// | `n_step` | 1 | 1 | 1 |
+/// | Field | Default | [`recommended`](Self::recommended) | Lab, DDPG | Lab, SAC |
+/// |---|---|---|---|---|
+/// | `batch_size` | 256 | 128 | 128 | 128 |
+/// | `replay_capacity` | 1,000,000 | 1,000,000 | 50,000 | 50,000 |
+/// | `warmup_steps` | 1,000 | 1,000 | 0 | 1,000 |
+/// | `learning_starts` | as `warmup_steps` | as `warmup_steps` | 129 | 129 |
+/// | `updates_per_step` | 1 | 2 | 1 | 1 |
+/// | `n_step` | 1 | 2 | 1 | 1 |
 ///
-/// If you set only one of `warmup_steps` and `learning_starts`, the other gets the same value. "Lab" is a course exercise whose runs the examples reproduce
-/// ([Lab](crate::_docs::lab)).
-/// [`resolved`](Self::resolved) returns both as numbers.
+/// If you set only one of `warmup_steps` and `learning_starts`, the other gets the same value; [`resolved`](Self::resolved) returns both as numbers. "Lab" is a course
+/// exercise whose runs the examples reproduce ([Lab](crate::_docs::lab)).
 ///
 /// # Examples
 ///
@@ -105,8 +104,8 @@ impl TrainerConfig {
         Self::new(usize::MAX).with_environment_steps(environment_steps)
     }
 
-    /// Makes the settings of a run for [`SacConfig::recommended`](crate::agent::SacConfig::recommended): as [`steps`](Self::steps), with
-    /// two updates for each step, returns of two steps, and batches of 128, which take half the time of 256.
+    /// Makes the settings of a run for the recommended setting of an algorithm, such as [`SacConfig::recommended`](crate::agent::SacConfig::recommended): as
+    /// [`steps`](Self::steps), with two updates for each step, returns of two steps, and batches of 128, which take half the time of 256.
     pub fn recommended(environment_steps: usize) -> Self {
         Self::steps(environment_steps).with_batch_size(128).with_updates_per_step(2.0).with_n_step(2)
     }
