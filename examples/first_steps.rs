@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example first_steps`
 //! checks the task, trains SAC with four seeds on two cores, and writes tables and `report.html` to `runs/first_steps`.
-//! You can stop it at any moment; the same command continues. About a quarter of a minute.
+//! You can stop it at any moment; the same command continues. It takes about a minute of CPU time.
 
 use actor_critic::env::{EpisodeStatistics, RescaleAction, check_action};
 use actor_critic::experiment::{Cell, Experiment, Scoring};
