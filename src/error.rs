@@ -89,7 +89,7 @@ pub enum Error {
     State(#[from] StateError),
     /// An agent built for another environment.
     #[error(
-        "agent and environment must have the same spaces, but {}; build the agent from `Spaces::of(&env)`",
+        "agent and environment must have the same spaces, but {}; build the agent from `Spaces::of(&env)`, or load a policy of this environment",
         environment.difference(agent, ["in the environment", "in the agent"]).unwrap_or_else(|| "they differ".to_owned())
     )]
     SpacesDiffer {

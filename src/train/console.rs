@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use super::{EpisodeSummary, Observer, ObserverError, RunInfo};
 
-/// Prints the settings of the trainer, then one line every few episodes: episode, its return, and the running average.
+/// Prints the settings of the trainer, then one line every few episodes: episode, its return, and the running average. Numbers have two
+/// decimals, or four significant digits below 0.1.
 ///
 /// # Examples
 ///
@@ -52,20 +53,29 @@ impl<W: Write> Observer for Console<W> {
     fn on_episode(&mut self, episode: &EpisodeSummary) -> Result<ControlFlow<()>, ObserverError> {
         let EpisodeSummary { episode, episode_return, average_return, .. } = episode;
         if episode.is_multiple_of(self.every) {
-            let line = format!(
-                "Episode {episode:<5} Total reward: {episode_return:>9.2}  Average score: {average_return:>9.2}"
-            );
-            writeln!(self.out, "{line}")?;
+            let (total, average) = (number(*episode_return), number(*average_return));
+            writeln!(self.out, "Episode {episode:<5} Total reward: {total:>9}  Average score: {average:>9}")?;
             self.out.flush()?;
         }
         Ok(ControlFlow::Continue(()))
     }
 }
 
+/// Two decimals, or four significant digits of a number that they would hide.
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.1 { format!("{value:.3e}") } else { format!("{value:.2}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::train::{EpisodeHistory, TrainerConfig, episode};
+
+    #[test]
+    fn small_returns_keep_their_digits() {
+        let numbers = [-0.008_549_6, 0.0, -0.1, 1e-300, -1_071.468, f64::NAN].map(number);
+        assert_eq!(numbers, ["-8.550e-3", "0.00", "-0.10", "1.000e-300", "-1071.47", "NaN"]);
+    }
 
     #[test]
     fn it_prints_the_config_once_and_then_every_fifth_episode() {

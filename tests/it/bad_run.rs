@@ -116,7 +116,7 @@ fn an_agent_built_for_other_spaces_is_refused() {
         assert_eq!(
             error.to_string(),
             "agent and environment must have the same spaces, but observation axis 0 is [-1, 1] in the environment and \
-             [-inf, inf] in the agent, and 2 more axes differ; build the agent from `Spaces::of(&env)`"
+             [-inf, inf] in the agent, and 2 more axes differ; build the agent from `Spaces::of(&env)`, or load a policy of this environment"
         );
     }
 }

@@ -197,7 +197,7 @@ fn an_agent_for_a_wide_environment_is_refused_by_another_in_one_line() {
     assert_eq!(
         error.to_string(),
         "agent and environment must have the same spaces, but the observation space has 3 axes in the environment and \
-         400 axes in the agent; build the agent from `Spaces::of(&env)`"
+         400 axes in the agent; build the agent from `Spaces::of(&env)`, or load a policy of this environment"
     );
 }
 
