@@ -98,7 +98,7 @@ impl SacConfig {
 }
 
 impl Td3Config {
-    /// The recommended setting of TD3, the same for every task: the parts of [`SacConfig::recommended`] that apply to it, but for quantiles.
+    /// The recommended setting of TD3, the same for every task: the parts of [`SacConfig::recommended`] that apply to it, without quantiles.
     ///
     /// They are layers of 128, layer normalisation in the critics, [`scale_rewards`](Self::scale_rewards), a τ of 0.01, and
     /// [pink noise](crate::noise::PinkNoise) in every episode. Use it with [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended).
