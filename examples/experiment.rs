@@ -1,9 +1,8 @@
 //! Compares algorithms on the bundled tasks: a grid of runs over threads and machines, with statistics.
 //!
-//! `cargo run --release --example experiment -- --algorithms sac,td3,ddpg --seeds 5 --steps 5000 --threads 2`
-//! trains every algorithm with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. After a stop, the same
-//! command continues; at Ctrl-C and SIGTERM it first saves the runs under way. `--algorithms recommended --tasks all` runs the recommended
-//! setting on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
+//! `cargo run --release --example experiment -- --algorithms recommended,recommended-td3 --seeds 5 --steps 5000 --threads 2`
+//! trains SAC and TD3 with every seed on Pendulum-v1, writes tables and pictures, and prints the interquartile means. After a stop, the same
+//! command continues; at Ctrl-C and SIGTERM it first saves the runs under way. `--tasks all` runs them on every task. With `--shard i/n` it runs a share of the cells; `--merge DIR...` joins the folders of all shares.
 
 mod cli;
 
@@ -23,8 +22,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "Algorithms on the bundled tasks, over seeds, threads and machines")]
 struct Cli {
-    /// Algorithms: recommended, recommended-td3, recommended-ddpg; sac, td3, ddpg by their presets for each task; default-sac, default-td3, default-ddpg, tqc, redq, droq as they are;
-    /// the recommended setting without one of its parts: without-quantiles, without-layer-norm, without-scaled-rewards,
+    /// Algorithms: recommended (SAC), recommended-td3, recommended-ddpg; sac, td3, ddpg, tqc, redq, droq with their default settings;
+    /// the recommended setting of SAC without one of its parts: without-quantiles, without-layer-norm, without-scaled-rewards,
     /// without-normalized-observations, without-second-critic, without-pink-noise, without-minimum-temperature, without-n-step,
     /// without-second-update; or with another:
     /// with-truncation, with-pink-noise-only
@@ -36,7 +35,7 @@ struct Cli {
     /// Seeds of each: 0, 1, …
     #[arg(long, default_value_t = 10)]
     seeds: u64,
-    /// Environment steps of each run [default: those of the preset]
+    /// Environment steps of each run [default: those of the task]
     #[arg(long)]
     steps: Option<usize>,
     /// Evaluations of the greedy policy in a run, spread evenly
@@ -111,14 +110,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn run(cell: &Cell, args: &Cli) -> Result<Vec<EvaluationSummary>, Failure> {
     let task: Task = cell.task().parse()?;
     let algorithm = match cell.algorithm() {
-        "sac" => return train(Preset::sac(task), cell, args),
-        "td3" => return train(Preset::td3(task), cell, args),
-        "ddpg" => return train(Preset::ddpg(task), cell, args),
         "recommended-td3" => return train(Preset::recommended_td3(task), cell, args),
         "recommended-ddpg" => return train(Preset::recommended_ddpg(task), cell, args),
-        "default-td3" => return train(Preset::new(task, Td3Config::new()), cell, args),
-        "default-ddpg" => return train(Preset::new(task, DdpgConfig::new()), cell, args),
-        "default-sac" => SacConfig::new(),
+        "td3" => return train(Preset::new(task, Td3Config::new()), cell, args),
+        "ddpg" => return train(Preset::new(task, DdpgConfig::new()), cell, args),
+        "sac" => SacConfig::new(),
         "tqc" => SacConfig::tqc(),
         "redq" => SacConfig::redq(),
         "droq" => SacConfig::droq(),
@@ -172,7 +168,9 @@ fn train<C: AgentConfig + 'static>(
     if let Some(resumed) = trainer.resume_newest()? {
         println!("{cell}: resumed at step {}", resumed.environment_steps);
     }
-    trainer.run(&mut [])?;
+    let mut diagnosis = Diagnosis::new();
+    trainer.run(&mut [&mut diagnosis])?;
+    diagnosis.findings().iter().for_each(|finding| println!("{cell}: {finding}"));
     let step = trainer.environment_steps();
     if step < steps {
         println!("{cell}: interrupted, and saved at step {step}");

@@ -1,4 +1,4 @@
-//! TD3 on Pendulum-v1 by its preset, with every observer that a long run needs.
+//! TD3 on Pendulum-v1 with its recommended setting, and every observer that a long run needs.
 //!
 //! `cargo run --release --example td3_pendulum -- --seed 0`
 //! prints an evaluation every 1,000 steps and `regret R`; writes histories, an HTML report and the best policy to `runs/`.
@@ -14,11 +14,11 @@ use actor_critic::train::StopWithoutImprovement;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(about = "TD3 on Pendulum-v1, by its preset")]
+#[command(about = "TD3 on Pendulum-v1")]
 struct Cli {
     #[command(flatten)]
     run: cli::RunArgs,
-    /// Environment steps [default: those of the preset]
+    /// Environment steps [default: 10,000]
     #[arg(long)]
     steps: Option<usize>,
 }
@@ -26,7 +26,7 @@ struct Cli {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Cli { run: args, steps } = Cli::parse();
     let (seed, device) = (Seed(args.seed), args.device.device());
-    let mut preset = Preset::td3(Task::Pendulum);
+    let mut preset = Preset::recommended_td3(Task::Pendulum);
     preset.trainer_config.environment_steps = Some(steps.unwrap_or(preset.steps()));
     println!("{}", preset.algorithm);
 

@@ -1,6 +1,6 @@
 //! The same pendulum in other units: actions in other intervals, observations with other scales and offsets, rewards times a constant.
 //!
-//! `cargo run --release --example units -- --threads 2` trains SAC and TD3 by their presets, ten seeds on each row of the table, and compares
+//! `cargo run --release --example units -- --threads 2` trains SAC and TD3 with their recommended settings, ten seeds on each row of the table, and compares
 //! every row with the plain pendulum. It exits with 1 if a row fails, and with 2 at an error. After a stop, the same command continues: finished cells are
 //! kept. `--seeds 3` is the short form; `--rows plain,action_40_50 --algorithms sac` a part.
 //! Regret is the best possible mean return minus that of the greedy policy, over the grid of 256 starts and on the scale of the plain task.
@@ -14,7 +14,7 @@ use actor_critic::env::pendulum::{GRID_OPTIMUM, PendulumGrid};
 use actor_critic::env::{RescaleAction, RescaleObservation, ScaleReward};
 use actor_critic::experiment::{Experiment, Results, Scoring};
 use actor_critic::prelude::*;
-use actor_critic::preset::{Preset, Task};
+use actor_critic::preset::Task;
 use actor_critic::statistics::interquartile_mean;
 use actor_critic::train::{Evaluation, EvaluationSummary};
 use clap::{Parser, ValueEnum};
@@ -106,7 +106,7 @@ impl Row {
 enum Algorithm {
     Sac,
     Td3,
-    Recommended,
+    Ddpg,
 }
 
 impl Algorithm {
@@ -114,7 +114,7 @@ impl Algorithm {
         match self {
             Self::Sac => "sac",
             Self::Td3 => "td3",
-            Self::Recommended => "recommended",
+            Self::Ddpg => "ddpg",
         }
     }
 }
@@ -162,17 +162,16 @@ impl Cli {
 
     /// Describes the experiment: results in the folder that were made otherwise are refused.
     fn experiment(&self) -> Experiment {
-        let (sac, td3) = (Preset::sac(Task::Pendulum), Preset::td3(Task::Pendulum));
         let experiment = Experiment::new(&self.out)
             .algorithms(self.algorithms.iter().map(|algorithm| algorithm.name()))
             .tasks(self.rows().map(|row| row.name))
             .seeds(0..self.seeds)
             .setting("steps", self.steps)
             .setting("every", self.every())
-            .setting("sac", &sac.algorithm)
-            .setting("sac_schedule", &sac.trainer_config)
-            .setting("td3", &td3.algorithm)
-            .setting("td3_schedule", &td3.trainer_config)
+            .setting("sac", SacConfig::recommended())
+            .setting("td3", Td3Config::recommended())
+            .setting("ddpg", DdpgConfig::recommended())
+            .setting("trainer", TrainerConfig::recommended(self.steps))
             .threads(self.threads);
         ROWS.iter().fold(experiment, |experiment, row| experiment.setting(row.name, row.description()))
     }
@@ -195,9 +194,9 @@ fn run(args: &Cli) -> Result<bool, Box<dyn std::error::Error>> {
     let finished = experiment.run(|cell| {
         let row = args.rows().find(|row| row.name == cell.task()).expect("cells are made from rows");
         let evaluations = match cell.algorithm() {
-            "sac" => train(Preset::sac(Task::Pendulum), row, cell.seed(), args),
-            "recommended" => train(Preset::recommended(Task::Pendulum), row, cell.seed(), args),
-            _ => train(Preset::td3(Task::Pendulum), row, cell.seed(), args),
+            "sac" => train(&SacConfig::recommended(), row, cell.seed(), args),
+            "td3" => train(&Td3Config::recommended(), row, cell.seed(), args),
+            _ => train(&DdpgConfig::recommended(), row, cell.seed(), args),
         }?;
         println!("{cell}: regret {:.1}", evaluations.last().map_or(f64::NAN, regret));
         Ok::<_, Error>(evaluations)
@@ -222,23 +221,21 @@ fn regret(evaluation: &EvaluationSummary) -> f64 {
     GRID_OPTIMUM - evaluation.mean_return()
 }
 
-/// Trains by a preset, in the units of a row.
+/// Trains in the units of a row.
 fn train<C: AgentConfig + 'static>(
-    preset: Preset<C>,
+    config: &C,
     row: &'static Row,
     seed: Seed,
     args: &Cli,
 ) -> Result<Vec<EvaluationSummary>, Error> {
-    let (env, device) = (row.wrap(Pendulum::v1())?, args.device.device());
-    let agent = preset.algorithm.init(&Spaces::of(&env)?, &device, seed)?;
-    let capacity = preset.trainer_config.replay_capacity.max(args.steps);
-    let trainer_config = preset.trainer_config.with_environment_steps(Some(args.steps)).with_replay_capacity(capacity);
+    let env = row.wrap(Pendulum::v1())?;
+    let agent = config.init(&Spaces::of(&env)?, &args.device.device(), seed)?;
+    let trainer_config = TrainerConfig::recommended(args.steps).with_replay_capacity(args.steps);
     let evaluation = EvaluateEvery::steps(args.every(), |agent: &C::Agent| row.evaluate(agent))?;
     let mut trainer = Trainer::new(env, agent, &trainer_config, seed)?.with_evaluation(evaluation);
-    if let Some(factor) = preset.learning_rate_factor {
-        trainer = trainer.with_schedule(factor, C::set_learning_rate_factor);
-    }
-    trainer.run(&mut [])?;
+    let mut diagnosis = Diagnosis::new();
+    trainer.run(&mut [&mut diagnosis])?;
+    diagnosis.findings().iter().for_each(|finding| println!("{}/{}: {finding}", row.name, seed.0));
     Ok(trainer.evaluations().to_vec())
 }
 

@@ -1,6 +1,7 @@
-//! Presets: settings for each algorithm and bundled task.
+//! Presets: the bundled tasks, and runs of an algorithm on them.
 //!
-//! For a task of your own, start with [`SacConfig::recommended`](crate::agent::SacConfig::recommended). [`docs/results.md`](crate::_docs::results) has the returns of each preset over ten seeds, and the command.
+//! A [`Preset`] joins a [`Task`] and the settings of an algorithm. The recommended settings are the same for every task. For a task of your
+//! own, start with [`SacConfig::recommended`](crate::agent::SacConfig::recommended). [`docs/results.md`](crate::_docs::results) has the returns on every task, and the commands.
 //!
 //! # Examples
 //!
@@ -9,8 +10,8 @@
 //! use actor_critic::prelude::*;
 //!
 //! # let device = actor_critic::burn::tensor::Device::flex();
-//! let mut preset = Preset::sac(Task::Pendulum);
-//! // A tenth of a second, to show the way.
+//! let mut preset = Preset::recommended(Task::Pendulum);
+//! // A tenth of a second, to show the calls.
 //! preset.trainer_config.environment_steps = Some(150);
 //! let mut trainer = preset.trainer(&device, Seed(0))?;
 //! trainer.run(&mut [])?;
@@ -25,9 +26,8 @@ use crate::agent::{AgentConfig, DdpgConfig, SacConfig, Td3Config};
 use crate::env::{RepeatAction, Spaces};
 use crate::error::Error;
 use crate::rng::Seed;
-use crate::train::{EvaluateEvery, Schedule, Trainer, TrainerConfig};
+use crate::train::{EvaluateEvery, Trainer, TrainerConfig};
 
-mod settings;
 mod task;
 
 pub use task::{Task, TaskEnvironment, UnknownTask};
@@ -44,8 +44,6 @@ pub struct Preset<C> {
     pub algorithm: C,
     /// How often each action is repeated: [`RepeatAction`]. The trainer counts actions as steps.
     pub action_repeat: usize,
-    /// Factor of the learning rates during the run; `None` if they stay constant.
-    pub learning_rate_factor: Option<Schedule>,
     /// Settings of the trainer; [`TrainerConfig::environment_steps`] is the length of the run.
     pub trainer_config: TrainerConfig,
 }
@@ -79,7 +77,6 @@ impl<C: AgentConfig + 'static> Preset<C> {
             task,
             algorithm,
             action_repeat: task.action_repeat(),
-            learning_rate_factor: None,
             trainer_config: TrainerConfig::steps(task.actions()).with_replay_capacity(task.actions()),
         }
     }
@@ -115,11 +112,7 @@ impl<C: AgentConfig + 'static> Preset<C> {
     /// As [`agent`](Self::agent), or [`Error::Replay`] if the replay does not fit into memory.
     pub fn trainer(&self, device: &Device, seed: Seed) -> Result<PresetTrainer<C::Agent>, Error> {
         let agent = self.agent(device, seed)?;
-        let trainer = Trainer::new(self.environment()?, agent, &self.trainer_config, seed)?.with_environment_state();
-        Ok(match self.learning_rate_factor {
-            Some(schedule) => trainer.with_schedule(schedule, C::set_learning_rate_factor),
-            None => trainer,
-        })
+        Ok(Trainer::new(self.environment()?, agent, &self.trainer_config, seed)?.with_environment_state())
     }
 
     /// As [`trainer`](Self::trainer), with an evaluation of the greedy policy every `steps` environment steps.

@@ -11,6 +11,8 @@ use crate::digest::Digest;
 #[cfg(test)]
 mod tests;
 
+const NUMBERS_IN_LINE: usize = 64 / size_of::<f32>();
+
 /// A ring buffer of the newest `capacity` transitions, sampled uniformly[^1].
 ///
 /// Each transition lies in one piece of host memory, because a batch reads transitions from random places and each
@@ -271,6 +273,21 @@ impl ReplayBuffer {
     /// Returns the row of the transition of an age.
     pub(super) fn row_of(&self, age: usize) -> usize {
         (self.cursor + age) % self.len
+    }
+
+    /// Reads one number of each cache line of `rows`, so that the processor waits for all lines at once and not for one after the other.
+    pub(super) fn fetch(&self, rows: &[usize]) {
+        let RowLayout { observation_dim, .. } = self.layout;
+        let width = self.layout.width();
+        let lines = |start: usize, len: usize| {
+            let numbers = &self.rows[start..start + len];
+            let begins = numbers.iter().step_by(NUMBERS_IN_LINE).fold(0, |sum: u32, number| sum ^ number.to_bits());
+            begins ^ numbers[len - 1].to_bits()
+        };
+        let own = rows.iter().fold(0, |sum, &row| sum ^ self.next_observations[row].bits() ^ lines(row * width, width));
+        let next = rows.iter().filter_map(|&row| self.following(row));
+        let next = next.fold(0, |sum, row| sum ^ lines(row * width, observation_dim));
+        std::hint::black_box(own ^ next);
     }
 
     /// Returns the transition in a row.

@@ -37,6 +37,7 @@ impl Batch {
         for (field, columns) in self.fields().into_iter().zip([observation_dim, action_dim, 1, observation_dim, 1, 0]) {
             field.reserve(n * columns);
         }
+        replay.fetch(&self.rows);
         for &row in &self.rows {
             let transition = replay.transition(row);
             self.observations.extend_from_slice(transition.observation);

@@ -33,6 +33,10 @@ impl NextObservation {
         (self.0 & LAST != 0).then_some((self.0 & !LAST) as usize)
     }
 
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Returns the next row; call it only for a link to a row.
     pub(super) fn following(self) -> usize {
         debug_assert!(self.0 & LAST == 0, "the next observation is the last one");

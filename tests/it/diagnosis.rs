@@ -37,10 +37,10 @@ where
 }
 
 #[test]
-fn short_runs_of_the_presets_are_healthy() {
-    healthy(Preset::sac(Task::Pendulum));
-    healthy(Preset::td3(Task::Pendulum));
-    healthy(Preset::ddpg(Task::Pendulum));
+fn short_runs_of_the_recommended_settings_are_healthy() {
+    healthy(Preset::recommended(Task::Pendulum));
+    healthy(Preset::recommended_td3(Task::Pendulum));
+    healthy(Preset::recommended_ddpg(Task::Pendulum));
 }
 
 #[test]

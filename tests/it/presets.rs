@@ -33,9 +33,9 @@ fn goes_on<C: AgentConfig + Clone + 'static>(mut preset: Preset<C>) {
 #[test]
 fn every_preset_trains_and_goes_on_bit_for_bit() {
     for task in Task::ALL {
-        goes_on(Preset::sac(task));
-        goes_on(Preset::td3(task));
-        goes_on(Preset::ddpg(task));
+        goes_on(Preset::recommended(task));
+        goes_on(Preset::recommended_td3(task));
+        goes_on(Preset::recommended_ddpg(task));
     }
 }
 
@@ -43,14 +43,14 @@ fn every_preset_trains_and_goes_on_bit_for_bit() {
 fn an_evaluation_is_of_fixed_starts_and_repeats_actions_as_training_does() {
     let device = Device::flex();
     for task in Task::ALL {
-        let preset = Preset::td3(task);
+        let preset = Preset::recommended_td3(task);
         let agent = preset.agent(&device, Seed(0)).unwrap();
         let evaluation = task.evaluate_repeating(&agent, preset.action_repeat).unwrap();
         assert_eq!(evaluation, task.evaluate_repeating(&agent, preset.action_repeat).unwrap());
         assert_eq!(evaluation.returns.len(), if task == Task::Pendulum { 256 } else { 10 }, "{task}");
         assert!(evaluation.mean_return() <= task.best_return(), "{task}");
     }
-    let agent = Preset::td3(Task::Reacher).agent(&device, Seed(0)).unwrap();
+    let agent = Preset::recommended_td3(Task::Reacher).agent(&device, Seed(0)).unwrap();
     let error = Task::Reacher.evaluate_repeating(&agent, 0).unwrap_err();
     assert_eq!(error.to_string(), "times must be at least 1, got 0");
     let once = Task::Reacher.evaluate(&agent).unwrap();
