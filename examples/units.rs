@@ -132,7 +132,7 @@ struct Cli {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Environment steps of each run
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 10_000)]
     steps: usize,
     /// Evaluations of the greedy policy in a run, spread evenly; the last one counts
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]

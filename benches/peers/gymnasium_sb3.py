@@ -1,18 +1,19 @@
-"""SAC of Stable-Baselines3 on one of Gymnasium's environments, evaluated as the example `gymnasium` does.
+"""SAC of Stable-Baselines3, or CrossQ or TQC of SBX, on one of Gymnasium's environments, evaluated as the example `gymnasium` does.
 
-gymnasium_sb3.py ID [--steps N] [--learning-starts N] [--seed N] [--evaluation N] [--episodes N] [--out FILE]
+gymnasium_sb3.py ID [--algorithm sac|crossq|tqc] [--steps N] [--learning-starts N] [--seed N] [--evaluation N] [--episodes N] [--out FILE]
+
+The settings are the library's defaults, but CrossQ has critics with two layers of 256 instead of 1,024.
 """
 
 import argparse
 import csv
 
 import gymnasium
-import torch
-from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("id")
+parser.add_argument("--algorithm", choices=["sac", "crossq", "tqc"], default="sac")
 parser.add_argument("--steps", type=int, default=50_000)
 parser.add_argument("--learning-starts", type=int, default=5_000)
 parser.add_argument("--seed", type=int, default=0)
@@ -20,7 +21,18 @@ parser.add_argument("--evaluation", type=int, default=5_000)
 parser.add_argument("--episodes", type=int, default=10)
 parser.add_argument("--out")
 args = parser.parse_args()
-torch.set_num_threads(1)
+
+if args.algorithm == "sac":
+    import torch
+    from stable_baselines3 import SAC
+
+    torch.set_num_threads(1)
+    algorithm, settings = SAC, {"device": "cpu"}
+else:
+    from sbx import TQC, CrossQ
+
+    widths = {"policy_kwargs": {"net_arch": {"pi": [256, 256], "qf": [256, 256]}}}
+    algorithm, settings = {"crossq": (CrossQ, widths), "tqc": (TQC, {})}[args.algorithm]
 
 
 class Evaluation(BaseCallback):
@@ -46,7 +58,8 @@ class Evaluation(BaseCallback):
         return total
 
 
-model = SAC("MlpPolicy", gymnasium.make(args.id), learning_starts=args.learning_starts, device="cpu", seed=args.seed)
+env = gymnasium.make(args.id)
+model = algorithm("MlpPolicy", env, learning_starts=args.learning_starts, seed=args.seed, **settings)
 evaluation = Evaluation()
 model.learn(args.steps, callback=evaluation, log_interval=None)
 if args.out:

@@ -102,7 +102,7 @@ impl Td3Config {
     ///
     /// They are layers of 128, layer normalisation in the critics, [`scale_rewards`](Self::scale_rewards), a τ of 0.01, and
     /// [pink noise](crate::noise::PinkNoise) in every episode. Use it with [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended).
-    /// It has not been measured over several seeds yet.
+    /// `docs/results.md` ([rendered](crate::_docs::results)) has its runs so far.
     ///
     /// # Examples
     ///
@@ -128,7 +128,7 @@ impl DdpgConfig {
     /// The recommended setting of DDPG, the same for every task, with the parts of [`Td3Config::recommended`].
     ///
     /// Use it with [`TrainerConfig::recommended`](crate::train::TrainerConfig::recommended).
-    /// `docs/results.md` ([rendered](crate::_docs::results)) has one run of it on five of the bundled tasks.
+    /// `docs/results.md` ([rendered](crate::_docs::results)) has its runs so far.
     pub fn recommended() -> Self {
         Self::new()
             .with_networks(recommended_networks())

@@ -16,6 +16,13 @@ use crate::state::{State, StateError};
 /// Version of the format: the only one that is written and read.
 const FORMAT: u64 = 1;
 
+/// Most axes of a space whose bounds are in the metadata, where programs in other languages write them; those of a wider one are arrays, since
+/// a header is short.
+const AXES_IN_METADATA: usize = 1_000;
+
+/// Stands for infinity in arrays of bounds, which hold finite numbers.
+const INFINITY: f32 = f32::MAX;
+
 /// Names of the arrays of the normalisation.
 const MEAN: &str = "normalization.mean";
 const SCALE: &str = "normalization.scale";
@@ -28,8 +35,10 @@ struct Description {
     crate_version: String,
     kind: Kind,
     activation: ActivationName,
-    observation: Bounds,
-    action: Bounds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    observation: Option<Bounds>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<Bounds>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -106,17 +115,44 @@ pub(super) fn bytes(network: &PolicyNetwork, boundary: &Boundary) -> Result<Vec<
             state.put_array(name, &[values.len()], values.to_vec());
         }
     }
-    let spaces = &boundary.spaces;
+    let (observation, action) = (boundary.spaces.observation(), boundary.spaces.action());
     let description = Description {
         format: FORMAT,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         kind,
         activation,
-        observation: Bounds::of(spaces.observation()),
-        action: Bounds::of(spaces.action()),
+        observation: put_bounds(&mut state, "observation", observation),
+        action: put_bounds(&mut state, "action", action),
     };
     let note = serde_json::to_string(&description).expect("a description is numbers and text");
     Ok(state.to_bytes_with_note(Some(note))?)
+}
+
+/// Returns the bounds of a space for the metadata, or writes them as arrays if there are many.
+fn put_bounds(state: &mut State, name: &str, space: &BoxSpace) -> Option<Bounds> {
+    if space.dim() <= AXES_IN_METADATA {
+        return Some(Bounds::of(space));
+    }
+    for (end, bounds) in [("low", space.low()), ("high", space.high())] {
+        let finite = bounds.iter().map(|bound| bound.clamp(-INFINITY, INFINITY)).collect();
+        state.put_array(&format!("{name}.{end}"), &[bounds.len()], finite);
+    }
+    None
+}
+
+/// Takes a space from the metadata, or from arrays.
+fn take_space(state: &mut State, name: &str, bounds: Option<Bounds>) -> Result<BoxSpace, PolicyError> {
+    match bounds {
+        Some(bounds) => bounds.space(),
+        None => {
+            let mut row = |end| -> Result<Vec<f32>, StateError> {
+                let bounds: Vec<f32> = state.take_row(&format!("{name}.{end}"))?;
+                // Twice the largest number is infinite, with its sign.
+                Ok(bounds.into_iter().map(|bound| if bound.abs() == INFINITY { 2.0 * bound } else { bound }).collect())
+            };
+            Ok(BoxSpace::new(row("low")?, row("high")?)?)
+        }
+    }
 }
 
 /// Writes a layer in PyTorch's layout: `[outputs, inputs]`.
@@ -176,7 +212,8 @@ impl Parsed {
     /// Builds the policy, and checks that all parts fit together.
     pub(super) fn build(self, device: &Device) -> Result<Policy, PolicyError> {
         let Self { description: Description { kind, activation, observation, action, .. }, mut state } = self;
-        let spaces = Spaces::new(observation.space()?, action.space()?)?;
+        let observation = take_space(&mut state, "observation", observation)?;
+        let spaces = Spaces::new(observation, take_space(&mut state, "action", action)?)?;
         let device = &device.clone().without_autodiff();
         let activation = match activation {
             ActivationName::Relu => Activation::Relu,

@@ -6,7 +6,8 @@
 //! A policy file is [safetensors](https://huggingface.co/docs/safetensors), which holds numbers and no code. Its layers have the names
 //! and the layout of PyTorch: `layers.0.weight` of shape `[outputs, inputs]`, `layers.0.bias`, and so on, with the heads
 //! `mean` and `log_std` of a Gaussian policy. Its metadata, under the key `actor-critic`, is JSON: kind of policy,
-//! activation, and bounds of observations and actions, null where infinite. The greedy action for an observation o is
+//! activation, and bounds of observations and actions, null where infinite. Bounds of more than 1,000 axes are arrays instead, such as
+//! `observation.low` and `observation.high`, with ±3.4028235e38 where infinite. The greedy action for an observation o is
 //!
 //! ```text
 //! (low + high) / 2 + (high − low) / 2 · tanh(f(o))

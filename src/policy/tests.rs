@@ -68,6 +68,23 @@ fn every_activation_is_saved_and_loaded() {
 }
 
 #[test]
+fn spaces_of_any_width_are_saved_and_loaded() {
+    let device = crate::test_device();
+    for axes in [1_000, 1_001, 40_000] {
+        let low = |axis: usize| if axis == 0 { f32::NEG_INFINITY } else { -1.0 - axis as f32 };
+        let observation = BoxSpace::new((0..axes).map(low).collect(), vec![f32::INFINITY; axes]).unwrap();
+        let wide = Spaces::new(observation, spaces().action().clone()).unwrap();
+        let config = DeterministicActorConfig::new().with_hidden_dims(vec![2]);
+        let actor = config.init(&wide, &mut Seed(0).stream(Stream::ActorWeights), &device).unwrap();
+        let policy = Policy::new(actor, &wide, &device).unwrap();
+        let restored = Policy::from_bytes(&policy.to_bytes().unwrap(), &device).unwrap();
+        assert_eq!(restored.spaces(), policy.spaces(), "{axes}");
+        let observation = vec![0.5; axes];
+        assert_eq!(restored.action(&observation).unwrap(), policy.action(&observation).unwrap(), "{axes}");
+    }
+}
+
+#[test]
 fn many_observations_give_the_actions_of_each() {
     let device = crate::test_device();
     for policy in policies(&device) {
@@ -135,6 +152,18 @@ fn files_that_are_not_policies_are_refused_with_the_reason() {
         (
             edited(&plain, |d| d["action"] = json!({"low": [], "high": []}), keep),
             "a space must have at least 1 axis, got 0",
+        ),
+        (edited(&plain, |d| d["action"] = json!(null), keep), "`action.low` is missing from the state"),
+        (
+            edited(
+                &plain,
+                |d| d["observation"] = json!(null),
+                |state| {
+                    state.put_array("observation.low", &[3], vec![2.0_f32; 3]);
+                    state.put_array("observation.high", &[3], vec![1.0_f32; 3]);
+                },
+            ),
+            "axis 0: low must not be above high",
         ),
         (edited(&plain, |d| d["kind"] = json!("gaussian"), keep), "`mean.weight` is missing from the state"),
         (
