@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 out=${1:-runs/parallel}
 shift || true
-arguments=("${@:---algorithms=sac,td3,ddpg}")
+arguments=("${@:---algorithms=recommended,recommended-td3}")
 profile=${ACTOR_CRITIC_PROFILE:-release}
 cargo build --profile "$profile" --example experiment
 example=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}/examples/experiment
