@@ -275,18 +275,15 @@ impl ReplayBuffer {
         (self.cursor + age) % self.len
     }
 
-    /// Reads one number of each cache line of `rows`, so that the processor waits for all lines at once and not for one after the other.
+    /// Reads one number of each cache line of the transitions in `rows`, so that the processor waits for all lines at once and not for one
+    /// after the other.
     pub(super) fn fetch(&self, rows: &[usize]) {
-        let RowLayout { observation_dim, .. } = self.layout;
-        let width = self.layout.width();
-        let lines = |start: usize, len: usize| {
-            let numbers = &self.rows[start..start + len];
-            let begins = numbers.iter().step_by(NUMBERS_IN_LINE).fold(0, |sum: u32, number| sum ^ number.to_bits());
-            begins ^ numbers[len - 1].to_bits()
+        let lines = |numbers: &[f32]| {
+            let firsts = numbers.iter().step_by(NUMBERS_IN_LINE).chain(numbers.last());
+            firsts.fold(0, |sum: u32, number| sum ^ number.to_bits())
         };
-        let own = rows.iter().fold(0, |sum, &row| sum ^ self.next_observations[row].bits() ^ lines(row * width, width));
-        let next = rows.iter().filter_map(|&row| self.following(row));
-        let next = next.fold(0, |sum, row| sum ^ lines(row * width, observation_dim));
+        let own = rows.iter().fold(0, |sum, &row| sum ^ self.next_observations[row].bits() ^ lines(self.row(row)));
+        let next = rows.iter().fold(0, |sum, &row| sum ^ lines(self.transition(row).next_observation));
         std::hint::black_box(own ^ next);
     }
 
