@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example td3_pendulum -- --seed 0`
 //! prints an evaluation every 1,000 steps and `regret R`; writes histories, an HTML report and the best policy to `runs/`.
-//! About twenty seconds on one core.
+//! About fifteen seconds on one core.
 
 mod cli;
 
