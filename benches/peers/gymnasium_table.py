@@ -19,6 +19,8 @@ for path in sorted(folder.glob("*-v*-*.txt")):
     runs.setdefault((environment, library), {})[int(seed)] = (curve, user + system)
 
 steps = sorted({step for of_seeds in runs.values() for curve, _ in of_seeds.values() for step in curve})
+if not steps:
+    sys.exit(f"{folder}: no run has an evaluation; the first is after 5,000 steps")
 shown = [step for step in steps if step % (steps[-1] // 5) == 0]
 print("| environment | library | runs | " + " | ".join(f"{step:,}" for step in shown) + " | CPU-seconds of a run |")
 print("|---" * (4 + len(shown)) + "|")
